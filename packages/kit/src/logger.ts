@@ -1,0 +1,35 @@
+import { type DestinationStream, type Logger, pino } from "pino";
+
+export type { Logger } from "pino";
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LoggerOptions {
+  /** The process: `wcp`, `wep`. */
+  readonly name: string;
+  /** Default `info`. */
+  readonly level?: LogLevel;
+  /** Default: standard output. */
+  readonly destination?: DestinationStream;
+}
+
+/**
+ * JSON lines on standard output, in this thread: a worker transport loses the
+ * last lines of a crash (pinojs/pino#2054), which are the ones that matter.
+ * Lines about one activity carry `activity_id` and `run_id`.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const settings = {
+    name: options.name,
+    level: options.level ?? "info",
+    base: { component: options.name, pid: process.pid },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: {
+      paths: ["private_key", "*.private_key", "secret_access_key", "*.secret_access_key", "authorization", "*.authorization", "password", "*.password"],
+      censor: "[REDACTED]",
+    },
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}

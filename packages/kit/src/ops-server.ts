@@ -1,0 +1,81 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Registry } from "prom-client";
+
+export interface OpsServerOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
+export interface OpsServerDeps {
+  /** Why the process is not ready; empty when it is. Each reason is a sentence. */
+  readonly notReady: () => readonly string[];
+  readonly metrics: Registry;
+}
+
+/** The HTTP face of a process for its operator. */
+export interface OpsServer extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+}
+
+/**
+ * Serves `GET /healthz` (200 while the event loop turns), `GET /readyz` (200, or
+ * 503 with `{"ready":false,"reasons":[...]}`) and `GET /metrics` (Prometheus text).
+ *
+ * @throws when the address cannot be bound
+ */
+export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps): Promise<OpsServer> {
+  const host = options.host ?? "127.0.0.1";
+  const server = createServer((request, response) => {
+    const path = request.url?.split("?", 1)[0];
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      sendJson(response, 405, { error: "only GET is served here" });
+    } else if (path === "/healthz") {
+      sendJson(response, 200, { status: "ok" });
+    } else if (path === "/readyz") {
+      const reasons = deps.notReady();
+      sendJson(response, reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+    } else if (path === "/metrics") {
+      void sendMetrics(response, deps.metrics);
+    } else {
+      sendJson(response, 404, { error: "try /healthz, /readyz or /metrics" });
+    }
+  });
+  await listen(server, options.port, host);
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+async function sendMetrics(response: ServerResponse, metrics: Registry): Promise<void> {
+  try {
+    const text = await metrics.metrics();
+    response.writeHead(200, { "content-type": metrics.contentType }).end(text);
+  } catch (error) {
+    sendJson(response, 500, { error: String(error) });
+  }
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,48 @@
+export {
+  AckSchema,
+  CancelSchema,
+  CapabilitiesSchema,
+  CapacityUpdateSchema,
+  CompletionSchema,
+  DrainSchema,
+  EnvelopeSchema,
+  Execution,
+  InputDescriptorSchema,
+  PingSchema,
+  PongSchema,
+  ProgressSchema,
+  RejectionSchema,
+  TaskAssignmentSchema,
+  TaskKindSchema,
+  UploadGrantSchema,
+  UploadRequestSchema,
+  VersionSchema,
+} from "./gen/execution/v1/execution_pb.ts";
+export type {
+  Ack,
+  Cancel,
+  Capabilities,
+  CapacityUpdate,
+  Completion,
+  Envelope,
+  InputDescriptor,
+  Progress,
+  Rejection,
+  TaskAssignment,
+  TaskKind,
+  UploadGrant,
+  UploadRequest,
+  Version,
+} from "./gen/execution/v1/execution_pb.ts";
+export { envelope } from "./envelope.ts";
+export { isTaskErrorRetryable, TASK_ERROR, type TaskErrorCode, taskErrorName } from "./task-error.ts";
+export {
+  BASE_VERSION,
+  hasAdditions,
+  negotiateVersion,
+  parseVersion,
+  isVersionInRange,
+  PROTOCOL_RANGE,
+  type VersionRange,
+  VersionError,
+} from "./version.ts";
