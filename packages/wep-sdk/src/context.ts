@@ -1,0 +1,59 @@
+import type { Logger } from "@subnet-worker/kit";
+import type { InputValue } from "./values.ts";
+
+/** What to upload: the bytes, a text (as UTF-8), or a file on disk. */
+export type UploadBody = Uint8Array | string | { readonly path: string };
+
+export interface UploadOptions {
+  /** For example `image/png`. */
+  readonly mediaType: string;
+}
+
+export interface UploadedObject {
+  /** Full key in storage: return it as the value of an `*_object_key` output. */
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+}
+
+/** What a run may use besides its input. */
+export interface RunContext {
+  /** The activity, as its network names it. */
+  readonly activityId: string;
+  /** This attempt at it. */
+  readonly runId: string;
+  readonly workflowInstanceId: string;
+  /** 1 for the first attempt of this activity by this node. */
+  readonly attempt: number;
+  readonly kind: string;
+  readonly version: string;
+  /** Writes JSON lines that carry `activity_id` and `run_id`. */
+  readonly log: Logger;
+  /**
+   * Aborts when the run must stop; its reason is a `CancelledError`. Pass it on to
+   * everything that waits, and call `signal.throwIfAborted()` in long loops. A
+   * handler that ignores it is reported as cancelled after a short grace, but its
+   * slot stays taken until it returns.
+   */
+  readonly signal: AbortSignal;
+  /** Unix time in milliseconds at which the activity's lease ends unless renewed; `undefined`: none. */
+  readonly deadlineMs: number | undefined;
+  /** The workflow's own input, by parameter name; empty when the activity has no workflow. */
+  readonly workflowInput: Readonly<Record<string, InputValue>>;
+  /**
+   * Reports progress. Cheap: at most two a second travel and the last one wins.
+   * The lease is kept alive without it.
+   *
+   * @param percent 0 to 100; what lies outside is clamped
+   */
+  progress(percent: number, message?: string): void;
+  /**
+   * Writes one object below the run's prefix in storage. Transient failures are retried.
+   *
+   * @param name path below the prefix, for example `waveform.png`
+   * @throws {TerminalError} PERMISSION_DENIED when the run may not write there, or the worker client brokers no storage
+   * @throws {RetryableError} NETWORK_ERROR when storage cannot be reached
+   */
+  upload(name: string, body: UploadBody, options: UploadOptions): Promise<UploadedObject>;
+  /** A directory of this run alone, made at the first call and removed when the handler has returned. */
+  scratchDir(): Promise<string>;
+}

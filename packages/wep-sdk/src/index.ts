@@ -1,0 +1,19 @@
+export type { RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
+export {
+  CancelledError,
+  type CancelReason,
+  isCancelledError,
+  isRetryableError,
+  isTerminalError,
+  RetryableError,
+  type RetryableErrorOptions,
+  type TaskErrorName,
+  TerminalError,
+  type TerminalErrorOptions,
+  WepError,
+  type WepErrorCode,
+} from "./errors.ts";
+export { defineHandler, type Handler, type HandlerDefinition, isHandler } from "./handler.ts";
+export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
+export type { InputValue, OutputValue } from "./values.ts";
+export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
