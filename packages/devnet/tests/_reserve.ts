@@ -1,0 +1,7 @@
+/** Reserves ports, prints them, and holds them until its input ends. */
+import { text } from "node:stream/consumers";
+import { reservePorts, type Ports } from "../src/ports.ts";
+
+await using reserved = await reservePorts(JSON.parse(process.argv[2] ?? "") as Ports);
+console.log(JSON.stringify(Object.values(reserved.ports)));
+await text(process.stdin);
