@@ -71,6 +71,9 @@ export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number];
 const STEP_STATUSES = ["pending", "running", "succeeded", "failed", "skipped"] as const;
 export type StepStatus = (typeof STEP_STATUSES)[number];
 
+/** As ethers decodes it: every integer is a bigint, however small its type. */
+type Decoded<T> = { readonly [K in keyof T]: T[K] extends number ? bigint : T[K] };
+
 /**
  * Turns the tuple that `getActivity` and `pollActivity` answer into a plain object.
  *
@@ -81,19 +84,19 @@ export type StepStatus = (typeof STEP_STATUSES)[number];
  * ```
  */
 export function decodeActivity(tuple: Result): Activity {
-  const { progress, ...fields } = tuple.toObject() as Omit<Activity, "progress"> & { progress: bigint };
-  return { ...fields, progress: Number(progress) };
+  const fields = tuple.toObject() as Decoded<Activity>;
+  return { ...fields, progress: Number(fields.progress) };
 }
 
 /** Turns the tuple that `getWorker` answers into a plain object. */
 export function decodeWorker(tuple: Result): Worker {
-  const fields = tuple.toObject() as Worker;
+  const fields = tuple.toObject() as Decoded<Worker>;
   return { ...fields, capacity: Number(fields.capacity), activeCount: Number(fields.activeCount) };
 }
 
 /** Turns the tuple that `getWorkflow` answers into a plain object. */
 export function decodeWorkflow(tuple: Result): Workflow {
-  const fields = tuple.toObject() as Workflow & { readonly status: unknown };
+  const fields = tuple.toObject() as Decoded<Omit<Workflow, "status">> & { readonly status: bigint };
   return {
     ...fields,
     status: at(WORKFLOW_STATUSES, fields.status),
@@ -107,8 +110,8 @@ export function decodeStepStatus(status: bigint): StepStatus {
   return at(STEP_STATUSES, status);
 }
 
-function at<T>(names: readonly T[], index: unknown): T {
+function at<T>(names: readonly T[], index: bigint): T {
   const name = names[Number(index)];
-  if (name === undefined) throw new RangeError(`status ${String(index)} is newer than this package`);
+  if (name === undefined) throw new RangeError(`status ${index} is newer than this package`);
   return name;
 }

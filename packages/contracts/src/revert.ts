@@ -1,4 +1,4 @@
-import { type ErrorDescription, Interface } from "ethers";
+import { type ErrorDescription, Interface, ZeroAddress } from "ethers";
 import { multicall3Abi } from "./gen/multicall3.ts";
 import { subnetControlPlaneAbi } from "./gen/subnet-control-plane.ts";
 import { taskQueueAbi } from "./gen/task-queue.ts";
@@ -10,11 +10,9 @@ export interface ContractRevert {
   readonly name: string;
   /** By parameter name; integers are bigint. */
   readonly args: Readonly<Record<string, unknown>>;
-  /** For an operator. */
+  /** For an operator: what happened, to what, and what to do next. */
   readonly message: string;
 }
-
-type Args = Readonly<Record<string, unknown>>;
 
 const errors = new Interface(
   [...taskQueueAbi, ...workflowEngineAbi, ...subnetControlPlaneAbi, ...multicall3Abi].filter(
@@ -25,81 +23,78 @@ const errors = new Interface(
   ),
 );
 
-const WORKFLOW_STATUS_WORDS = ["running", "completed", "failed"];
-
-/** What each custom error means. Every custom error of the contracts has a sentence here. */
-const SENTENCES: Readonly<Record<string, (args: Args) => string>> = {
+/** What each error means; `{x}` is its argument `x`. The tests see to it that none is missing. */
+const SENTENCES: Readonly<Record<string, string>> = {
   // TaskQueue
-  UnknownActivity: (a) =>
-    `activity ${a["activityId"]} is not in this TaskQueue: check the address and the chain`,
-  ActivityAlreadySettled: (a) => `activity ${a["activityId"]} is already settled`,
-  ActivityAlreadyClaimed: (a) =>
-    `activity ${a["activityId"]} is held by worker ${a["worker"]} until ${time(a["expiresAt"])}`,
-  GroupAlreadyClaimed: (a) =>
-    `worker ${a["worker"]} may not claim activity ${a["activityId"]}: it already has ${a["claimedActivityId"]}, a replica of the same step`,
-  NotAssignedWorker: (a) =>
-    isZero(a["assignedWorker"])
-      ? `activity ${a["activityId"]} is not assigned to anybody: claim it first`
-      : `activity ${a["activityId"]} is assigned to ${a["assignedWorker"]}, not to ${a["caller"]}`,
-  NotRequester: (a) => `activity ${a["activityId"]} was enqueued by ${a["requester"]}, not by ${a["caller"]}`,
-  LeaseExpired: (a) =>
-    `the lease on activity ${a["activityId"]} ran out at ${time(a["expiredAt"])}, before ${time(a["nowS"])}: send heartbeats more often, or claim it again`,
-  LeaseNotExpired: (a) => `the lease on activity ${a["activityId"]} is valid until ${time(a["expiresAt"])}`,
-  LeaseDurationOutOfRange: (a) => `a lease of ${a["leaseDurationS"]} s is out of range: 1 to ${a["maxS"]} s`,
-  ProgressOutOfRange: (a) => `progress ${a["progress"]} is out of range: 0 to 100`,
-  EmptyQueueName: () => "the queue name is empty",
-  ZeroActivityType: () => "the activity type is the zero address",
-  PayloadTooLarge: (a) =>
-    `${a["sizeBytes"]} bytes are too many to keep on chain, at most ${a["maxBytes"]}: put the data in storage and pass its object key`,
-  UnknownPayload: (a) => `no payload with hash ${a["payloadHash"]} was ever stored`,
+  UnknownActivity: "activity {activityId} is not in this TaskQueue: check the address and the chain",
+  ActivityAlreadySettled: "activity {activityId} is already settled: there is nothing left to do for it",
+  ActivityAlreadyClaimed: "activity {activityId} is held by worker {worker} until {expiresAt}: take another",
+  GroupAlreadyClaimed:
+    "worker {worker} may not claim activity {activityId}: it has {claimedActivityId}, a replica of the same step, and replicas need different workers",
+  NotAssignedWorker: "activity {activityId} is assigned to {assignedWorker}, not to {caller}: claim it first",
+  NotRequester: "activity {activityId} was enqueued by {requester}: {caller} cannot withdraw it",
+  LeaseExpired:
+    "the lease on activity {activityId} ran out at {expiredAt}, before {nowS}: claim it again, and send heartbeats more often",
+  LeaseNotExpired: "the lease on activity {activityId} is valid until {expiresAt}: release it after that",
+  LeaseDurationOutOfRange: "a lease of {leaseDurationS} s is out of range: choose 1 to {maxS} s",
+  ProgressOutOfRange: "progress {progress} of activity {activityId} is out of range: send 0 to 100",
+  EmptyQueueName: "the queue name is empty: give one, like audio/1.0.0/processing",
+  ZeroActivityType: "the activity type is the zero address: use activityTypeAddress(workflow, activityId)",
+  PayloadTooLarge:
+    "{sizeBytes} bytes are too many to keep on chain, at most {maxBytes}: put the data in storage and pass its object key",
+  UnknownPayload: "no payload with hash {payloadHash} was ever stored: check the address and the chain",
   // SubnetControlPlane
-  NotTaskQueue: (a) => `only the TaskQueue ${a["taskQueue"]} may do this, not ${a["caller"]}`,
-  WorkerNotRegistered: (a) => `worker ${a["worker"]} is not registered: call registerWorker from it`,
-  WorkerNotActive: (a) => `worker ${a["worker"]} is not active: register it, or have the owner reinstate it`,
-  WorkerIsSuspended: (a) => `worker ${a["worker"]} is suspended: ask the subnet's owner to reinstate it`,
-  WorkerIsNotSuspended: (a) => `worker ${a["worker"]} is not suspended`,
-  CapacityOutOfRange: (a) => `a capacity of ${a["capacity"]} is out of range: 1 to ${a["maxCapacity"]}`,
-  CapacityExceeded: (a) =>
-    `worker ${a["worker"]} holds ${a["activeCount"]} activities and registered for ${a["capacity"]}: finish some, or register a higher capacity`,
-  EmptyProtocolVersion: () => "the protocol version is empty",
+  NotTaskQueue: "only the TaskQueue {taskQueue} may do this, not {caller}: the owner sets it by setTaskQueue",
+  WorkerNotRegistered: "worker {worker} is not registered: call registerWorker from it",
+  WorkerNotActive: "worker {worker} is not active: call registerWorker from it",
+  WorkerIsSuspended: "worker {worker} is suspended: ask the subnet's owner to reinstate it",
+  WorkerIsNotSuspended: "worker {worker} is not suspended: there is nothing to reinstate",
+  CapacityOutOfRange: "a capacity of {capacity} is out of range: choose 1 to {maxCapacity}",
+  CapacityExceeded:
+    "worker {worker} holds {activeCount} activities and registered for {capacity}: settle one, release an expired one, or register a higher capacity",
+  EmptyProtocolVersion: "the protocol version is empty: give one, like 0.2.0",
   // WorkflowEngine
-  EmptyWorkflowName: () => "the workflow name is empty",
-  WorkflowAlreadyRegistered: (a) =>
-    `workflow ${a["workflow"]} is registered already and cannot change: register it under a new version`,
-  UnknownWorkflow: (a) => `workflow ${a["workflow"]} is not registered: call registerWorkflow first`,
-  StepCountOutOfRange: (a) =>
-    `workflow ${a["workflow"]} has ${a["stepCount"]} steps, out of range: 1 to ${a["maxSteps"]}`,
-  EmptyWorkerClass: (a) => `step ${a["step"]} has no worker class`,
-  StepWithoutActivityType: (a) => `step ${a["step"]} has the zero address as its activity type`,
-  NumWorkersOutOfRange: (a) =>
-    `step ${a["step"]} asks for ${a["numWorkers"]} workers, out of range: 1 to ${a["maxWorkers"]}`,
-  QuorumOutOfRange: (a) =>
-    `step ${a["step"]} asks for a quorum of ${a["quorum"]}, out of range: 1 to its ${a["numWorkers"]} workers`,
-  UnknownWorkflowInstance: (a) =>
-    `workflow instance ${a["instance"]} is not in this WorkflowEngine: check the address and the chain`,
-  WorkflowNotRunning: (a) =>
-    `workflow instance ${a["instance"]} has ended: ${WORKFLOW_STATUS_WORDS[Number(a["status"])] ?? "unknown"}`,
-  StepNotFinalised: (a) =>
-    `step ${a["step"]} of workflow instance ${a["instance"]} is not finalised: ${a["settledCount"]} of ${a["activityCount"]} activities are settled`,
-  StepOutOfRange: (a) =>
-    `workflow instance ${a["instance"]} has no step ${a["step"]}: it has ${a["stepCount"]}, counted from 0`,
+  EmptyWorkflowName: "the workflow name is empty: give name and version, like audio/1.0.0",
+  WorkflowAlreadyRegistered:
+    "workflow {workflow} is registered already and cannot change: register it under a new version",
+  UnknownWorkflow: "workflow {workflow} is not registered: call registerWorkflow first",
+  StepCountOutOfRange: "workflow {workflow} has {stepCount} steps: give it 1 to {maxSteps}",
+  EmptyWorkerClass: "step {step} has no worker class: give one, like processing",
+  StepWithoutActivityType:
+    "step {step} has the zero address as its activity type: use activityTypeAddress(workflow, activityId)",
+  NumWorkersOutOfRange: "step {step} asks for {numWorkers} workers: ask for 1 to {maxWorkers}",
+  QuorumOutOfRange: "step {step} asks for a quorum of {quorum}: ask for 1 to its {numWorkers} workers",
+  UnknownWorkflowInstance:
+    "workflow instance {instance} is not in this WorkflowEngine: check the address and the chain",
+  WorkflowNotRunning: "workflow instance {instance} is {status}: there is nothing to resume",
+  StepNotFinalised:
+    "step {step} of workflow instance {instance} is not finalised, with {settledCount} of {activityCount} activities settled: resume it later",
+  StepOutOfRange: "workflow instance {instance} has no step {step}: it has {stepCount}, counted from 0",
   // Owned
-  NotOwner: (a) => `only the owner ${a["owner"]} may do this, not ${a["caller"]}`,
-  NotPendingOwner: (a) =>
-    `only ${a["pendingOwner"]}, to whom ownership was offered, may do this, not ${a["caller"]}`,
-  // Solidity
-  Error: (a) => String(a["message"] ?? a["reason"]),
-  Panic: (a) => `the contract panicked: ${PANICS[Number(a["code"])] ?? `code ${String(a["code"])}`}`,
+  NotOwner: "only the owner {owner} may do this, not {caller}: send it from the owner's account",
+  NotPendingOwner: "ownership was offered to {pendingOwner}: {caller} cannot accept it",
+  // Solidity's own
+  Error: "{message}",
+  Panic: "the contract panicked: {code}",
 };
 
-const PANICS: Readonly<Record<number, string>> = {
-  0x01: "assertion failed",
-  0x11: "arithmetic overflow or underflow",
-  0x12: "division by zero",
-  0x21: "value is no member of its enum",
-  0x31: "pop from an empty array",
-  0x32: "array index out of bounds",
-  0x41: "out of memory",
+const PANICS: Readonly<Record<string, string>> = {
+  "1": "assertion failed",
+  "17": "arithmetic overflow or underflow",
+  "18": "division by zero",
+  "33": "a value is no member of its enum",
+  "49": "pop from an empty array",
+  "50": "array index out of bounds",
+  "65": "out of memory",
+};
+
+const WORDS: Readonly<Record<string, (value: string) => string>> = {
+  expiresAt: time,
+  expiredAt: time,
+  nowS: time,
+  assignedWorker: (address) => (address === ZeroAddress ? "nobody" : address),
+  status: (status) => ["running", "completed", "failed"][Number(status)] ?? status,
+  code: (code) => PANICS[code] ?? `code ${code}`,
 };
 
 /**
@@ -115,29 +110,40 @@ const PANICS: Readonly<Record<number, string>> = {
  * ```
  */
 export function decodeContractError(data: string): ContractRevert | undefined {
-  const description = parse(data);
-  if (description === null) return undefined;
-  const { name } = description;
-  const args = description.args.toObject() as Args;
-  return { name, args, message: SENTENCES[name]?.(args) ?? description.signature };
-}
-
-function parse(data: string): ErrorDescription | null {
   // Shorter data, such as "0x", carry no selector.
-  if (!/^0x[0-9a-f]{8}/i.test(data)) return null;
+  if (!/^0x[0-9a-f]{8}/i.test(data)) return undefined;
+  let description: ErrorDescription | null;
+  let values: unknown[];
   try {
-    return errors.parseError(data);
+    description = errors.parseError(data);
+    // Arguments are decoded when they are first read, and only then found not to fit.
+    values = [...(description?.args ?? [])];
   } catch {
     // A known selector with arguments that do not fit it: somebody else's error.
-    return null;
+    return undefined;
   }
+  if (description === null) return undefined;
+  const { name } = description;
+  const args = Object.fromEntries(
+    description.fragment.inputs.map((input, index) => [
+      input.name || BUILT_IN_PARAMETERS[name],
+      values[index],
+    ]),
+  );
+  return { name, args, message: sentence(name, args) };
 }
 
-function time(seconds: unknown): string {
-  const ms = Number(seconds) * 1000;
-  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${String(seconds)} s`;
+// ethers knows Solidity's own two errors without the names of their parameters.
+const BUILT_IN_PARAMETERS: Readonly<Record<string, string>> = { Error: "message", Panic: "code" };
+
+function sentence(name: string, args: Readonly<Record<string, unknown>>): string {
+  return (SENTENCES[name] ?? name).replaceAll(/\{(\w+)\}/g, (_, parameter: string) => {
+    const value = String(args[parameter]);
+    return WORDS[parameter]?.(value) ?? value;
+  });
 }
 
-function isZero(address: unknown): boolean {
-  return /^0x0*$/.test(String(address));
+function time(seconds: string): string {
+  const date = new Date(Number(seconds) * 1000);
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString();
 }
