@@ -1,0 +1,75 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  CompletionSchema,
+  ProgressSchema,
+  TaskAssignment,
+  TaskErrorCode,
+  UploadGrant,
+  UploadRequestSchema,
+} from "@subnet-worker/protocol";
+
+type Fields<T> = Omit<T, "$typeName" | "$unknown">;
+
+/** What an upload asks its worker client for; the stream numbers it. */
+export type UploadAsk = Omit<Fields<MessageInitShape<typeof UploadRequestSchema>>, "requestId">;
+
+/** One open stream, as runs see it. */
+export interface Link {
+  /** Whether the peer speaks 1.1.0 or later. */
+  readonly hasAdditions: boolean;
+  sendAck(assignment: TaskAssignment): void;
+  /** Says that an assignment is not taken, as the peer's version can be told. */
+  sendRefusal(assignment: TaskAssignment, refusal: Refusal): void;
+  /** Replaces a progress of the same run that still waits. */
+  sendProgress(progress: MessageInitShape<typeof ProgressSchema>): void;
+  /** `onWritten` is called once the transport has taken it; never if the stream ends first. */
+  sendCompletion(completion: MessageInitShape<typeof CompletionSchema>, onWritten: () => void): void;
+  /** @throws {TransientFailure} when the stream ends or the peer does not answer in time */
+  requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant>;
+}
+
+export interface Refusal {
+  readonly code: TaskErrorCode;
+  readonly reason: string;
+}
+
+/** Which stream a run talks to: the newest that assigned it, while that one is open. */
+export class Attachment {
+  #link: Link | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  attach(link: Link): void {
+    this.#link = link;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Forgets `link` unless a newer one has taken its place. */
+  detach(link: Link): void {
+    if (this.#link === link) this.#link = undefined;
+  }
+
+  /** The stream, now or when one attaches. @throws the signal's reason */
+  async whenAttached(signal: AbortSignal): Promise<Link> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#link !== undefined) return this.#link;
+      await this.#change(signal);
+    }
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import { Counter, Gauge, Histogram, type Registry } from "@subnet-worker/kit";
+
+/** What the gauges read when they are scraped. */
+export interface MetricSources {
+  readonly slots: () => { readonly busy: number; readonly free: number };
+  readonly streams: () => number;
+  readonly unacknowledged: () => number;
+}
+
+export interface RunMetrics {
+  /** One run got its outcome. */
+  runEnded(run: { readonly kind: string; readonly status: string; readonly durationMs: number }): void;
+}
+
+/** Registers the metrics of a server. */
+export function createWepMetrics(registry: Registry, sources: MetricSources): RunMetrics {
+  const registers = [registry];
+  const runs = new Counter({
+    name: "wep_runs_total",
+    help: "Runs that got their outcome, by kind and status (SUCCESS, or the name of the error code).",
+    labelNames: ["kind", "status"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "wep_run_duration_seconds",
+    help: "Time from the start of a run to its outcome.",
+    labelNames: ["kind"],
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800],
+    registers,
+  });
+  void new Gauge({
+    name: "wep_slots",
+    help: "Slots for runs, by state: busy or free. All busy or 0 free while draining.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      const { busy, free } = sources.slots();
+      this.set({ state: "busy" }, busy);
+      this.set({ state: "free" }, free);
+    },
+  });
+  void new Gauge({
+    name: "wep_streams",
+    help: "Worker clients connected; 0 means nobody sends work.",
+    registers,
+    collect() {
+      this.set(sources.streams());
+    },
+  });
+  void new Gauge({
+    name: "wep_completions_unacknowledged",
+    help: "Completions kept because no worker client has acknowledged them.",
+    registers,
+    collect() {
+      this.set(sources.unacknowledged());
+    },
+  });
+  return {
+    runEnded({ kind, status, durationMs }) {
+      runs.inc({ kind, status });
+      durations.observe({ kind }, durationMs / 1_000);
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { TASK_ERROR } from "@subnet-worker/protocol";
+import { isRetryableError, isTerminalError, TerminalError } from "./errors.ts";
+import { isInputFile } from "./input-file.ts";
+import type { Outcome } from "./run-state.ts";
+
+/** Largest result that travels inline: below the 4 MiB that gRPC peers accept by default. */
+const MAX_RESULT_BYTES = 3 * 1024 * 1024;
+
+/** Longest error text on the wire, in characters: it may end on a chain. */
+const MAX_MESSAGE_CHARS = 4_096;
+
+/**
+ * What a handler returned, as UTF-8 JSON.
+ *
+ * @throws {TerminalError} INVALID_FORMAT naming the output that cannot travel
+ */
+export function encodeOutputs(outputs: unknown): Uint8Array {
+  if (outputs === undefined) return new TextEncoder().encode("{}");
+  if (!isPlainObject(outputs)) {
+    throw invalid(`the handler returned ${describe(outputs)}; return an object keyed by output name`);
+  }
+  const json = Object.entries(outputs).map(
+    ([name, value]) => `${JSON.stringify(name)}:${encode(value, [name], [])}`,
+  );
+  const bytes = new TextEncoder().encode(`{${json.join(",")}}`);
+  if (bytes.byteLength > MAX_RESULT_BYTES) {
+    throw invalid(
+      `the result is ${bytes.byteLength} bytes and at most ${MAX_RESULT_BYTES} travel inline; ` +
+        `upload the large output with ctx.upload and return its objectKey`,
+    );
+  }
+  return bytes;
+}
+
+/** What a run ends as when its handler threw. */
+export function outcomeOfError(error: unknown): Outcome {
+  const failure = { status: "ERROR", message: messageOf(error), retryable: false, retryAfterMs: 0 } as const;
+  if (isTerminalError(error)) return { ...failure, code: error.code };
+  if (isRetryableError(error)) {
+    return { ...failure, code: error.code, retryable: true, retryAfterMs: wholeMs(error.retryAfterMs) };
+  }
+  return { ...failure, code: TASK_ERROR.EXECUTION_FAILED };
+}
+
+function encode(value: unknown, path: readonly string[], parents: readonly object[]): string {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return JSON.stringify(value);
+    case "bigint":
+      return `"${value}"`;
+    case "number":
+      if (!Number.isFinite(value)) throw unusable(value, path);
+      return JSON.stringify(value);
+    case "object":
+      return value === null ? "null" : encodeObject(value, path, parents);
+    default:
+      throw unusable(value, path);
+  }
+}
+
+function encodeObject(value: object, path: readonly string[], parents: readonly object[]): string {
+  if (value instanceof Uint8Array) return `"0x${Buffer.from(value).toString("hex")}"`;
+  if (parents.includes(value))
+    throw invalid(`output ${path.join(".")} contains itself; return a tree of values`);
+  const below = [...parents, value];
+  if (Array.isArray(value)) {
+    return `[${value.map((item: unknown, index) => encode(item, [...path, String(index)], below)).join(",")}]`;
+  }
+  if (!isPlainObject(value) || isInputFile(value)) throw unusable(value, path);
+  const fields = Object.entries(value).map(
+    ([name, field]) => `${JSON.stringify(name)}:${encode(field, [...path, name], below)}`,
+  );
+  return `{${fields.join(",")}}`;
+}
+
+function unusable(value: unknown, path: readonly string[]): TerminalError {
+  const hint = isInputFile(value)
+    ? "return its objectKey"
+    : "return a string, number, boolean, bigint, null, Uint8Array, array or object";
+  return invalid(`output ${path.join(".")} is ${describe(value)}, which has no JSON form; ${hint}`);
+}
+
+function invalid(message: string): TerminalError {
+  return new TerminalError(`[INVALID_FORMAT] ${message}`, { code: TASK_ERROR.INVALID_FORMAT });
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === "number") return String(value);
+  if (isInputFile(value)) return "an input file";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return `an instance of ${value.constructor?.name ?? "a class"}`;
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.length <= MAX_MESSAGE_CHARS ? text : `${text.slice(0, MAX_MESSAGE_CHARS)}...`;
+}
+
+function wholeMs(ms: number | undefined): number {
+  return ms !== undefined && Number.isFinite(ms) && ms > 0 ? Math.ceil(ms) : 0;
+}

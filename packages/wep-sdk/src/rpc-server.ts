@@ -1,0 +1,143 @@
+import {
+  createServer,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+} from "@connectrpc/connect";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { type Logger, systemClock } from "@subnet-worker/kit";
+import { type Envelope, Execution } from "@subnet-worker/protocol";
+import { WepError } from "./errors.ts";
+import { keepSessionAlive } from "./http2-keepalive.ts";
+import type { Transport } from "./session.ts";
+
+export interface RpcServerOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
+export interface RpcServerDeps {
+  readonly log: Logger;
+  /** Serves one stream. */
+  readonly onStream: (requests: AsyncIterable<Envelope>, transport: Transport) => AsyncIterable<Envelope>;
+}
+
+export interface RpcServer extends AsyncDisposable {
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/** An assignment carries small inline inputs; anything larger belongs in storage. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+const LAST_WORDS_MS = 1_000;
+
+const NO_TRANSPORT: Pick<Transport, "remoteAddress" | "hangUp"> = {
+  remoteAddress: "unknown",
+  hangUp: () => undefined,
+};
+const transportKey = createContextKey(NO_TRANSPORT, { description: "the HTTP/2 stream of a call" });
+
+/**
+ * Listens for gRPC over cleartext HTTP/2.
+ *
+ * @throws {WepError} ADDRESS_IN_USE
+ */
+export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps): Promise<RpcServer> {
+  const handle = createRequestHandler(deps);
+  const server = createServer(handle);
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    const keepalive = keepSessionAlive(session, systemClock);
+    session.on("close", () => {
+      sessions.delete(session);
+      keepalive[Symbol.dispose]();
+    });
+  });
+  server.on("sessionError", (error) => deps.log.debug({ err: error }, "connection failed"));
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: { host: options.host, port },
+    async [Symbol.asyncDispose]() {
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      for (const session of sessions) session.close();
+      // Both wait for open streams, without limit: last words get a moment, then the connection goes.
+      await Promise.race([closed.promise, systemClock.sleep(LAST_WORDS_MS)]);
+      for (const session of sessions) session.destroy();
+      await closed.promise;
+    },
+  };
+}
+
+/** As connect's own adapter, with its failures in the log and the HTTP/2 stream within reach. */
+function createRequestHandler(
+  deps: RpcServerDeps,
+): (req: Http2ServerRequest, res: Http2ServerResponse) => void {
+  const router = createConnectRouter({
+    grpcWeb: false,
+    connect: false,
+    acceptCompression: [compressionGzip],
+    readMaxBytes: MAX_MESSAGE_BYTES,
+  });
+  router.service(Execution, {
+    taskStream: (requests, context) =>
+      deps.onStream(requests, { ...context.values.get(transportKey), signal: context.signal }),
+  });
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (request, response) => {
+    const handler = handlers.get(request.url.split("?", 1)[0] ?? "");
+    if (handler === undefined) {
+      response.writeHead(404, { "content-type": "text/plain" });
+      response.end(`only ${[...handlers.keys()].join(", ")} is served here, as gRPC over HTTP/2\n`);
+      return;
+    }
+    const values = createContextValues().set(transportKey, transportOf(request));
+    handler(universalRequestFromNodeRequest(request, response, undefined, values))
+      .then((answer) => universalResponseToNodeResponse(answer, response))
+      .catch((error: unknown) =>
+        deps.log.debug({ err: ConnectError.from(error, Code.Aborted) }, "stream ended by its peer"),
+      );
+  };
+}
+
+function transportOf(request: Http2ServerRequest): typeof NO_TRANSPORT {
+  const { stream } = request;
+  const { remoteAddress, remotePort } = request.socket;
+  return {
+    remoteAddress: `${remoteAddress}:${remotePort}`,
+    hangUp: () => {
+      if (!stream.destroyed) stream.destroy();
+    },
+  };
+}
+
+function listen(server: Http2Server, { host, port }: RpcServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE") return reject(error);
+      const message = `${host}:${port} is taken; stop what listens there or choose another port (0 picks a free one)`;
+      return reject(new WepError("ADDRESS_IN_USE", message, { cause: error }));
+    };
+    server.once("error", onError);
+    server.listen(port, host, () => {
+      server.off("error", onError);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,157 @@
+import { randomUUID } from "node:crypto";
+import type { Envelope } from "@subnet-worker/protocol";
+import {
+  type Clock,
+  createLogger,
+  createRegistry,
+  listenOps,
+  type Logger,
+  type Registry,
+  systemClock,
+} from "@subnet-worker/kit";
+import type { Handler } from "./handler.ts";
+import { HandlerRegistry } from "./handler-registry.ts";
+import { createWepMetrics } from "./metrics.ts";
+import { listenRpc } from "./rpc-server.ts";
+import { RunTable } from "./run-table.ts";
+import { Session, type Transport } from "./session.ts";
+import { resolveSettings, type Settings, type SettingsOptions } from "./settings.ts";
+import { AGENT } from "./version.ts";
+
+export interface HealthOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 7071; 0 picks a free one. */
+  readonly port: number;
+}
+
+export interface ServeOptions extends SettingsOptions {
+  readonly handlers: readonly Handler[];
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 7070; 0 picks a free one. */
+  readonly port?: number;
+  /** `/healthz`, `/readyz` and `/metrics` over HTTP. Default port 7071; `false` serves none. */
+  readonly health?: HealthOptions | false;
+  /** Default: JSON lines on standard output. */
+  readonly logger?: Logger;
+  /** Where the metrics go. Default a registry of its own. */
+  readonly metrics?: Registry;
+  readonly clock?: Clock;
+}
+
+/** A running WEP. Disposing it drains it without grace, then closes it. */
+export interface WepServer extends AsyncDisposable {
+  readonly address: { readonly host: string; readonly port: number };
+  /** `undefined` where health is not served. */
+  readonly healthUrl: string | undefined;
+  /**
+   * Takes nothing new, lets runs go on for the shutdown grace, then stops them
+   * with the reason `drain`. Resolves when every run has its outcome and worker
+   * clients had a chance to store it. Calling it again waits for the same drain.
+   */
+  drain(): Promise<void>;
+}
+
+/**
+ * Serves handlers to worker clients, as gRPC on `host:port`.
+ *
+ * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION or ADDRESS_IN_USE
+ * @example
+ * ```ts
+ * import { defineHandler, serve } from "@subnet-worker/wep-sdk";
+ *
+ * const greet = defineHandler<{ name: string }>({
+ *   kind: "demo.greet",
+ *   version: "1.0.0",
+ *   run: ({ name }) => ({ greeting: `Hello, ${name}` }),
+ * });
+ * await using server = await serve({ handlers: [greet], port: 0, health: false });
+ * console.log(server.address.port);
+ * ```
+ */
+export async function serve(options: ServeOptions): Promise<WepServer> {
+  const { host = "127.0.0.1", port = 7070, health = { port: 7071 } } = options;
+  const node = new Node(options);
+  await using stack = new AsyncDisposableStack();
+  const ops = health === false ? undefined : stack.use(await listenOps(health, node));
+  const rpc = stack.use(await listenRpc({ host, port }, node));
+  stack.use(node);
+  const owned = stack.move();
+  return {
+    address: rpc.address,
+    healthUrl: ops?.url,
+    drain: () => node.drain(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What a server is made of, apart from its sockets. */
+class Node implements AsyncDisposable {
+  readonly log: Logger;
+  readonly metrics: Registry;
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  readonly #handlers: HandlerRegistry;
+  readonly #runs: RunTable;
+  readonly #identity = { instanceId: randomUUID(), agent: AGENT };
+  readonly #sessions = new Set<Session>();
+  #drained: Promise<void> | undefined;
+
+  constructor(options: ServeOptions) {
+    this.log = options.logger ?? createLogger({ name: "wep" });
+    this.metrics = options.metrics ?? createRegistry();
+    this.#settings = resolveSettings(options);
+    this.#clock = options.clock ?? systemClock;
+    this.#handlers = new HandlerRegistry(options.handlers);
+    const metrics = createWepMetrics(this.metrics, {
+      slots: () => ({ busy: this.#runs.busySlots, free: this.#runs.freeSlots }),
+      streams: () => [...this.#sessions].filter((session) => session.isOpen).length,
+      unacknowledged: () => this.#runs.unacknowledged,
+    });
+    this.#runs = new RunTable({ ...this.#parts, metrics });
+  }
+
+  readonly notReady = (): string[] => [
+    ...(this.#runs.isDraining ? ["draining: no new assignments are taken"] : []),
+    ...(this.#handlers.isEmpty ? ["no handlers are registered"] : []),
+  ];
+
+  readonly onStream = (requests: AsyncIterable<Envelope>, transport: Transport): AsyncIterable<Envelope> => {
+    const session = new Session({ ...this.#parts, runs: this.#runs, identity: this.#identity }, transport);
+    this.#sessions.add(session);
+    void session.closed.then(() => this.#sessions.delete(session));
+    return session.serve(requests);
+  };
+
+  drain(graceMs: number = this.#settings.shutdownGraceMs): Promise<void> {
+    this.#drained ??= this.#drain(graceMs);
+    return this.#drained;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(0);
+    const sessions = [...this.#sessions];
+    for (const session of sessions) session.end();
+    // Each is closed or reset within its farewell.
+    await Promise.all(sessions.map((session) => session.closed));
+  }
+
+  get #parts() {
+    return { handlers: this.#handlers, settings: this.#settings, clock: this.#clock, log: this.log };
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const runs = this.#runs;
+    const isQuiet = () => runs.openRuns === 0;
+    runs.beginDrain();
+    for (const session of this.#sessions) session.sendDrain();
+    this.log.info({ grace_ms: graceMs, running: runs.openRuns }, "draining");
+    await runs.waitUntil(isQuiet, graceMs);
+    runs.stopAll("drain");
+    // Every run settles within the abort grace, whatever its handler does.
+    await runs.waitUntil(isQuiet, this.#settings.abortGraceMs + 1_000);
+    await runs.waitUntil(() => !runs.awaitsAcknowledgement(this.#sessions), this.#settings.ackWaitMs);
+    this.log.info({ unacknowledged: runs.unacknowledged }, "drained");
+  }
+}
