@@ -114,6 +114,7 @@ export type WepErrorCode =
   | "DUPLICATE_HANDLER"
   | "INVALID_OPTION"
   | "ADDRESS_IN_USE"
+  | "ADDRESS_UNUSABLE"
   | "ILLEGAL_TRANSITION";
 
 /** A fault in how the SDK is used or set up, as opposed to a failed run. */

@@ -20,7 +20,7 @@ import {
 } from "@connectrpc/connect-node";
 import { type Logger, systemClock } from "@subnet-worker/kit";
 import { type Envelope, Execution } from "@subnet-worker/protocol";
-import { WepError } from "./errors.ts";
+import { listenError } from "./listen-error.ts";
 import { keepSessionAlive } from "./http2-keepalive.ts";
 import type { Transport } from "./session.ts";
 
@@ -54,7 +54,7 @@ const transportKey = createContextKey(NO_TRANSPORT, { description: "the HTTP/2 s
 /**
  * Listens for gRPC over cleartext HTTP/2.
  *
- * @throws {WepError} ADDRESS_IN_USE
+ * @throws {WepError} ADDRESS_IN_USE or ADDRESS_UNUSABLE
  */
 export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps): Promise<RpcServer> {
   const handle = createRequestHandler(deps);
@@ -129,11 +129,7 @@ function transportOf(request: Http2ServerRequest): typeof NO_TRANSPORT {
 
 function listen(server: Http2Server, { host, port }: RpcServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") return reject(error);
-      const message = `${host}:${port} is taken; stop what listens there or choose another port (0 picks a free one)`;
-      return reject(new WepError("ADDRESS_IN_USE", message, { cause: error }));
-    };
+    const onError = (error: unknown) => reject(listenError(error, `${host}:${port}`));
     server.once("error", onError);
     server.listen(port, host, () => {
       server.off("error", onError);

@@ -6,12 +6,14 @@ import {
   createRegistry,
   listenOps,
   type Logger,
+  type OpsServer,
   type Registry,
   systemClock,
 } from "@subnet-worker/kit";
 import type { Handler } from "./handler.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
 import { createWepMetrics } from "./metrics.ts";
+import { listenError } from "./listen-error.ts";
 import { listenRpc } from "./rpc-server.ts";
 import { RunTable } from "./run-table.ts";
 import { Session, type Transport } from "./session.ts";
@@ -56,7 +58,7 @@ export interface WepServer extends AsyncDisposable {
 /**
  * Serves handlers to worker clients, as gRPC on `host:port`.
  *
- * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION or ADDRESS_IN_USE
+ * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION, ADDRESS_IN_USE or ADDRESS_UNUSABLE
  * @example
  * ```ts
  * import { defineHandler, serve } from "@subnet-worker/wep-sdk";
@@ -74,7 +76,7 @@ export async function serve(options: ServeOptions): Promise<WepServer> {
   const { host = "127.0.0.1", port = 7070, health = { port: 7071 } } = options;
   const node = new Node(options);
   await using stack = new AsyncDisposableStack();
-  const ops = health === false ? undefined : stack.use(await listenOps(health, node));
+  const ops = health === false ? undefined : stack.use(await listenHealth(health, node));
   const rpc = stack.use(await listenRpc({ host, port }, node));
   stack.use(node);
   const owned = stack.move();
@@ -84,6 +86,14 @@ export async function serve(options: ServeOptions): Promise<WepServer> {
     drain: () => node.drain(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function listenHealth(health: HealthOptions, node: Node): Promise<OpsServer> {
+  try {
+    return await listenOps(health, node);
+  } catch (error) {
+    throw listenError(error, `${health.host ?? "127.0.0.1"}:${health.port}`);
+  }
 }
 
 /** What a server is made of, apart from its sockets. */

@@ -1,0 +1,86 @@
+import { createLogger, EXIT, type Logger, StartupError } from "@subnet-worker/kit";
+import { type Handler, serve, type ServeOptions, WepError } from "@subnet-worker/wep-sdk";
+import type { Config } from "./config.ts";
+import { loadHandlers } from "./handler-modules.ts";
+
+export interface App extends AsyncDisposable {
+  /** Serves until `signal` aborts, then drains. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Parts that a test may replace. */
+export interface Overrides {
+  readonly logger?: Logger;
+  readonly handlers?: readonly Handler[];
+  readonly clock?: NonNullable<ServeOptions["clock"]>;
+}
+
+/**
+ * Builds a WEP from its configuration and starts listening.
+ *
+ * @throws {StartupError} 78 for handlers that cannot be loaded, 75 for a port that is taken
+ */
+export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
+  const log = overrides.logger ?? createLogger({ name: "wep", level: config.logging.level });
+  const handlers = overrides.handlers ?? (await loadHandlers(config.handlers.modules));
+  const server = await listen({
+    handlers,
+    host: config.server.host,
+    port: config.server.port,
+    health: config.health,
+    maxConcurrency: config.runtime.max_concurrency,
+    tags: config.runtime.tags,
+    handlerTimeoutMs: config.runtime.handler_timeout_s * 1_000,
+    shutdownGraceMs: config.runtime.graceful_shutdown_s * 1_000,
+    protocol: { min: config.protocol.proto_min, max: config.protocol.proto_max },
+    logger: log,
+    ...(overrides.clock === undefined ? {} : { clock: overrides.clock }),
+  });
+  const names = handlers.map(({ kind, version }) => `${kind} ${version}`);
+  log.info({ ...server.address, health_url: server.healthUrl, handlers: names }, "wep listening");
+  if (handlers.length === 0) {
+    log.warn(
+      "no handlers: every assignment will be refused; name modules with --handlers or handlers.modules",
+    );
+  }
+  return {
+    async run(signal) {
+      using _ = guardRejections(log);
+      await aborted(signal);
+      await server.drain();
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function listen(options: ServeOptions) {
+  try {
+    return await serve(options);
+  } catch (error) {
+    if (!(error instanceof WepError)) throw error;
+    const exitCode = error.code === "ADDRESS_IN_USE" ? EXIT.tryLater : EXIT.badConfig;
+    throw new StartupError(exitCode, error.message, { cause: error });
+  }
+}
+
+/**
+ * A handler that drops a promise would otherwise take down the process, and with
+ * it the runs of all other handlers.
+ */
+function guardRejections(log: Logger): Disposable {
+  const onRejection = (error: unknown) => {
+    log.error(
+      { err: error },
+      "a promise was rejected and nobody awaited it; look for a missing await in a handler",
+    );
+  };
+  process.on("unhandledRejection", onRejection);
+  return { [Symbol.dispose]: () => void process.off("unhandledRejection", onRejection) };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

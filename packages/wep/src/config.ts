@@ -1,0 +1,107 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
+import { ConfigError, loadConfig } from "@subnet-worker/kit/config";
+import type { Schema } from "convict";
+import { parse } from "yaml";
+
+/** Settings of a WEP, under the names of its configuration file. */
+export interface Config {
+  readonly server: { readonly host: string; readonly port: number };
+  readonly health: { readonly host: string; readonly port: number };
+  readonly runtime: {
+    readonly max_concurrency: number | "auto";
+    readonly tags: readonly string[];
+    /** 0: no limit. */
+    readonly handler_timeout_s: number;
+    readonly graceful_shutdown_s: number;
+  };
+  /** Absolute paths. */
+  readonly handlers: { readonly modules: readonly string[] };
+  readonly logging: { readonly level: LogLevel };
+  readonly protocol: { readonly proto_min: string; readonly proto_max: string };
+}
+
+export interface ConfigInput {
+  /** `undefined`: `wep.yaml` in `cwd`, if there is one. */
+  readonly configPath: string | undefined;
+  /** Modules from the command line, relative to `cwd`. */
+  readonly handlerModules: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+type Raw = Omit<Config, "runtime"> & {
+  readonly runtime: Omit<Config["runtime"], "max_concurrency"> & {
+    readonly max_concurrency: number | string;
+  };
+};
+
+const SCHEMA: Schema<Raw> = {
+  server: {
+    host: { format: "non-empty", default: "127.0.0.1" },
+    port: { format: "port", default: 7070 },
+  },
+  health: {
+    host: { format: "non-empty", default: "127.0.0.1" },
+    port: { format: "port", default: 7071 },
+  },
+  runtime: {
+    max_concurrency: { format: checkConcurrency, default: "auto" },
+    tags: { format: "list", default: [] },
+    handler_timeout_s: { format: "count", default: 600 },
+    graceful_shutdown_s: { format: "count", default: 15 },
+  },
+  handlers: { modules: { format: "list", default: [] } },
+  logging: { level: { format: [...LOG_LEVELS], default: "info" } },
+  protocol: {
+    proto_min: { format: "semver", default: "1.0.0" },
+    proto_max: { format: "semver", default: "1.1.0" },
+  },
+};
+
+/**
+ * Reads the configuration: YAML, then `WEP__*` variables, which win. Module paths
+ * are relative to the file that names them, or to `cwd`.
+ *
+ * @throws {ConfigError} with every problem
+ */
+export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput): Config {
+  const path = resolve(cwd, configPath ?? "wep.yaml");
+  const isThere = existsSync(path);
+  if (configPath !== undefined && !isThere) {
+    throw new ConfigError([`${path}: no such file; create it or leave --config out`]);
+  }
+  const file = isThere ? parseYaml(path) : undefined;
+  const raw = loadConfig(SCHEMA, { file, fileName: path, env, envPrefix: "WEP" });
+  const base = env["WEP__HANDLERS__MODULES"] === undefined ? dirname(path) : cwd;
+  const modules = [
+    ...raw.handlers.modules.map((module) => resolve(base, module)),
+    ...handlerModules.map((module) => resolve(cwd, module)),
+  ];
+  const { max_concurrency: concurrency } = raw.runtime;
+  return {
+    ...raw,
+    runtime: { ...raw.runtime, max_concurrency: concurrency === "auto" ? "auto" : Number(concurrency) },
+    handlers: { modules: [...new Set(modules)] },
+  };
+}
+
+function parseYaml(path: string): unknown {
+  try {
+    // An empty file is no settings, not a null one.
+    return (parse(readFileSync(path, "utf8")) as unknown) ?? undefined;
+  } catch (error) {
+    throw new ConfigError([
+      `${path}: cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  }
+}
+
+function checkConcurrency(value: unknown): void {
+  if (value === "auto") return;
+  const count = typeof value === "string" ? Number(value) : value;
+  if (!Number.isSafeInteger(count) || (count as number) < 1) {
+    throw new Error('must be "auto" or a whole number of at least 1');
+  }
+}
