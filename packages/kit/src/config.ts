@@ -1,5 +1,8 @@
 import convict from "convict";
 
+/** Settings by section: for each a default, a format and what it means. */
+export type ConfigSchema<T> = convict.Schema<T>;
+
 /** Everything wrong with a configuration, at once. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -128,7 +131,7 @@ convict.addFormats({
  * @returns a deeply frozen object
  * @throws {ConfigError} with all problems
  */
-export function loadConfig<T>(schema: convict.Schema<T>, source: ConfigSource): T {
+export function loadConfig<T>(schema: ConfigSchema<T>, source: ConfigSource): T {
   const leaves = new Map<string, string>();
   const withEnv = addEnv(schema, { prefix: source.envPrefix, path: [], leaves }) as convict.Schema<T>;
   const problems: string[] = [];

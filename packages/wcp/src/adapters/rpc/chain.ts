@@ -1,0 +1,152 @@
+import { type Fees, initialFees } from "../../domain/fees.ts";
+import type { Receipt, Revert } from "../../domain/intent.ts";
+import {
+  CallReverted,
+  type CallRequest,
+  type Chain,
+  type EventLog,
+  type Head,
+  type LogQuery,
+  type SendOutcome,
+  StoppedError,
+} from "../../ports.ts";
+import { classifySendError, revertData } from "./classify.ts";
+import { type JsonRpc, RpcError, RpcUnavailable } from "./json-rpc.ts";
+
+interface RawBlock {
+  readonly number: string;
+  readonly hash: string;
+  readonly timestamp: string;
+  readonly baseFeePerGas?: string;
+}
+
+interface RawReceipt {
+  readonly transactionHash: string;
+  readonly blockNumber: string;
+  readonly gasUsed: string;
+  readonly effectiveGasPrice?: string;
+  readonly status: string;
+}
+
+interface RawLog {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly blockNumber: string;
+  readonly removed?: boolean;
+}
+
+export interface RpcChainDeps {
+  readonly rpc: JsonRpc;
+  /** Turns revert data into a name and a sentence. */
+  readonly decodeRevert: (data: string) => Revert;
+}
+
+/** Turns a block as JSON-RPC has it into a {@link Head}. */
+export function parseHead(raw: unknown): Head {
+  const block = raw as RawBlock;
+  return {
+    number: Number(block.number),
+    hash: block.hash,
+    timestampS: Number(block.timestamp),
+    baseFeePerGasWei: BigInt(block.baseFeePerGas ?? 0),
+  };
+}
+
+const tag = (blockNumber: number | undefined) =>
+  blockNumber === undefined ? "latest" : `0x${blockNumber.toString(16)}`;
+
+/** The chain behind one JSON-RPC endpoint. */
+export class RpcChain implements Chain {
+  readonly #rpc: JsonRpc;
+  readonly #deps: RpcChainDeps;
+
+  constructor(deps: RpcChainDeps) {
+    this.#rpc = deps.rpc;
+    this.#deps = deps;
+  }
+
+  async chainId(): Promise<bigint> {
+    return BigInt((await this.#rpc.call("eth_chainId", [])) as string);
+  }
+
+  async code(address: string): Promise<string> {
+    return (await this.#rpc.call("eth_getCode", [address, "latest"])) as string;
+  }
+
+  async call(request: CallRequest, blockNumber?: number): Promise<string> {
+    return (await this.#simulate("eth_call", [request, tag(blockNumber)])) as string;
+  }
+
+  async estimateGas(request: CallRequest): Promise<bigint> {
+    return BigInt((await this.#simulate("eth_estimateGas", [request])) as string);
+  }
+
+  async minedCount(address: string): Promise<number> {
+    return Number(await this.#rpc.call("eth_getTransactionCount", [address, "latest"]));
+  }
+
+  async pendingCount(address: string): Promise<number> {
+    return Number(await this.#rpc.call("eth_getTransactionCount", [address, "pending"]));
+  }
+
+  async marketFees(): Promise<Fees> {
+    const [block, tip] = await Promise.all([
+      this.#rpc.call("eth_getBlockByNumber", ["latest", false]),
+      this.#rpc.call("eth_maxPriorityFeePerGas", []),
+    ]);
+    return initialFees(parseHead(block).baseFeePerGasWei, BigInt(tip as string));
+  }
+
+  async send(raw: string): Promise<SendOutcome> {
+    try {
+      await this.#rpc.once("eth_sendRawTransaction", [raw]);
+      return { kind: "accepted" };
+    } catch (error) {
+      if (error instanceof RpcError) return classifySendError(error.message);
+      // A timeout or reset after the request was written says nothing about the transaction.
+      if (error instanceof RpcUnavailable) return { kind: "unknown", message: error.message };
+      throw error;
+    }
+  }
+
+  async receipt(txHash: string): Promise<Receipt | undefined> {
+    const raw = (await this.#rpc.call("eth_getTransactionReceipt", [txHash])) as RawReceipt | null;
+    if (raw === null) return undefined;
+    return {
+      txHash: raw.transactionHash,
+      blockNumber: Number(raw.blockNumber),
+      gasUsed: BigInt(raw.gasUsed),
+      effectiveGasPriceWei: BigInt(raw.effectiveGasPrice ?? 0),
+      succeeded: Number(raw.status) === 1,
+    };
+  }
+
+  async logs(query: LogQuery): Promise<readonly EventLog[]> {
+    const filter = { ...query, fromBlock: tag(query.fromBlock), toBlock: tag(query.toBlock) };
+    const raw = (await this.#rpc.call("eth_getLogs", [filter])) as readonly RawLog[];
+    return raw
+      .filter((log) => log.removed !== true)
+      .map(({ address, topics, data, blockNumber }) => ({
+        address,
+        topics,
+        data,
+        blockNumber: Number(blockNumber),
+      }));
+  }
+
+  async balanceWei(address: string): Promise<bigint> {
+    return BigInt((await this.#rpc.call("eth_getBalance", [address, "latest"])) as string);
+  }
+
+  async #simulate(method: string, params: readonly unknown[]): Promise<unknown> {
+    try {
+      return await this.#rpc.call(method, params);
+    } catch (error) {
+      if (!(error instanceof RpcError) || error instanceof StoppedError) throw error;
+      const data = revertData(error.message, error.data);
+      if (data === undefined) throw error;
+      throw new CallReverted(this.#deps.decodeRevert(data));
+    }
+  }
+}

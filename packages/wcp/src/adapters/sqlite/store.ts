@@ -1,0 +1,113 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "@subnet-worker/kit";
+import Database from "better-sqlite3";
+import type { Store } from "../../ports.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { IntentTable } from "./intent-table.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { StoreError } from "./store-error.ts";
+import { TaskTable } from "./task-table.ts";
+
+export interface StoreOptions {
+  /** Database file; its folder is made if missing. */
+  readonly path: string;
+  /** The database serves one wallet on one chain, for good. */
+  readonly chainId: bigint;
+  readonly wallet: string;
+}
+
+/**
+ * Opens the SQLite store: WAL, synchronous FULL (WAL's default may lose the last
+ * commits in a power failure, and with them a signed nonce), one writer.
+ *
+ * @throws {StoreError} SCHEMA_VERSION, OTHER_IDENTITY or CANNOT_OPEN
+ */
+export function openStore(options: StoreOptions, deps: { readonly clock: Clock }): Store {
+  const db = openDatabase(options.path);
+  try {
+    prepare(db, options);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const { clock } = deps;
+  const commits = new GroupCommit(db);
+  const tasks = new TaskTable(db);
+  const intents = new IntentTable(db);
+  const cursor = db.prepare<[string], { readonly block_number: number }>(
+    "SELECT block_number FROM cursors WHERE name = ?",
+  );
+  const saveCursor = db.prepare(
+    `INSERT INTO cursors (name, block_number) VALUES (?, ?)
+     ON CONFLICT (name) DO UPDATE SET block_number = excluded.block_number`,
+  );
+  return {
+    openTasks: () => tasks.open(),
+    task: (id) => tasks.get(id),
+    saveTask: (task, from) => commits.write(() => tasks.save(task, from, clock.nowMs())),
+    openIntents: () => intents.open(),
+    intentByKey: (key) => intents.byKey(key),
+    addIntent: (request, nowMs) => commits.write(() => intents.add(request, nowMs)),
+    saveIntent: (intent, attempt) => commits.write(() => intents.save(intent, attempt)),
+    highestNonce: () => intents.highestNonce(),
+    cursor: (name) => cursor.get(name)?.block_number,
+    saveCursor: (name, blockNumber) =>
+      commits.write(() => {
+        saveCursor.run(name, blockNumber);
+      }),
+    [Symbol.dispose]() {
+      commits.flush();
+      db.pragma("optimize");
+      db.close();
+    },
+  };
+}
+
+function openDatabase(path: string): Database.Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const db = new Database(path);
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = FULL");
+    db.pragma("foreign_keys = ON");
+    return db;
+  } catch (error) {
+    throw new StoreError(
+      "CANNOT_OPEN",
+      `${path}: ${error instanceof Error ? error.message : String(error)}; check db.path, its permissions, and that no other process uses it`,
+      { cause: error },
+    );
+  }
+}
+
+function prepare(db: Database.Database, options: StoreOptions): void {
+  const version = db.pragma("user_version", { simple: true }) as number;
+  if (version === 0) {
+    db.transaction(() => {
+      db.exec(SCHEMA);
+      db.prepare("INSERT INTO identity (one, chain_id, wallet) VALUES (1, ?, ?)").run(
+        options.chainId.toString(),
+        options.wallet,
+      );
+      db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    }).immediate();
+    return;
+  }
+  if (version !== SCHEMA_VERSION) {
+    throw new StoreError(
+      "SCHEMA_VERSION",
+      `${options.path} has schema version ${version}, this program needs ${SCHEMA_VERSION}; run the version that wrote it, or move the file away: the node rebuilds what it holds from the chain`,
+    );
+  }
+  const identity = db.prepare("SELECT chain_id, wallet FROM identity").get() as {
+    readonly chain_id: string;
+    readonly wallet: string;
+  };
+  if (identity.chain_id !== options.chainId.toString() || identity.wallet !== options.wallet) {
+    throw new StoreError(
+      "OTHER_IDENTITY",
+      `${options.path} belongs to wallet ${identity.wallet} on chain ${identity.chain_id}, not to ${options.wallet} on chain ${options.chainId}; set db.path to another file for this pair`,
+    );
+  }
+}

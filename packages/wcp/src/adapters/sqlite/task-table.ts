@@ -1,0 +1,83 @@
+import type { Database, Statement } from "better-sqlite3";
+import { FINAL_STATES, type Task, type TaskState } from "../../domain/task.ts";
+import { StoreError } from "./store-error.ts";
+
+interface TaskRow {
+  readonly id: string;
+  readonly source: string;
+  readonly queue: string;
+  readonly kind: string;
+  readonly version: string;
+  readonly workflow_instance_id: string;
+  readonly round: number;
+  readonly state: string;
+  readonly detail: string;
+}
+
+/** Reads and writes tasks; every write is a compare-and-set on the state. */
+export class TaskTable {
+  readonly #insert: Statement;
+  readonly #update: Statement;
+  readonly #byId: Statement<[string], TaskRow>;
+  readonly #open: Statement<[], TaskRow>;
+
+  constructor(db: Database) {
+    this.#insert = db.prepare(
+      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, round, state, detail, is_final, updated_at_ms)
+       VALUES (@id, @source, @queue, @kind, @version, @workflowInstanceId, @round, @state, @detail, @isFinal, @nowMs)
+       ON CONFLICT (id) DO NOTHING`,
+    );
+    this.#update = db.prepare(
+      `UPDATE tasks SET round = @round, state = @state, detail = @detail, is_final = @isFinal, updated_at_ms = @nowMs
+       WHERE id = @id AND state = @from`,
+    );
+    this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
+    this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY rowid");
+  }
+
+  save(task: Task, from: TaskState["kind"] | "new", nowMs: number): void {
+    const { kind: state, ...detail } = task.state;
+    const values = {
+      id: task.id,
+      source: task.source,
+      queue: task.queue,
+      kind: task.kind,
+      version: task.version,
+      workflowInstanceId: task.workflowInstanceId,
+      round: task.round,
+      state,
+      detail: JSON.stringify(detail),
+      isFinal: FINAL_STATES.has(state) ? 1 : 0,
+      nowMs,
+    };
+    const result = from === "new" ? this.#insert.run(values) : this.#update.run({ ...values, from });
+    if (result.changes !== 1) {
+      throw new StoreError(
+        "CONFLICT",
+        `task ${task.id} is not in state "${from}", so it cannot become "${state}"; another process may be using this database`,
+      );
+    }
+  }
+
+  get(id: string): Task | undefined {
+    const row = this.#byId.get(id);
+    return row === undefined ? undefined : toTask(row);
+  }
+
+  open(): Task[] {
+    return this.#open.all().map(toTask);
+  }
+}
+
+function toTask(row: TaskRow): Task {
+  return {
+    id: row.id,
+    source: row.source,
+    queue: row.queue,
+    kind: row.kind,
+    version: row.version,
+    workflowInstanceId: row.workflow_instance_id,
+    round: row.round,
+    state: { kind: row.state, ...(JSON.parse(row.detail) as object) } as TaskState,
+  };
+}

@@ -1,0 +1,248 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { ConfigError, type ConfigSchema, loadConfig } from "@subnet-worker/kit/config";
+import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
+import { parse } from "smol-toml";
+
+/** The configuration as its file has it; durations are in milliseconds. */
+export interface Config {
+  /** One URL, or several separated by commas. */
+  readonly wep_grpc_endpoint: readonly string[];
+  readonly ethereum: {
+    readonly rpc_url: string;
+    readonly ws_url: string;
+    readonly chain_id: number;
+    readonly wallet_private_key: string;
+    readonly wallet_address: string;
+    readonly workflow_engine_address: string;
+    readonly task_queue_address: string;
+    readonly multicall3_address: string;
+    readonly subnet_control_plane_address: string;
+    readonly rpc_timeout: number;
+    readonly head_poll_interval: number;
+    readonly log_range_blocks: number;
+    readonly lookback_blocks: number;
+  };
+  readonly subnet_api: { readonly grpc_endpoint: string };
+  readonly scheduler: {
+    readonly poll_interval: number;
+    readonly max_inflight: number;
+    readonly queue_name: readonly string[];
+    readonly heartbeat_interval: number;
+    readonly max_attempts: number;
+    readonly retry_initial: number;
+    readonly retry_max: number;
+    readonly lost_cooldown: number;
+  };
+  readonly tx_policy: {
+    readonly gas_bump_percent: number;
+    readonly gas_margin_percent: number;
+    readonly max_pending: number;
+    readonly resend_after: number;
+    readonly bump_after: number;
+    readonly max_fee_gwei: number;
+  };
+  readonly protocol: { readonly contract_min: string; readonly contract_max: string };
+  readonly storage: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly bucket: string;
+    readonly access_key_id: string;
+    readonly secret_access_key: string;
+    readonly force_path_style: boolean;
+    readonly url_lifetime: number;
+  };
+  readonly specs: { readonly files: readonly string[] };
+  readonly db: { readonly path: string };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly log: { readonly level: LogLevel };
+  readonly shutdown: { readonly deadline: number };
+}
+
+const address = (doc: string) => ({ doc, format: "address", default: "" });
+const duration = (doc: string, value: string) => ({
+  doc,
+  format: "duration",
+  default: value as unknown as number,
+});
+const count = (doc: string, value: number) => ({ doc, format: "count", default: value });
+const positive = (doc: string, value: number) => ({ doc, format: "positive-int", default: value });
+const text = (doc: string, value: string) => ({ doc, format: String, default: value });
+const list = (doc: string, value: string[]) => ({ doc, format: "list", default: value });
+
+/** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
+export const CONFIG_SCHEMA: ConfigSchema<Config> = {
+  wep_grpc_endpoint: list("URL of the WEP, or several: http://host:port.", ["http://127.0.0.1:7070"]),
+  ethereum: {
+    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "" },
+    ws_url: {
+      doc: "Websocket endpoint of the same node, for pushed heads; empty to poll.",
+      format: "ws-url",
+      default: "",
+    },
+    chain_id: positive("The chain this wallet works on; an endpoint of another chain is refused.", 0),
+    wallet_private_key: {
+      doc: "The wallet's key, 64 hex digits. Set it in the environment, never in the file.",
+      format: "non-empty",
+      default: "",
+      sensitive: true,
+    },
+    wallet_address: text("If set, the key must belong to this address.", ""),
+    workflow_engine_address: address("WorkflowEngine contract."),
+    task_queue_address: address("TaskQueue contract."),
+    multicall3_address: {
+      doc: "Multicall3 contract.",
+      format: "address",
+      default: "0xcA11bde05977b3631167028862bE2a173976CA11",
+    },
+    subnet_control_plane_address: address("SubnetControlPlane contract."),
+    rpc_timeout: duration("An RPC request without an answer for this long is tried again.", "10s"),
+    head_poll_interval: duration("Between polls for a new block, when none is pushed.", "1s"),
+    log_range_blocks: positive("Blocks per eth_getLogs.", 1_000),
+    lookback_blocks: count("How many blocks back the very first start looks for activities.", 5_000),
+  },
+  subnet_api: { grpc_endpoint: text("Remote storage broker. Not used when storage.bucket is set.", "") },
+  scheduler: {
+    poll_interval: duration("Between calls of pollActivity, the fallback for events.", "1s"),
+    max_inflight: positive("Most activities claimed and not yet settled.", 16),
+    queue_name: list("Queues to work for, as <workflow>/<version>/<worker class>.", []),
+    heartbeat_interval: duration("New progress is reported on chain at most this often.", "30s"),
+    max_attempts: positive("Runs of one activity that fails with a retryable error.", 3),
+    retry_initial: duration("Before the second run; doubles with each further one.", "1s"),
+    retry_max: duration("Longest wait between runs.", "1m"),
+    lost_cooldown: duration("An activity lost to another worker is not tried again before this.", "30s"),
+  },
+  tx_policy: {
+    gas_bump_percent: positive("Raise of both fees per replacement; at least 10.", 15),
+    gas_margin_percent: count("Added to every gas estimate.", 30),
+    max_pending: positive("Most transactions in flight at once.", 64),
+    resend_after: duration("A transaction not mined for this long is sent again.", "12s"),
+    bump_after: duration("A transaction not mined for this long is replaced with higher fees.", "48s"),
+    max_fee_gwei: count("No transaction pays more per gas than this; 0 for no limit.", 0),
+  },
+  protocol: {
+    contract_min: {
+      doc: "Lowest contract version this node works with.",
+      format: "semver",
+      default: "0.2.0",
+    },
+    contract_max: {
+      doc: "Highest contract version this node works with.",
+      format: "semver",
+      default: "0.2.0",
+    },
+  },
+  storage: {
+    endpoint: text("S3-compatible endpoint: http://host:port.", ""),
+    region: text("Region; `auto` for R2.", "us-east-1"),
+    bucket: text("Bucket; empty when this node brokers no storage.", ""),
+    access_key_id: { ...text("Access key id.", ""), sensitive: true },
+    secret_access_key: { ...text("Secret access key. Set it in the environment.", ""), sensitive: true },
+    force_path_style: { doc: "host/bucket/key instead of bucket.host/key.", format: Boolean, default: true },
+    url_lifetime: duration("How long a presigned URL works.", "15m"),
+  },
+  specs: { files: list("Workflow files; relative to the configuration file.", []) },
+  db: { path: text("SQLite file; relative to the configuration file.", "wcp.db") },
+  admin: {
+    host: text("Where health and metrics are served.", "127.0.0.1"),
+    port: { doc: "0 picks a free one.", format: "port", default: 7080 },
+  },
+  log: { level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" } },
+  shutdown: {
+    deadline: duration("After the first signal: how long activities under way may take to settle.", "30s"),
+  },
+} as ConfigSchema<Config>;
+
+export interface ConfigLocation {
+  /** The file; `undefined` for `configs/{ENVIRONMENT}.toml`, where ENVIRONMENT defaults to `local`. */
+  readonly file: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+/**
+ * Reads `configs/{ENVIRONMENT}.toml`, or the file given, and `WCP__SECTION__KEY`
+ * from the environment, which wins. Relative paths in it become absolute.
+ *
+ * @throws {ConfigError} with everything that is wrong
+ */
+export function readConfig({ file, env, cwd }: ConfigLocation): Config {
+  const path = resolve(cwd, file ?? `configs/${env["ENVIRONMENT"] ?? "local"}.toml`);
+  const isRequired = file !== undefined || env["ENVIRONMENT"] !== undefined;
+  if (!existsSync(path) && isRequired) {
+    throw new ConfigError([
+      `${path} does not exist; give another file with --config, or set ENVIRONMENT to the name of a file in configs/`,
+    ]);
+  }
+  const values = existsSync(path) ? parseToml(path) : undefined;
+  const config = loadConfig(CONFIG_SCHEMA, { file: values, fileName: path, env, envPrefix: "WCP" });
+  const problems = crossCheck(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const base = dirname(path);
+  return {
+    ...config,
+    specs: { files: config.specs.files.map((name) => resolve(base, name)) },
+    db: { path: resolve(base, config.db.path) },
+  };
+}
+
+function parseToml(path: string): unknown {
+  try {
+    const values = parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    // Lists that hold one thing are often written as that thing.
+    return asLists(values);
+  } catch (error) {
+    throw new ConfigError([
+      `${path} is not valid TOML: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  }
+}
+
+function asLists(values: Record<string, unknown>): Record<string, unknown> {
+  const wrap = (value: unknown) => (typeof value === "string" ? [value] : value);
+  const { wep_grpc_endpoint: endpoint, scheduler } = values;
+  return {
+    ...values,
+    ...(endpoint === undefined ? {} : { wep_grpc_endpoint: wrap(endpoint) }),
+    ...(isTable(scheduler) && "queue_name" in scheduler
+      ? { scheduler: { ...scheduler, queue_name: wrap(scheduler["queue_name"]) } }
+      : {}),
+  };
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What no single setting shows. */
+function crossCheck(config: Config): string[] {
+  const problems: string[] = [];
+  const { ethereum, scheduler, storage, tx_policy: policy } = config;
+  const require = (holds: boolean, problem: string) => {
+    if (!holds) problems.push(problem);
+  };
+  require(scheduler.queue_name.length >
+    0, "scheduler.queue_name: name at least one queue, like audio/1.0.0/processing");
+  require(config.specs.files.length >
+    0, "specs.files: name at least one workflow file; without it no activity can be understood");
+  require(config.wep_grpc_endpoint.length >
+    0, "wep_grpc_endpoint: name at least one WEP, like http://127.0.0.1:7070");
+  for (const url of config.wep_grpc_endpoint) {
+    require(URL.canParse(url) &&
+      /^https?:$/.test(
+        new URL(url).protocol,
+      ), `wep_grpc_endpoint: "${url}" is not a URL; write it like http://127.0.0.1:7070`);
+  }
+  require(policy.gas_bump_percent >=
+    10, "tx_policy.gas_bump_percent: must be at least 10; nodes refuse a smaller replacement");
+  require(ethereum.wallet_address === "" ||
+    /^0x[0-9a-fA-F]{40}$/.test(
+      ethereum.wallet_address,
+    ), "ethereum.wallet_address: must be an address, 0x and 40 hex digits, or empty");
+  if (storage.bucket !== "") {
+    for (const key of ["endpoint", "access_key_id", "secret_access_key"] as const) {
+      require(storage[key] !== "", `storage.${key}: is required when storage.bucket is set`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,23 @@
+export interface RetryPolicy {
+  /** Runs of one task before it fails for good. At least 1. */
+  readonly maxAttempts: number;
+  readonly initialMs: number;
+  readonly maxMs: number;
+}
+
+export interface RunFailure {
+  readonly code: number;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** The handler's own wish; 0 means none. */
+  readonly retryAfterMs: number;
+}
+
+export type RetryDecision = { readonly kind: "retry"; readonly delayMs: number } | { readonly kind: "fail" };
+
+/** Whether a failed run is run again, and when. `attempt` is 1 for the first. */
+export function decideRetry(failure: RunFailure, attempt: number, policy: RetryPolicy): RetryDecision {
+  if (!failure.retryable || attempt >= policy.maxAttempts) return { kind: "fail" };
+  const delayMs = Math.min(policy.initialMs * 2 ** (attempt - 1), policy.maxMs);
+  return { kind: "retry", delayMs: Math.max(delayMs, failure.retryAfterMs) };
+}

@@ -1,0 +1,150 @@
+/** A time-limited hold on an activity. Times are this machine's, converted from the network's at the edge. */
+export interface Lease {
+  readonly expiresAtMs: number;
+  /** Full length of a fresh lease; what a heartbeat grants again. */
+  readonly durationMs: number;
+}
+
+/** One execution of a task by an executor. The same `id` is the same execution, however often it is assigned. */
+export interface Run {
+  readonly id: string;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Where it runs: a WEP endpoint. */
+  readonly executor: string;
+}
+
+/** What a run came to, as the network will hear it. */
+export type Outcome =
+  | { readonly status: "success"; readonly resultHex: string }
+  | { readonly status: "error"; readonly code: number; readonly reason: string };
+
+export type TaskState =
+  /** Seen on the network; nobody here has acted on it. */
+  | { readonly kind: "offered" }
+  /** A claim is under way. */
+  | { readonly kind: "claiming" }
+  /** Ours, not running; `attempts` runs have ended before. */
+  | { readonly kind: "claimed"; readonly lease: Lease; readonly attempts: number }
+  /** Handed to an executor, which has not spoken yet. */
+  | { readonly kind: "assigned"; readonly lease: Lease; readonly run: Run }
+  /** The executor reports progress, 0 to 100. */
+  | { readonly kind: "running"; readonly lease: Lease; readonly run: Run; readonly percent: number }
+  /** The run has ended; the network is being told. */
+  | { readonly kind: "settling"; readonly outcome: Outcome }
+  | { readonly kind: "done"; readonly outcome: Outcome }
+  /** Somebody else has it. */
+  | { readonly kind: "lost"; readonly reason: string }
+  /** The lease ran out under us. */
+  | { readonly kind: "expired" }
+  /** Given up by the operator or by policy; the lease is left to run out. */
+  | { readonly kind: "abandoned"; readonly reason: string };
+
+export type TaskEvent =
+  | { readonly kind: "claim_started" }
+  | { readonly kind: "claim_won"; readonly lease: Lease }
+  | { readonly kind: "assigned"; readonly run: Run }
+  | { readonly kind: "progressed"; readonly percent: number }
+  | { readonly kind: "lease_extended"; readonly lease: Lease }
+  | { readonly kind: "run_failed" }
+  | { readonly kind: "finished"; readonly outcome: Outcome }
+  | { readonly kind: "settled" }
+  | { readonly kind: "lost"; readonly reason: string }
+  | { readonly kind: "expired" }
+  | { readonly kind: "abandoned"; readonly reason: string }
+  | { readonly kind: "offered_again" };
+
+/** An event that cannot happen in this state: a defect, never a network condition. */
+export class IllegalTransition extends Error {
+  override readonly name = "IllegalTransition";
+  readonly code = "ILLEGAL_TRANSITION";
+
+  constructor(machine: string, from: string, event: string) {
+    super(`[ILLEGAL_TRANSITION] ${machine}: "${event}" cannot happen in state "${from}"`);
+  }
+}
+
+export type TaskStateKind = TaskState["kind"];
+
+/** States in which the node holds the lease. */
+export const HELD_STATES: ReadonlySet<TaskStateKind> = new Set([
+  "claimed",
+  "assigned",
+  "running",
+  "settling",
+]);
+
+/** States that end a task, for this round. */
+export const FINAL_STATES: ReadonlySet<TaskStateKind> = new Set(["done", "lost", "expired", "abandoned"]);
+
+/**
+ * The task machine of docs/states/task.md. Pure.
+ *
+ * @throws {IllegalTransition} when the event cannot happen in this state
+ */
+export function nextTask(state: TaskState, event: TaskEvent): TaskState {
+  // One row per event: TypeScript cannot see that the row found takes the event it was found by.
+  const row = TRANSITIONS[event.kind] as (state: TaskState, event: TaskEvent) => TaskState | undefined;
+  const next = row(state, event);
+  if (next === undefined) throw new IllegalTransition("task", state.kind, event.kind);
+  return next;
+}
+
+type Transitions = {
+  readonly [K in TaskEvent["kind"]]: (
+    state: TaskState,
+    event: Extract<TaskEvent, { kind: K }>,
+  ) => TaskState | undefined;
+};
+
+const TRANSITIONS: Transitions = {
+  claim_started: (state) => (state.kind === "offered" ? { kind: "claiming" } : undefined),
+  claim_won: (state, { lease }) =>
+    state.kind === "claiming" ? { kind: "claimed", lease, attempts: 0 } : undefined,
+  assigned: (state, { run }) => onAssigned(state, run),
+  progressed: (state, { percent }) =>
+    isActive(state) ? { kind: "running", lease: state.lease, run: state.run, percent } : undefined,
+  lease_extended: (state, { lease }) =>
+    isActive(state) || state.kind === "claimed" ? { ...state, lease } : undefined,
+  run_failed: (state) =>
+    isActive(state) ? { kind: "claimed", lease: state.lease, attempts: state.run.attempt } : undefined,
+  finished: (state, { outcome }) =>
+    isActive(state) || state.kind === "claimed" ? { kind: "settling", outcome } : undefined,
+  settled: (state) => (state.kind === "settling" ? { kind: "done", outcome: state.outcome } : undefined),
+  lost: (state, { reason }) => (isOpen(state) ? { kind: "lost", reason } : undefined),
+  expired: (state) => (isOpen(state) ? { kind: "expired" } : undefined),
+  abandoned: (state, { reason }) => (isOpen(state) ? { kind: "abandoned", reason } : undefined),
+  offered_again: (state) =>
+    state.kind !== "done" && FINAL_STATES.has(state.kind) ? { kind: "offered" } : undefined,
+};
+
+function onAssigned(state: TaskState, run: Run): TaskState | undefined {
+  // A run that is assigned again (reconnect, restart) keeps its identity and may move.
+  const again = isActive(state) && state.run.id === run.id;
+  return again || state.kind === "claimed" ? { kind: "assigned", lease: state.lease, run } : undefined;
+}
+
+function isActive(state: TaskState): state is Extract<TaskState, { kind: "assigned" | "running" }> {
+  return state.kind === "assigned" || state.kind === "running";
+}
+
+function isOpen(state: TaskState): boolean {
+  return !FINAL_STATES.has(state.kind);
+}
+
+/** A unit of work from any network. */
+export interface Task {
+  /** The network's own id: for the EVM source, the activity id as 0x and 64 hex digits. */
+  readonly id: string;
+  /** Name of the TaskSource it came from. */
+  readonly source: string;
+  readonly queue: string;
+  /** What to run: handler kind and version. */
+  readonly kind: string;
+  readonly version: string;
+  /** Empty when the task belongs to no workflow. */
+  readonly workflowInstanceId: string;
+  /** 1, and one more each time the task is offered again after it was lost or expired. */
+  readonly round: number;
+  readonly state: TaskState;
+}

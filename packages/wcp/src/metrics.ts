@@ -1,0 +1,102 @@
+import { Counter, createRegistry, Gauge, Histogram, type Registry } from "@subnet-worker/kit";
+import type { Intent } from "./domain/intent.ts";
+import type { Task } from "./domain/task.ts";
+
+/** What the gauges read at scrape time. */
+export interface Readings {
+  readonly inflight: () => number;
+  readonly lane: () => { readonly outstanding: number; readonly queued: number };
+  readonly weps: () => {
+    readonly connected: number;
+    readonly slotsInUse: number;
+    readonly slotsFree: number;
+  };
+}
+
+/** Everything the WCP counts. Labels are bounded: states, kinds, methods. */
+export class Metrics {
+  readonly registry: Registry = createRegistry();
+  readonly #transitions: Counter<"state">;
+  readonly #transactions: Counter<"kind" | "outcome">;
+  readonly #gas: Counter<"kind">;
+  readonly #confirmation: Histogram<"kind">;
+  readonly #rpc: Counter<"method" | "outcome">;
+
+  constructor() {
+    const registers = [this.registry];
+    this.#transitions = new Counter({
+      name: "wcp_task_transitions_total",
+      help: "Tasks that entered a state: claimed, done, lost, expired ...",
+      labelNames: ["state"],
+      registers,
+    });
+    this.#transactions = new Counter({
+      name: "wcp_transactions_total",
+      help: "Transaction intents that ended, by kind (claim, heartbeat, complete, fail, resume) and outcome (mined, reverted, refused).",
+      labelNames: ["kind", "outcome"],
+      registers,
+    });
+    this.#gas = new Counter({
+      name: "wcp_gas_used_total",
+      help: "Gas paid for, by kind of transaction.",
+      labelNames: ["kind"],
+      registers,
+    });
+    this.#confirmation = new Histogram({
+      name: "wcp_transaction_duration_seconds",
+      help: "From the intent being stored to its receipt.",
+      labelNames: ["kind"],
+      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
+    this.#rpc = new Counter({
+      name: "wcp_rpc_calls_total",
+      help: "JSON-RPC calls, by method and outcome (ok, error, unavailable).",
+      labelNames: ["method", "outcome"],
+      registers,
+    });
+  }
+
+  /** Connects the gauges to what they read. Called once, when everything is built. */
+  observe(readings: Readings): void {
+    this.#gauge("wcp_tasks_inflight", "Tasks being driven.", readings.inflight);
+    this.#gauge(
+      "wcp_lane_outstanding",
+      "Transactions with a nonce and no receipt.",
+      () => readings.lane().outstanding,
+    );
+    this.#gauge("wcp_lane_queued", "Intents waiting for a nonce.", () => readings.lane().queued);
+    this.#gauge("wcp_weps_connected", "WEPs with a session.", () => readings.weps().connected);
+    this.#gauge(
+      "wcp_slots_in_use",
+      "Slots taken on connected and lost WEPs.",
+      () => readings.weps().slotsInUse,
+    );
+    this.#gauge("wcp_slots_free", "Slots that a claim could use.", () => readings.weps().slotsFree);
+  }
+
+  onTaskState(task: Task): void {
+    this.#transitions.inc({ state: task.state.kind });
+  }
+
+  onIntent(intent: Intent, nowMs: number): void {
+    const { kind, state } = intent;
+    this.#transactions.inc({ kind, outcome: state.kind });
+    if (state.kind !== "mined" && state.kind !== "reverted") return;
+    this.#gas.inc({ kind }, Number(state.receipt.gasUsed));
+    this.#confirmation.observe({ kind }, (nowMs - intent.createdAtMs) / 1_000);
+  }
+
+  onRpcCall(method: string, outcome: string): void {
+    this.#rpc.inc({ method, outcome });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect: () => gauge.set(read()),
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { parseSpec, SpecError, type WorkflowSpec } from "@subnet-worker/activity-spec";
+import {
+  type Clock,
+  EXIT,
+  listenOps,
+  type OpsServer,
+  type OpsServerDeps,
+  StartupError,
+} from "@subnet-worker/kit";
+import { createLocalSigner } from "./adapters/signer.ts";
+import { openStore } from "./adapters/sqlite/store.ts";
+import { StoreError } from "./adapters/sqlite/store-error.ts";
+import type { Config } from "./config.ts";
+import type { Signer, Store } from "./ports.ts";
+
+/** Reads the workflow files. @throws {StartupError} exit code 78 */
+export function readSpecs(files: readonly string[]): WorkflowSpec[] {
+  try {
+    return files.map((fileName) => parseSpec(readFileSync(fileName, "utf8"), { fileName }));
+  } catch (error) {
+    if (error instanceof SpecError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartupError(EXIT.badConfig, `specs.files: ${reason}; correct the path`, { cause: error });
+  }
+}
+
+/** The wallet's signer. @throws {StartupError} exit code 78; the message never contains the key */
+export function openSigner({ ethereum }: Config): Signer {
+  const signer = localSigner(ethereum);
+  const expected = ethereum.wallet_address;
+  if (expected !== "" && expected.toLowerCase() !== signer.address.toLowerCase()) {
+    throw new StartupError(
+      EXIT.badConfig,
+      `ethereum.wallet_address is ${expected}, but the key belongs to ${signer.address}; correct the one that is wrong`,
+    );
+  }
+  return signer;
+}
+
+function localSigner(ethereum: Config["ethereum"]): Signer {
+  try {
+    return createLocalSigner(ethereum.wallet_private_key, BigInt(ethereum.chain_id));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    // No cause: what ethers says about a key may contain it.
+    throw new StartupError(EXIT.badConfig, `ethereum.wallet_private_key: ${reason}`);
+  }
+}
+
+/** The database of this wallet and chain. @throws {StartupError} exit code 78 */
+export function openWalletStore(
+  config: Config,
+  deps: { readonly wallet: string; readonly clock: Clock },
+): Store {
+  try {
+    const chainId = BigInt(config.ethereum.chain_id);
+    return openStore({ path: config.db.path, chainId, wallet: deps.wallet }, { clock: deps.clock });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new StartupError(EXIT.badConfig, error.message, { cause: error });
+  }
+}
+
+/** Health and metrics. @throws {StartupError} exit code 75 when the port is taken */
+export async function listenAdmin({ admin }: Config, deps: OpsServerDeps): Promise<OpsServer> {
+  try {
+    return await listenOps(admin, deps);
+  } catch (error) {
+    throw new StartupError(
+      EXIT.tryLater,
+      `admin port ${admin.host}:${admin.port} cannot be bound (${error instanceof Error ? error.message : String(error)}); set admin.port to a free one, or 0`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { type Clock, EXIT, type Logger, type Service, StartupError } from "@subnet-worker/kit";
+import type { Gate, GateKeeper } from "../ports.ts";
+
+export interface GatesOptions {
+  /** Between two looks at a gate that is closed and may open. */
+  readonly retryMs: number;
+  /** Between two looks at all gates once they have opened. */
+  readonly recheckMs: number;
+}
+
+export interface GatesDeps {
+  /** In the order they are passed; a later one may rely on the earlier. */
+  readonly gates: readonly Gate[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * What must hold before the node claims anything. A gate that only time or
+ * somebody else can open is waited for, with its reason in the log and on
+ * `/readyz`; one that the configuration must open ends the process.
+ */
+export class Gates implements Service, GateKeeper {
+  readonly name = "gates";
+  readonly #options: GatesOptions;
+  readonly #deps: GatesDeps;
+  #reason: string | undefined = "start-up checks are not done yet";
+
+  constructor(options: GatesOptions, deps: GatesDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  notReady(): readonly string[] {
+    return this.#reason === undefined ? [] : [this.#reason];
+  }
+
+  /**
+   * Resolves when every gate is open, or `signal` aborts.
+   *
+   * @throws {StartupError} with exit code 78 for a gate that waiting cannot open
+   */
+  async pass(signal: AbortSignal): Promise<void> {
+    for (const gate of this.#deps.gates) {
+      if (!(await this.#waitFor(gate, signal))) return;
+    }
+    this.#reason = undefined;
+    this.#deps.logger.info("start-up checks passed");
+  }
+
+  /** Looks again from time to time: a worker may be suspended, a contract upgraded. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#deps.clock.sleep(this.#options.recheckMs, signal);
+      if (signal.aborted) return;
+      await this.pass(signal);
+    }
+  }
+
+  async #waitFor(gate: Gate, signal: AbortSignal): Promise<boolean> {
+    let told: string | undefined;
+    while (!signal.aborted) {
+      const verdict = await gate.check();
+      if (verdict.kind === "open") return true;
+      if (verdict.kind === "refuse")
+        throw new StartupError(EXIT.badConfig, `[${gate.name}] ${verdict.reason}`);
+      this.#reason = verdict.reason;
+      if (told !== verdict.reason) this.#deps.logger.warn({ gate: gate.name }, verdict.reason);
+      told = verdict.reason;
+      await this.#deps.clock.sleep(this.#options.retryMs, signal);
+    }
+    return false;
+  }
+}

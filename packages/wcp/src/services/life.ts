@@ -1,0 +1,68 @@
+import { type Clock, type Logger, runServices, type Service } from "@subnet-worker/kit";
+import { StoppedError } from "../ports.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Gates } from "./gates.ts";
+
+export interface LifeDeps {
+  readonly gates: Gates;
+  readonly dispatcher: Dispatcher;
+  readonly services: readonly Service[];
+  /** Aborting it ends everything that waits on the chain or runs. */
+  readonly stop: AbortController;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The process from start to end: gates, recovery, services; when asked to stop, a drain and then the end. */
+export class Life {
+  readonly #drainMs: number;
+  readonly #deps: LifeDeps;
+  #started = false;
+  #isStopping = false;
+
+  /** `drainMs`: how long activities under way may take to settle. What is left goes on at the next start. */
+  constructor(options: { readonly drainMs: number }, deps: LifeDeps) {
+    this.#drainMs = options.drainMs;
+    this.#deps = deps;
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Runs until `signal` aborts and the drain is over. @throws {StartupError} when a gate refuses */
+  async run(signal: AbortSignal): Promise<void> {
+    const { gates, dispatcher, services, stop, logger } = this.#deps;
+    const stopping = () => void this.#drain();
+    signal.addEventListener("abort", stopping, { once: true });
+    try {
+      await gates.pass(signal);
+      if (!signal.aborted) await dispatcher.recover();
+      this.#started = !signal.aborted;
+      if (this.#started) await runServices(services, stop.signal);
+    } catch (error) {
+      if (!signal.aborted || !(error instanceof StoppedError)) throw error;
+    } finally {
+      signal.removeEventListener("abort", stopping);
+      stop.abort();
+    }
+    logger.info("stopped");
+  }
+
+  async #drain(): Promise<void> {
+    const { dispatcher, stop, clock, logger } = this.#deps;
+    this.#isStopping = true;
+    logger.info(
+      { inflight: dispatcher.inflight, deadline_ms: this.#drainMs },
+      "stopping: no new claims, settling what is under way",
+    );
+    if (this.#started) await Promise.race([dispatcher.drain(), clock.sleep(this.#drainMs, stop.signal)]);
+    if (dispatcher.inflight > 0) {
+      logger.warn(
+        { inflight: dispatcher.inflight },
+        "stopping with activities under way; they are stored and go on at the next start",
+      );
+    }
+    stop.abort();
+  }
+}

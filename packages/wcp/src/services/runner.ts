@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "@subnet-worker/kit";
+import { progressIntervalS } from "../domain/lease.ts";
+import { uploadKey, uploadPrefix } from "../domain/object-key.ts";
+import type { Lease, Run, Task } from "../domain/task.ts";
+import type {
+  AssignedInput,
+  Assignment,
+  RunListener,
+  RunOutcome,
+  Slot,
+  StorageBroker,
+  TaskInput,
+  TaskSource,
+  UploadTicket,
+  UploadWish,
+} from "../ports.ts";
+import type { TaskBook } from "./task-book.ts";
+
+export interface RunnerDeps {
+  readonly source: TaskSource;
+  readonly book: TaskBook;
+  /** Absent where no object store is configured: keys then travel as they are and nothing can be uploaded. */
+  readonly storage: StorageBroker | undefined;
+  readonly logger: Logger;
+}
+
+/** Carries one task through one run on a slot. */
+export class Runner {
+  readonly #deps: RunnerDeps;
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Assigns the task, or assigns it again under the same run id when it had one,
+   * and follows the run to its end. Rejects with TaskDataError when the task's
+   * own data cannot be read.
+   */
+  async run(task: Task, slot: Slot, signal: AbortSignal): Promise<RunOutcome> {
+    const { lease, run } = nextRun(task, slot.executor);
+    const data = await this.#deps.source.inputs(task);
+    const [inputs, workflowInputs] = await Promise.all([
+      this.#presign(data.inputs),
+      this.#presign(data.workflowInputs),
+    ]);
+    const assignment: Assignment = {
+      task,
+      runId: run.id,
+      attempt: run.attempt,
+      inputs,
+      workflowInputs,
+      uploadPrefix:
+        this.#deps.storage === undefined ? "" : uploadPrefix(task.workflowInstanceId, task.id, run.id),
+      leaseExpiresAtMs: lease.expiresAtMs,
+      progressIntervalS: progressIntervalS(lease),
+    };
+    await this.#deps.book.move(task.id, { kind: "assigned", run });
+    return slot.run(assignment, this.#listener(assignment), signal);
+  }
+
+  #presign(inputs: readonly TaskInput[]): Promise<AssignedInput[]> {
+    const { storage } = this.#deps;
+    return Promise.all(
+      inputs.map(async (input) => {
+        if (storage === undefined || input.objectKey === undefined || input.objectKey === "") return input;
+        return { ...input, url: await storage.downloadUrl(input.objectKey) };
+      }),
+    );
+  }
+
+  #listener({ task, runId, uploadPrefix: prefix }: Assignment): RunListener {
+    const { book, logger } = this.#deps;
+    const context = { activity_id: task.id, run_id: runId };
+    return {
+      progress: (percent, message) => {
+        const current = book.get(task.id);
+        if (current === undefined || !("run" in current.state) || current.state.run.id !== runId) return;
+        logger.debug({ ...context, percent, progress: message }, "progress");
+        void book.move(task.id, { kind: "progressed", percent }).catch((error: unknown) => {
+          logger.error({ ...context, err: error }, "progress could not be stored");
+        });
+      },
+      upload: (wish) => this.#upload(prefix, wish),
+    };
+  }
+
+  async #upload(prefix: string, wish: UploadWish): Promise<UploadTicket> {
+    if (this.#deps.storage === undefined) {
+      throw new Error(
+        "this node has no object store configured; the operator sets [storage] in the WCP's configuration",
+      );
+    }
+    return this.#deps.storage.uploadTicket(uploadKey(prefix, wish.name), wish);
+  }
+}
+
+function nextRun(task: Task, executor: string): { readonly lease: Lease; readonly run: Run } {
+  const { state } = task;
+  switch (state.kind) {
+    case "claimed":
+      return { lease: state.lease, run: { id: randomUUID(), attempt: state.attempts + 1, executor } };
+    case "assigned":
+    case "running":
+      return { lease: state.lease, run: { ...state.run, executor } };
+    default:
+      throw new Error(`task ${task.id} is ${state.kind}, so it cannot run`);
+  }
+}

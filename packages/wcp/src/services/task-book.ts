@@ -1,0 +1,85 @@
+import type { Clock, Logger } from "@subnet-worker/kit";
+import { FINAL_STATES, nextTask, type Task, type TaskEvent } from "../domain/task.ts";
+import type { Offer, Store } from "../ports.ts";
+
+export interface TaskBookDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onState?: (task: Task) => void;
+}
+
+/** The open tasks, in memory and on disk. The only place where a task changes state. */
+export class TaskBook {
+  readonly #deps: TaskBookDeps;
+  readonly #open: Map<string, Task>;
+
+  constructor(deps: TaskBookDeps) {
+    this.#deps = deps;
+    this.#open = new Map(deps.store.openTasks().map((task) => [task.id, task]));
+  }
+
+  get(id: string): Task | undefined {
+    return this.#open.get(id);
+  }
+
+  all(): Iterable<Task> {
+    return this.#open.values();
+  }
+
+  /** Adds an offered task, or offers again one that was lost. `undefined` when it is open or done already. */
+  async offer(offer: Offer): Promise<Task | undefined> {
+    if (this.#open.has(offer.id)) return undefined;
+    const stored = this.#deps.store.task(offer.id);
+    if (stored === undefined) {
+      return this.#add({ ...offer, round: 1, state: { kind: "offered" } }, "new");
+    }
+    if (stored.state.kind === "done") return undefined;
+    const state = nextTask(stored.state, { kind: "offered_again" });
+    return this.#add({ ...stored, round: stored.round + 1, state }, stored.state.kind);
+  }
+
+  /** Adds a task that the network says is ours, whatever the store thought of it. */
+  async adopt(task: Task): Promise<Task> {
+    return this.#add(task, this.#deps.store.task(task.id)?.state.kind ?? "new");
+  }
+
+  async #add(task: Task, from: Task["state"]["kind"] | "new"): Promise<Task> {
+    this.#open.set(task.id, task);
+    this.#deps.onState?.(task);
+    await this.#deps.store.saveTask(task, from);
+    return task;
+  }
+
+  /**
+   * Applies an event; resolves once it is on disk. Progress and lease extensions
+   * within a state stay in memory: after a restart the network tells the lease
+   * and the executor the progress.
+   *
+   * @throws {IllegalTransition} when the event cannot happen now
+   */
+  async move(id: string, event: TaskEvent): Promise<Task> {
+    const before = this.#open.get(id);
+    if (before === undefined) throw new Error(`task ${id} is not open, yet it got the event "${event.kind}"`);
+    const task: Task = { ...before, state: nextTask(before.state, event) };
+    const { kind } = task.state;
+    if (FINAL_STATES.has(kind)) this.#open.delete(id);
+    else this.#open.set(id, task);
+    if (kind === before.state.kind && event.kind !== "assigned") return task;
+    this.#deps.onState?.(task);
+    this.#log(task);
+    await this.#deps.store.saveTask(task, before.state.kind);
+    return task;
+  }
+
+  #log(task: Task): void {
+    const { kind } = task.state;
+    const run = "run" in task.state ? { run_id: task.state.run.id, executor: task.state.run.executor } : {};
+    const reason = "reason" in task.state ? { reason: task.state.reason } : {};
+    const level = kind === "abandoned" || kind === "expired" ? "warn" : "info";
+    this.#deps.logger[level](
+      { activity_id: task.id, ...run, queue: task.queue, state: kind, round: task.round, ...reason },
+      `activity ${kind}`,
+    );
+  }
+}
