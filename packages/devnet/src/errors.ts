@@ -43,3 +43,14 @@ export class DevnetError extends Error {
     this.exitCode = options.exitCode ?? 1;
   }
 }
+
+/** What to tell the user of a command that ended with `error`: a defect of this program shows its stack. */
+export function textOf(error: unknown): string {
+  if (error instanceof DevnetError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** What the process ends with after `error`. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof DevnetError ? error.exitCode : 1;
+}

@@ -53,7 +53,11 @@ export async function reservePorts(defaults: Ports = DEFAULT_PORTS): Promise<Por
   return { ports: ports as Ports, replaced, [Symbol.asyncDispose]: () => guards.disposeAsync() };
 }
 
-async function reserveFrom(wanted: number, others: ReadonlySet<number>, stack: AsyncDisposableStack): Promise<number> {
+async function reserveFrom(
+  wanted: number,
+  others: ReadonlySet<number>,
+  stack: AsyncDisposableStack,
+): Promise<number> {
   for (let port = wanted; port < wanted + TRIES; port += 1) {
     if (port !== wanted && others.has(port)) continue;
     const guard = await tryListen(port + GUARD_OFFSET);
@@ -66,7 +70,10 @@ async function reserveFrom(wanted: number, others: ReadonlySet<number>, stack: A
     }
     await guard[Symbol.asyncDispose]();
   }
-  throw new DevnetError("NO_PORT", `No free port from ${wanted} to ${wanted + TRIES - 1}; stop something that listens there.`);
+  throw new DevnetError(
+    "NO_PORT",
+    `No free port from ${wanted} to ${wanted + TRIES - 1}; stop something that listens there.`,
+  );
 }
 
 /** `undefined` when the port is taken. */

@@ -2,6 +2,7 @@
  * Plays the devnet for the reaper's test: starts a reaper and children, prints
  * their process ids, and waits to be killed.
  */
+import { systemClock } from "@subnet-worker/kit";
 import { startReaper } from "../src/processes/reaper-client.ts";
 import { Supervisor } from "../src/processes/supervisor.ts";
 import { STUBBORN } from "./_programs.ts";
@@ -20,5 +21,6 @@ const two = await supervisor.start({
      console.log(pid); setTimeout(() => {}, 60_000);`,
   ],
 });
-console.log(JSON.stringify({ reaper: reaper.pid, one: one.pid, two: two.pid, logPath: two.logPath }));
-setTimeout(() => {}, 60_000);
+const pids = { reaper: reaper.pid, one: one.pid, two: two.pid, logPath: two.logPath };
+process.stdout.write(`${JSON.stringify(pids)}\n`);
+await systemClock.sleep(60_000);

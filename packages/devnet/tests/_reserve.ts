@@ -3,5 +3,5 @@ import { text } from "node:stream/consumers";
 import { reservePorts, type Ports } from "../src/ports.ts";
 
 await using reserved = await reservePorts(JSON.parse(process.argv[2] ?? "") as Ports);
-console.log(JSON.stringify(Object.values(reserved.ports)));
+process.stdout.write(`${JSON.stringify(Object.values(reserved.ports))}\n`);
 await text(process.stdin);

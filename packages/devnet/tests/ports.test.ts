@@ -43,7 +43,9 @@ describe("port reservation", () => {
         stdio: ["pipe", "pipe", "inherit"],
       }),
     );
-    const firstLines = processes.map(async (child) => JSON.parse(String((await once(child.stdout, "data"))[0])) as number[]);
+    const firstLines = processes.map(
+      async (child) => JSON.parse(String((await once(child.stdout, "data"))[0])) as number[],
+    );
     const ports = (await Promise.all(firstLines)).flat();
     for (const child of processes) child.stdin.end();
     await Promise.all(processes.map((child) => text(child.stdout)));

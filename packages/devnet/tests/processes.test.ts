@@ -53,7 +53,10 @@ describe("supervisor", () => {
   it("names a child that died, with its code, its last words and its log", async () => {
     await using net = await family();
     const child = await net.supervisor.start(
-      nodeProgram("fragile", ["-e", `console.log('{"level":"fatal","msg":"the disk is full"}'); process.exit(7)`]),
+      nodeProgram("fragile", [
+        "-e",
+        `console.log('{"level":"fatal","msg":"the disk is full"}'); process.exit(7)`,
+      ]),
     );
     await once(net.supervisor.signal, "abort");
     const { message } = net.supervisor.signal.reason as Error;
@@ -86,7 +89,13 @@ describe("supervisor", () => {
 
 describe("child environment", () => {
   it("passes on a few harmless variables and nothing else", () => {
-    const from = { PATH: "/bin", HOME: "/root", AWS_SECRET_ACCESS_KEY: "s", PRIVATE_KEY: "k", NODE_OPTIONS: "--inspect" };
+    const from = {
+      PATH: "/bin",
+      HOME: "/root",
+      AWS_SECRET_ACCESS_KEY: "s",
+      PRIVATE_KEY: "k",
+      NODE_OPTIONS: "--inspect",
+    };
     expect(childEnvironment({ MINE: "1" }, from)).toEqual({ PATH: "/bin", HOME: "/root", MINE: "1" });
   });
 });
@@ -96,12 +105,18 @@ describe("reaper", () => {
     using dir = temporaryDir();
     const parent = spawn(
       process.execPath,
-      ["--conditions=@subnet-worker/source", fileURLToPath(new URL("./_family.ts", import.meta.url)), dir.path],
+      [
+        "--conditions=@subnet-worker/source",
+        fileURLToPath(new URL("./_family.ts", import.meta.url)),
+        dir.path,
+      ],
       { stdio: ["ignore", "pipe", "inherit"], detached: true },
     );
     const [line] = (await once(createInterface({ input: parent.stdout }), "line")) as [string];
     const pids = JSON.parse(line) as { reaper: number; one: number; two: number; logPath: string };
-    await expect.poll(() => readFile(pids.logPath, "utf8"), { interval: 20, timeout: 15_000 }).toMatch(/^\d+\n/);
+    await expect
+      .poll(() => readFile(pids.logPath, "utf8"), { interval: 20, timeout: 15_000 })
+      .toMatch(/^\d+\n/);
     const grandchild = Number(await readFile(pids.logPath, "utf8"));
     expect([pids.reaper, pids.one, pids.two, grandchild].map(isAlive)).toEqual([true, true, true, true]);
 

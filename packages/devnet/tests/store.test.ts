@@ -63,12 +63,20 @@ describe("object store", () => {
     await store.client().send(command());
     const { Body } = await store.client().send(new GetObjectCommand({ Bucket: BUCKET, Key: "sdk" }));
     expect((await buffer(Body as Readable)).toString()).toBe("by header");
-    await expect(store.client("not-the-secret").send(command())).rejects.toMatchObject({ name: "SignatureDoesNotMatch" });
+    await expect(store.client("not-the-secret").send(command())).rejects.toMatchObject({
+      name: "SignatureDoesNotMatch",
+    });
   });
 
   it("refuses a presigned URL made with another secret", async () => {
-    const response = await fetch(await put("forged", { secret: "not-the-secret" }), { method: "PUT", body: "x" });
-    expect([response.status, await response.text()]).toEqual([403, expect.stringContaining("SignatureDoesNotMatch")]);
+    const response = await fetch(await put("forged", { secret: "not-the-secret" }), {
+      method: "PUT",
+      body: "x",
+    });
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      expect.stringContaining("SignatureDoesNotMatch"),
+    ]);
     expect((await fetch(await get("forged"))).status).toBe(404);
   });
 
@@ -90,14 +98,24 @@ describe("object store", () => {
   });
 
   it("refuses requests without a signature", async () => {
-    for (const [method, path] of [["GET", "/"], ["GET", `/${BUCKET}`], ["GET", `/${BUCKET}/mine`], ["PUT", `/${BUCKET}/mine`], ["DELETE", `/${BUCKET}`]] as const) {
+    for (const [method, path] of [
+      ["GET", "/"],
+      ["GET", `/${BUCKET}`],
+      ["GET", `/${BUCKET}/mine`],
+      ["PUT", `/${BUCKET}/mine`],
+      ["DELETE", `/${BUCKET}`],
+    ] as const) {
       expect((await fetch(`${store.url}${path}`, { method })).status).toBe(403);
     }
   });
 
   it("refuses keys that lead out of the bucket's folder", async () => {
     const url = new URL(await put("inside"));
-    for (const path of [`/${BUCKET}/../../outside`, `/${BUCKET}/%2e%2e/%2E%2E/outside`, `/${BUCKET}/a%2F..%2F..%2Foutside`]) {
+    for (const path of [
+      `/${BUCKET}/../../outside`,
+      `/${BUCKET}/%2e%2e/%2E%2E/outside`,
+      `/${BUCKET}/a%2F..%2F..%2Foutside`,
+    ]) {
       expect(await putRaw(`${path}${url.search}`)).toBe(400);
     }
   });
@@ -115,9 +133,14 @@ describe("object store", () => {
 
   it("shows either the old or the new object while it is being replaced", async () => {
     await fetch(await put("replaced"), { method: "PUT", body: "old" });
-    const upload = request(new URL(await put("replaced")), { method: "PUT", headers: { "content-length": 6 } });
+    const upload = request(new URL(await put("replaced")), {
+      method: "PUT",
+      headers: { "content-length": 6 },
+    });
     upload.write("new");
-    await until(async () => (await filesBelow(store.directory)).some((name) => name.includes("replaced") && name.endsWith(".part")));
+    await until(async () =>
+      (await filesBelow(store.directory)).some((name) => name.includes("replaced") && name.endsWith(".part")),
+    );
     expect(await (await fetch(await get("replaced"))).text()).toBe("old");
     upload.end("est");
     await once(upload, "response");

@@ -20,7 +20,8 @@ export function packageEntryPoint(packageName: string, binName: string): EntryPo
   if (existsSync(source)) return [FROM_SOURCE, source];
   const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin?: Record<string, string> };
   const path = bin?.[binName];
-  if (path === undefined) throw new Error(`${packageName} at ${root} has no bin "${binName}"; install it again`);
+  if (path === undefined)
+    throw new Error(`${packageName} at ${root} has no bin "${binName}"; install it again`);
   return [join(root, path)];
 }
 

@@ -25,10 +25,14 @@ export async function readLogTail(path: string, lines = 8): Promise<readonly str
 function shortened(line: string): string {
   if (!line.startsWith("{")) return line;
   try {
-    const { level, msg, err } = JSON.parse(line) as { level?: unknown; msg?: unknown; err?: { message?: unknown } };
+    const { level, msg, err } = JSON.parse(line) as {
+      level?: string;
+      msg?: unknown;
+      err?: { message?: unknown };
+    };
     if (typeof msg !== "string") return line;
     const cause = typeof err?.message === "string" && !msg.includes(err.message) ? `: ${err.message}` : "";
-    return `${String(level ?? "info").padEnd(5)} ${msg}${cause}`;
+    return `${(level ?? "info").padEnd(5)} ${msg}${cause}`;
   } catch {
     return line; // cut off at the start of what was read, or not JSON after all
   }

@@ -10,8 +10,8 @@ export interface Reaper extends AsyncDisposable {
   readonly pid: number;
   /** What every child must have in its environment, so that the reaper can find it. */
   readonly mark: Environment;
-  /** Resolves when the reaper ends, which it does by itself only through a fault or a kill. */
-  readonly exited: Promise<void>;
+  /** Resolves when the reaper ends without having been asked to; never otherwise. */
+  readonly lost: Promise<void>;
   /** Adds a process group to what is killed. */
   watch(group: number): void;
   /** Takes a process group that has ended off the list. */
@@ -30,16 +30,22 @@ export async function startReaper(runId: string): Promise<Reaper> {
     stdio: ["pipe", "ignore", "ignore"],
   });
   await once(reaper, "spawn");
-  // Once it is gone there is nobody to write to; `exited` tells those who care.
+  // Once it is gone there is nobody to write to; `lost` tells those who care.
   reaper.stdin.on("error", () => {});
-  const exited = once(reaper, "exit").then(() => {});
+  let asked = false;
+  const lost = Promise.withResolvers<void>();
+  const exited = once(reaper, "exit");
+  reaper.once("exit", () => {
+    if (!asked) lost.resolve();
+  });
   return {
     pid: reaper.pid as number,
     mark: { [MARK_NAME]: runId },
-    exited,
+    lost: lost.promise,
     watch: (group) => void reaper.stdin.write(`+${group}\n`),
     forget: (group) => void reaper.stdin.write(`-${group}\n`),
     async [Symbol.asyncDispose]() {
+      asked = true;
       reaper.stdin.end();
       await exited;
     },

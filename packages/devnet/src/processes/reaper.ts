@@ -19,7 +19,10 @@ const BETWEEN_SWEEPS_MS = 100;
 const groups = new Set<number>();
 const mark = process.argv[2] ?? "";
 
-process.on("SIGINT", () => {}).on("SIGTERM", () => {}).on("SIGHUP", () => {});
+process
+  .on("SIGINT", () => {})
+  .on("SIGTERM", () => {})
+  .on("SIGHUP", () => {});
 
 for await (const line of createInterface({ input: process.stdin })) {
   const group = Number(line.slice(1));

@@ -60,9 +60,7 @@ export class Supervisor {
     this.#reaper = deps.reaper;
     this.#clock = deps.clock ?? systemClock;
     mkdirSync(this.#logDir, { recursive: true });
-    void this.#reaper.exited.then(() => {
-      this.#fail("The reaper, the process that cleans up after a crash, ended by itself; everything was stopped.");
-    });
+    void this.#watchReaper();
   }
 
   /** Aborts with a {@link DevnetError} `CHILD_DIED` that names the child and shows its last log lines. */
@@ -96,13 +94,21 @@ export class Supervisor {
     return join(this.#logDir, `${name}.log`);
   }
 
+  async #watchReaper(): Promise<void> {
+    await this.#reaper.lost;
+    this.#fail(
+      "The reaper, the process that cleans up after a crash, ended by itself; everything was stopped.",
+    );
+  }
+
   #adopt(spec: ChildSpec, started: ChildProcess, logPath: string): Child {
     const pid = started.pid as number;
     this.#reaper.watch(pid);
     let asked = false;
     const exited = once(started, "exit").then((result): ExitStatus => {
       const [code, signal] = result as [number | null, NodeJS.Signals | null];
-      const status: ExitStatus = signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal };
+      const status: ExitStatus =
+        signal === null ? { kind: "exited", code: code ?? 0 } : { kind: "signalled", signal };
       killGroup(pid, "SIGKILL"); // what it may have started itself
       this.#reaper.forget(pid);
       if (!asked) void this.#reportDeath(spec.name, logPath, status);
@@ -129,9 +135,16 @@ export class Supervisor {
 
   async #reportDeath(name: string, logPath: string, status: ExitStatus): Promise<void> {
     const how = status.kind === "exited" ? `with code ${status.code}` : `by ${status.signal}`;
-    const tail = await readLogTail(logPath).catch((error: unknown) => [`(its log cannot be read: ${String(error)})`]);
-    const said = tail.length === 0 ? " It logged nothing." : ` Its last lines:\n${tail.map((line) => `    ${line}`).join("\n")}`;
-    this.#fail(`The process "${name}" ended by itself ${how}; the others were stopped.${said}\n  Full log: ${logPath}`);
+    const tail = await readLogTail(logPath).catch((error: unknown) => [
+      `(its log cannot be read: ${String(error)})`,
+    ]);
+    const said =
+      tail.length === 0
+        ? " It logged nothing."
+        : ` Its last lines:\n${tail.map((line) => `    ${line}`).join("\n")}`;
+    this.#fail(
+      `The process "${name}" ended by itself ${how}; the others were stopped.${said}\n  Full log: ${logPath}`,
+    );
   }
 
   #fail(message: string): void {

@@ -24,7 +24,10 @@ export interface StoreServer extends AsyncDisposable {
 }
 
 /** Serves one bucket over S3's HTTP interface to holders of one key pair. */
-export async function listenStore(options: StoreServerOptions, deps: { readonly logger: Logger }): Promise<StoreServer> {
+export async function listenStore(
+  options: StoreServerOptions,
+  deps: { readonly logger: Logger },
+): Promise<StoreServer> {
   const { logger } = deps;
   accounts.DUMMY_ACCOUNT.revokeAccessKey("S3RVER");
   accounts.DUMMY_ACCOUNT.createKeyPair(options.accessKeyId, options.secretAccessKey);
@@ -43,7 +46,7 @@ export async function listenStore(options: StoreServerOptions, deps: { readonly 
     logWhenDone(request, response, logger);
     const refusal = refusalOf(request);
     if (refusal === undefined) {
-      void handle(request, response);
+      handle(request, response);
     } else {
       response.writeHead(refusal.status, { "content-type": "application/xml" }).end(refusalXml(refusal));
     }

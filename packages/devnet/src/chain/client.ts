@@ -1,0 +1,138 @@
+import { taskQueueInterface, taskQueueReads, workflowEngineInterface } from "@subnet-worker/contracts";
+import { type Clock, systemClock } from "@subnet-worker/kit";
+import {
+  JsonRpcProvider,
+  type Log,
+  Network,
+  type TransactionReceipt,
+  type TransactionResponse,
+} from "ethers";
+
+/** Where a chain and the contracts on it are. */
+export interface ChainAddress {
+  readonly rpcUrl: string;
+  readonly chainId: number;
+  readonly taskQueue: string;
+  readonly workflowEngine: string;
+}
+
+export interface StartedWorkflow {
+  readonly instance: string;
+  readonly transactionHash: string;
+  readonly block: number;
+}
+
+/** One mined transaction. */
+export interface MinedTransaction {
+  readonly hash: string;
+  readonly block: number;
+  readonly to: string;
+  readonly from: string;
+  readonly data: string;
+  readonly receipt: TransactionReceipt;
+}
+
+const RECEIPT_POLL_MS = 20;
+
+/** What a requester does on the chain, and what it sees there. */
+export class ChainClient implements Disposable {
+  readonly address: ChainAddress;
+  readonly #provider: JsonRpcProvider;
+  readonly #clock: Clock;
+
+  constructor(address: ChainAddress, deps: { readonly clock?: Clock } = {}) {
+    this.address = address;
+    this.#clock = deps.clock ?? systemClock;
+    this.#provider = openProvider(address.rpcUrl, address.chainId);
+  }
+
+  [Symbol.dispose](): void {
+    this.#provider.destroy();
+  }
+
+  /**
+   * Starts a workflow from an account that the node signs for.
+   *
+   * @param input ABI-encoded, 0x-hex
+   * @throws when the contract refuses it
+   */
+  async startWorkflow(workflow: string, input: string, requester: string): Promise<StartedWorkflow> {
+    const signer = await this.#provider.getSigner(requester);
+    const sent = await signer.sendTransaction({
+      to: this.address.workflowEngine,
+      data: workflowEngineInterface.encodeFunctionData("startWorkflow", [workflow, input]),
+    });
+    const receipt = await this.#receiptOf(sent.hash);
+    const started = receipt.logs
+      .map((log) => workflowEngineInterface.parseLog(log))
+      .find((log) => log?.name === "WorkflowStarted");
+    if (started === undefined || started === null)
+      throw new Error(`transaction ${sent.hash} did not start ${workflow}`);
+    return {
+      instance: String(started.args["instance"]),
+      transactionHash: sent.hash,
+      block: receipt.blockNumber,
+    };
+  }
+
+  async blockNumber(): Promise<number> {
+    return this.#provider.getBlockNumber();
+  }
+
+  /** The logs of both contracts in these blocks, in order. */
+  async logs(fromBlock: number, toBlock: number): Promise<readonly Log[]> {
+    const addresses = [this.address.workflowEngine, this.address.taskQueue];
+    return this.#provider.getLogs({ address: addresses, fromBlock, toBlock });
+  }
+
+  /** The result of an activity, 0x-hex. */
+  async resultData(activityId: string): Promise<string> {
+    const read = taskQueueReads(this.address.taskQueue).getActivity(activityId);
+    return read.decode(await this.#provider.call({ to: read.to, data: read.data })).resultData;
+  }
+
+  /** Every transaction to one of the contracts in these blocks, reverted ones too, in order. */
+  async transactions(fromBlock: number, toBlock: number): Promise<readonly MinedTransaction[]> {
+    const ours = new Set(
+      [this.address.taskQueue, this.address.workflowEngine].map((address) => address.toLowerCase()),
+    );
+    const found: MinedTransaction[] = [];
+    for (let number = fromBlock; number <= toBlock; number += 1) {
+      const block = await this.#provider.getBlock(number, true);
+      const relevant = (block?.prefetchedTransactions ?? []).filter(({ to }) =>
+        ours.has(to?.toLowerCase() ?? ""),
+      );
+      found.push(...(await Promise.all(relevant.map((transaction) => this.#mined(transaction)))));
+    }
+    return found;
+  }
+
+  async #mined(transaction: TransactionResponse): Promise<MinedTransaction> {
+    const receipt = await this.#receiptOf(transaction.hash);
+    const { hash, from, data } = transaction;
+    return { hash, from, data, to: transaction.to ?? "", block: receipt.blockNumber, receipt };
+  }
+
+  async #receiptOf(hash: string): Promise<TransactionReceipt> {
+    for (;;) {
+      const receipt = await this.#provider.getTransactionReceipt(hash);
+      if (receipt !== null) return receipt;
+      await this.#clock.sleep(RECEIPT_POLL_MS);
+    }
+  }
+}
+
+/** What a call to one of the contracts asks for; `undefined` when it is none of theirs. */
+export function callName(data: string): string | undefined {
+  return (taskQueueInterface.parseTransaction({ data }) ?? workflowEngineInterface.parseTransaction({ data }))
+    ?.name;
+}
+
+/** A provider that neither caches nor asks for the chain id again. Dispose of it with `destroy()`. */
+export function openProvider(rpcUrl: string, chainId: number): JsonRpcProvider {
+  return new JsonRpcProvider(rpcUrl, undefined, {
+    cacheTimeout: -1,
+    pollingInterval: RECEIPT_POLL_MS,
+    staticNetwork: Network.from(chainId),
+  });
+}

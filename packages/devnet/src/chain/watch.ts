@@ -1,0 +1,82 @@
+import { type Clock, systemClock } from "@subnet-worker/kit";
+import { newRun, nextRun, type Run } from "../domain/run.ts";
+import { DevnetError } from "../errors.ts";
+import type { ChainClient } from "./client.ts";
+import { eventOf } from "./events.ts";
+import { openHeads } from "./heads.ts";
+import { durationText } from "../view/text.ts";
+
+// Blocks are announced; asking anyway costs little and covers an announcement that got lost.
+const ASK_ANYWAY_MS = 500;
+
+export interface WatchOptions {
+  readonly wsUrl: string;
+  readonly instance: string;
+  readonly stepCount: number;
+  /** The block that started the workflow. */
+  readonly fromBlock: number;
+  /** With no news about the workflow for this long, the watch ends. */
+  readonly stallMs: number;
+}
+
+export interface WatchDeps {
+  readonly chain: ChainClient;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly onChange: (run: Run) => void;
+}
+
+/**
+ * Follows a workflow instance until it has ended, well or badly.
+ *
+ * @throws {DevnetError} `STALLED`
+ * @throws the signal's reason
+ */
+export async function watchRun(options: WatchOptions, deps: WatchDeps): Promise<Run> {
+  const { chain, signal, clock = systemClock } = deps;
+  using heads = openHeads(options.wsUrl);
+  let run = newRun(options.stepCount);
+  let nextBlock = options.fromBlock;
+  let newsMs = clock.monotonicMs();
+  while (run.outcome.kind === "running") {
+    signal.throwIfAborted();
+    const announced = heads.next();
+    const head = await chain.blockNumber();
+    if (head >= nextBlock) {
+      const logs = await chain.logs(nextBlock, head);
+      const seenMs = clock.monotonicMs();
+      const events = logs.flatMap((log) => eventOf(log, options.instance, seenMs) ?? []);
+      run = events.reduce(nextRun, run);
+      nextBlock = head + 1;
+      if (events.length > 0) {
+        newsMs = seenMs;
+        deps.onChange(run);
+      }
+      continue;
+    }
+    if (clock.monotonicMs() - newsMs > options.stallMs) {
+      throw new DevnetError(
+        "STALLED",
+        `The chain has shown nothing new about the workflow for ${durationText(options.stallMs)}; ${whereItStands(run)}.`,
+      );
+    }
+    await Promise.race([announced, clock.sleep(ASK_ANYWAY_MS, signal)]);
+  }
+  return run;
+}
+
+function whereItStands(run: Run): string {
+  const index = run.steps.findLastIndex((step) => step.kind !== "pending");
+  const step = run.steps[index];
+  switch (step?.kind) {
+    case "enqueued":
+      return `step ${index + 1} is enqueued, and no worker has claimed it`;
+    case "running":
+      return `step ${index + 1} was claimed by ${step.worker}, which has sent neither progress nor a result`;
+    case "completed":
+    case "failed":
+      return `step ${index + 1} ${step.kind}, and nobody has resumed the workflow`;
+    default:
+      return "no step was enqueued";
+  }
+}

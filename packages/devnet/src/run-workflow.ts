@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { encodeParams, type WorkflowSpec } from "@subnet-worker/activity-spec";
+import { type Clock, systemClock } from "@subnet-worker/kit";
+import { abortable } from "./abortable.ts";
+import { ChainClient, type StartedWorkflow } from "./chain/client.ts";
+import { runTransactions, type RunTransaction } from "./chain/transactions.ts";
+import { watchRun } from "./chain/watch.ts";
+import type { Run } from "./domain/run.ts";
+import { type InputFile, type InputValue, objectKey, valuesOf } from "./inputs.ts";
+import { explainingStalls } from "./explain-stall.ts";
+import { fetchOutputs, type Output } from "./outputs.ts";
+import type { DevnetState } from "./state-file.ts";
+import { StoreClient } from "./store/client.ts";
+
+export interface RunWorkflowOptions {
+  readonly state: DevnetState;
+  readonly spec: WorkflowSpec;
+  readonly inputs: readonly InputValue[];
+  /** With no news about the workflow for this long, it counts as stalled. */
+  readonly stallMs: number;
+}
+
+export interface RunWorkflowDeps {
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly onStarted?: (started: StartedWorkflow) => void;
+  readonly onChange?: (run: Run) => void;
+}
+
+/** A workflow that has ended, well or badly, and all that is known about it. */
+export interface FinishedRun {
+  readonly spec: WorkflowSpec;
+  readonly instance: string;
+  readonly requester: string;
+  readonly run: Run;
+  readonly transactions: readonly RunTransaction[];
+  /** By step. */
+  readonly outputs: readonly (readonly Output[])[];
+  readonly uploadMs: number;
+  /** From submission to the last event. */
+  readonly totalMs: number;
+  /** Absolute path of the folder with the outputs and `run.json`. */
+  readonly dir: string;
+}
+
+/**
+ * Uploads a workflow's input files, starts it on the chain, follows it to its
+ * end, and copies what it made to `<run dir>/outputs/<instance>/`.
+ *
+ * @throws {DevnetError} `STALLED`
+ * @throws the signal's reason
+ */
+export async function runWorkflow(options: RunWorkflowOptions, deps: RunWorkflowDeps): Promise<FinishedRun> {
+  const { state, spec } = options;
+  const { signal, clock = systemClock } = deps;
+  using chain = new ChainClient(state.chain, { clock });
+  using store = new StoreClient(state.store);
+
+  const beganMs = clock.monotonicMs();
+  const input = encodeParams(spec.activities[0]?.inputs ?? [], await uploadInputs(options, store, signal));
+  const uploadedMs = clock.monotonicMs();
+  const started = await abortable(signal, chain.startWorkflow(spec.workflow, input, state.chain.requester));
+  deps.onStarted?.(started);
+  const { instance, block: fromBlock } = started;
+  const run = await explainingStalls(state, () =>
+    watchRun(
+      {
+        wsUrl: state.chain.wsUrl,
+        instance,
+        stepCount: spec.activities.length,
+        fromBlock,
+        stallMs: options.stallMs,
+      },
+      { chain, signal, clock, onChange: (now) => deps.onChange?.(now) },
+    ),
+  );
+  const endedMs = clock.monotonicMs();
+
+  const dir = join(state.dir, "outputs", instance.slice(2, 14));
+  await mkdir(dir, { recursive: true });
+  const toBlock = await chain.blockNumber();
+  const [transactions, outputs] = await Promise.all([
+    abortable(
+      signal,
+      runTransactions({ instance, startHash: started.transactionHash, fromBlock, toBlock, run }, chain),
+    ),
+    fetchOutputs({ spec, run, dir }, { chain, store, signal }),
+  ]);
+  const finished: FinishedRun = {
+    spec,
+    instance,
+    requester: state.chain.requester,
+    run,
+    transactions,
+    outputs,
+    uploadMs: uploadedMs - beganMs,
+    totalMs: endedMs - uploadedMs,
+    dir,
+  };
+  await writeFile(join(dir, "run.json"), `${JSON.stringify(recordOf(finished), undefined, 2)}\n`);
+  return finished;
+}
+
+async function uploadInputs(
+  options: RunWorkflowOptions,
+  store: StoreClient,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  const folder = `${options.spec.workflow}/${randomUUID()}`;
+  const files = options.inputs.filter((input): input is InputFile => input.kind === "file");
+  const keyOf = (file: InputFile) => objectKey(folder, file, files.length === 1);
+  for (const file of files) await store.upload(file.path, keyOf(file), signal);
+  return valuesOf(options.inputs, keyOf);
+}
+
+/** What `run.json` says, for programs. */
+function recordOf({ spec, instance, requester, run, transactions, outputs, totalMs }: FinishedRun): unknown {
+  return {
+    workflow: spec.workflow,
+    instance,
+    requester,
+    outcome: run.outcome,
+    total_ms: Math.round(totalMs),
+    steps: spec.activities.map(({ id, kind }, index) => ({
+      id,
+      kind,
+      ...run.steps[index],
+      outputs: outputs[index] ?? [],
+    })),
+    transactions: transactions.map((transaction) => ({
+      ...transaction,
+      gasUsed: Number(transaction.gasUsed),
+    })),
+  };
+}

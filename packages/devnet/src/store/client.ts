@@ -1,0 +1,66 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import type { DevnetState } from "../state-file.ts";
+
+/** The requester's side of the object store: inputs in, outputs out. Whole objects, never held in memory. */
+export class StoreClient implements Disposable {
+  readonly #bucket: string;
+  readonly #client: S3Client;
+
+  constructor(store: DevnetState["store"]) {
+    this.#bucket = store.bucket;
+    this.#client = new S3Client({
+      endpoint: store.endpoint,
+      region: store.region,
+      forcePathStyle: true,
+      credentials: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey },
+      // The store knows no checksum trailers, which is how a stream would carry one.
+      requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.destroy();
+  }
+
+  /** Puts a file there. */
+  async upload(path: string, key: string, signal: AbortSignal): Promise<void> {
+    await using file = await open(path, "r");
+    const { size } = await file.stat();
+    // The end is fixed here, so that a file that is still growing matches its announced length.
+    const body = size === 0 ? "" : file.createReadStream({ end: size - 1, autoClose: false });
+    const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body, ContentLength: size });
+    await this.#client.send(command, { abortSignal: signal });
+  }
+
+  /**
+   * Fetches an object to a file; its folder is made when missing.
+   *
+   * @returns false when there is no such object
+   */
+  async download(key: string, path: string, signal: AbortSignal): Promise<boolean> {
+    let body: Readable;
+    try {
+      const response = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }), {
+        abortSignal: signal,
+      });
+      body = response.Body as Readable;
+    } catch (error) {
+      if (error instanceof NoSuchKey) return false;
+      throw error;
+    }
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      await pipeline(body, createWriteStream(path), { signal });
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+    return true;
+  }
+}
