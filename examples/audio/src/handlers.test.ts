@@ -1,0 +1,318 @@
+import { readFile } from "node:fs/promises";
+
+import { RetryableError, TASK_ERROR, TerminalError } from "@subnet-worker/wep-sdk";
+import { decode } from "fast-png";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { createFakeRun, type FakeRun, inputFile } from "../tests/_context.ts";
+import { joined, noise, silence, speechLike } from "../tests/_signals.ts";
+import { buildWav } from "../tests/_wav.ts";
+import {
+  preprocess,
+  type PreprocessOutput,
+  validate,
+  type ValidateInput,
+  type ValidateOutput,
+} from "./handlers.ts";
+import { parseWav } from "./wav.ts";
+
+const RECORDING = new URL("../samples/recording.wav", import.meta.url);
+
+async function preprocessed(
+  recording: Uint8Array,
+  run: FakeRun = createFakeRun(),
+): Promise<PreprocessOutput> {
+  return preprocess.run({ audio_object_key: inputFile(recording) }, run.ctx);
+}
+
+async function validated(
+  run: FakeRun,
+  input: PreprocessOutput,
+  changes: Partial<ValidateInput> = {},
+): Promise<ValidateOutput> {
+  const files = {
+    processed_object_key: run.fileOf(input.processed_object_key),
+    waveform_object_key: run.fileOf(input.waveform_object_key),
+  };
+  return validate.run({ ...input, ...files, ...changes }, run.ctx);
+}
+
+async function terminalError(work: Promise<unknown>): Promise<TerminalError> {
+  const error: unknown = await work.then(
+    () => new Error("the work succeeded"),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof TerminalError) return error;
+  throw error;
+}
+
+describe("the shipped recording", () => {
+  it("is preprocessed into a mono 16 kHz WAV and a picture, and is accepted", async () => {
+    const run = createFakeRun();
+    const output = await preprocessed(await readFile(RECORDING), run);
+    expect(output).toEqual({
+      processed_object_key: "runs/1/processed.wav",
+      waveform_object_key: "runs/1/waveform.png",
+      sample_rate_hz: 16_000,
+      duration_ms: 5740n,
+      trimmed_ms: 2210n,
+      gain_millidb: 7799,
+    });
+    const wav = run.uploads.get("runs/1/processed.wav");
+    expect(wav?.mediaType).toBe("audio/wav");
+    const { format, frames } = parseWav(wav?.bytes ?? new Uint8Array());
+    expect(format).toEqual({ encoding: "s16", channels: 1, sampleRateHz: 16_000, frameBytes: 2 });
+    expect(BigInt(Math.round(frames / 16))).toBe(output.duration_ms);
+    const png = run.uploads.get("runs/1/waveform.png");
+    expect(png?.mediaType).toBe("image/png");
+    expect(decode(png?.bytes ?? new Uint8Array())).toMatchObject({ width: 1200, height: 300 });
+
+    const verdict = await validated(run, output);
+    expect(verdict).toMatchObject({ accepted: true, clipped_ppm: 0 });
+    expect(verdict.verdict).toMatch(/^Accepted: /);
+    // ffmpeg's ebur128 filter reads -22.1 LUFS.
+    expect(verdict.integrated_millilufs).toBeGreaterThan(-22_150);
+    expect(verdict.integrated_millilufs).toBeLessThan(-22_050);
+  });
+
+  it("gives the same bytes on every worker", async () => {
+    const recording = await readFile(RECORDING);
+    const [first, second] = [createFakeRun(), createFakeRun()];
+    expect(await preprocessed(recording, first)).toEqual(await preprocessed(recording, second));
+    expect(first.uploads).toEqual(second.uploads);
+  });
+
+  it("reports growing progress with the stage it is in", async () => {
+    const run = createFakeRun();
+    await preprocessed(await readFile(RECORDING), run);
+    const percents = run.progress.map(({ percent }) => percent);
+    expect(percents).toEqual(percents.toSorted((a, b) => a - b));
+    expect(percents[0]).toBe(0);
+    expect(percents.at(-1)).toBe(100);
+    const stages = new Set(run.progress.map(({ message }) => message));
+    expect([...stages]).toEqual([
+      "downloading",
+      "downmixing and resampling",
+      "trimming silence",
+      "normalising",
+      "drawing the waveform",
+      "processed",
+      "uploading",
+      "done",
+    ]);
+  });
+});
+
+describe("audio.preprocess", () => {
+  const speech = joined(silence(8000), speechLike({ durationS: 2, peak: 0.4 }), silence(8000));
+
+  it.each([
+    {
+      what: "an empty file",
+      recording: new Uint8Array(),
+      message: "[AUDIO_EMPTY] the file is empty; upload the recording again",
+      code: TASK_ERROR.INVALID_FORMAT,
+    },
+    {
+      what: "a text file",
+      recording: Buffer.from("this is not audio at all"),
+      message: "[AUDIO_NOT_WAV] the file is not a WAV",
+      code: TASK_ERROR.INVALID_FORMAT,
+    },
+    {
+      what: "a truncated file",
+      recording: buildWav({ channels: [speech] }).subarray(0, 16_044),
+      message: "[AUDIO_TRUNCATED] the WAV promises 96000 bytes of samples (3.0 s) and holds 16000 (0.5 s)",
+      code: TASK_ERROR.INVALID_FORMAT,
+    },
+    {
+      what: "a silent recording",
+      recording: buildWav({ channels: [silence(16_000)] }),
+      message: "[AUDIO_SILENT] the recording is silent: every sample is zero",
+      code: TASK_ERROR.INVALID_INPUT,
+    },
+    {
+      what: "a recording of faint hiss",
+      recording: buildWav({ channels: [noise({ frames: 16_000, rms: 0.0003 })] }),
+      message: "[AUDIO_SILENT] the recording is silent: its loudest 20 ms lie at -70 dBFS",
+      code: TASK_ERROR.INVALID_INPUT,
+    },
+    {
+      what: "a recording of 399 ms",
+      recording: buildWav({ channels: [speech.subarray(0, 6384)] }),
+      message: "[AUDIO_TOO_SHORT] the recording lasts 399 ms; send at least 400 ms",
+      code: TASK_ERROR.INVALID_INPUT,
+    },
+    {
+      what: "a recording of 31 minutes",
+      recording: buildWav({ sampleRateHz: 4000, encoding: "u8", channels: [silence(4000 * 60 * 31)] }),
+      message: "[AUDIO_TOO_LONG] the recording lasts 31.0 minutes; the limit is 30, split it",
+      code: TASK_ERROR.QUOTA_EXCEEDED,
+    },
+    {
+      what: "a file of 200 MB",
+      recording: new Uint8Array(200_000_000),
+      message: "[AUDIO_TOO_LARGE] audio_object_key is larger than 64 MiB, the most that is taken; split",
+      code: TASK_ERROR.QUOTA_EXCEEDED,
+    },
+  ])("refuses $what for good and says why", async ({ recording, message, code }) => {
+    const error = await terminalError(preprocessed(recording));
+    expect(error.message).toContain(message);
+    expect(error.code).toBe(code);
+  });
+
+  it("refuses an input that is no file", async () => {
+    const run = createFakeRun();
+    const input = { audio_object_key: "" } as unknown as Parameters<typeof preprocess.run>[0];
+    const error = await terminalError(Promise.resolve(preprocess.run(input, run.ctx)));
+    expect(error.message).toContain("[AUDIO_MISSING] audio_object_key names no object in storage");
+  });
+
+  it("passes on a failure of the network, which a retry may cure", async () => {
+    const broken = {
+      ...inputFile(new Uint8Array()),
+      bytes: () => Promise.reject(new RetryableError("storage is away")),
+    };
+    const work = Promise.resolve(preprocess.run({ audio_object_key: broken }, createFakeRun().ctx));
+    await expect(work).rejects.toThrow(RetryableError);
+  });
+
+  it("uploads nothing once it is cancelled", async () => {
+    const controller = new AbortController();
+    const run = createFakeRun({
+      signal: controller.signal,
+      onProgress: () => {
+        if (run.progress.length === 3) controller.abort(new Error("cancelled by the requester"));
+      },
+    });
+    const recording = buildWav({ sampleRateHz: 44_100, channels: [noise({ frames: 44_100 * 5, rms: 0.1 })] });
+    await expect(preprocessed(recording, run)).rejects.toThrow("cancelled by the requester");
+    expect(run.uploads.size).toBe(0);
+  });
+
+  it("takes eight channels of 96 kHz float", async () => {
+    const channel = noise({ frames: 96_000, rms: 0.1 });
+    const recording = buildWav({
+      encoding: "f32",
+      sampleRateHz: 96_000,
+      channels: Array.from({ length: 8 }, () => channel),
+    });
+    expect(await preprocessed(recording)).toMatchObject({ sample_rate_hz: 16_000, duration_ms: 1000n });
+  });
+
+  it("answers any bytes with a result or a TerminalError", async () => {
+    const anyHeader = fc.record({
+      encoding: fc.constantFrom(
+        "u8" as const,
+        "s16" as const,
+        "s24" as const,
+        "s32" as const,
+        "f32" as const,
+        "f64" as const,
+      ),
+      sampleRateHz: fc.integer({ min: 4000, max: 384_000 }),
+      extensible: fc.boolean(),
+    });
+    const garbageSamples = fc
+      .tuple(anyHeader, fc.uint8Array({ maxLength: 4000 }), fc.integer({ min: 1, max: 3 }))
+      .map(([spec, garbage, channels]) => {
+        const header = buildWav({
+          ...spec,
+          channels: Array.from({ length: channels }, () => []),
+          lie: { dataBytes: garbage.length },
+        });
+        return new Uint8Array(Buffer.concat([header, garbage]));
+      });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 500 }), garbageSamples), async (bytes) => {
+        await preprocessed(bytes).catch((error: unknown) => expect(error).toBeInstanceOf(TerminalError));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("audio.validate", () => {
+  const RATE = 16_000;
+
+  async function validateSpeech(
+    samples: Float32Array,
+    changes: (run: FakeRun) => Partial<ValidateInput> = () => ({}),
+  ): Promise<ValidateOutput> {
+    const run = createFakeRun();
+    const output = await preprocessed(buildWav({ channels: [samples] }), run);
+    return validated(run, output, changes(run));
+  }
+
+  const speech = speechLike({ durationS: 5, peak: 0.4 });
+
+  it("rejects a recording drowned in noise and says so", async () => {
+    const noisy = speech.map((sample, index) => sample + (background[index] ?? 0));
+    const result = await validateSpeech(noisy);
+    expect(result.accepted).toBe(false);
+    expect(result.verdict).toMatch(/only \d+\.\d dB above the noise/);
+    expect(result.snr_millidb).toBeLessThan(15_000);
+  });
+  const background = noise({ frames: speech.length, rms: 0.1 });
+
+  it("rejects a clipped recording and says so", async () => {
+    const result = await validateSpeech(speech.map((sample) => Math.max(-0.1, Math.min(0.1, sample))));
+    expect(result.accepted).toBe(false);
+    expect(result.verdict).toContain("clipped on");
+    expect(result.clipped_ppm).toBeGreaterThan(100_000);
+  });
+
+  it("rejects a recording that is mostly silence", async () => {
+    const result = await validateSpeech(
+      joined(speech.subarray(0, 8000), silence(RATE * 5), speech.subarray(0, 8000)),
+    );
+    expect(result).toMatchObject({ accepted: false });
+    expect(result.silence_ppm).toBeGreaterThan(800_000);
+  });
+
+  it("refuses a recording that is not the announced one", async () => {
+    const error = await terminalError(validateSpeech(speech, () => ({ duration_ms: 4000n })));
+    expect(error.message).toContain("[AUDIO_MISMATCH]");
+    expect(error.message).toContain("announced were 4000 ms at 16000 Hz");
+    await terminalError(validateSpeech(speech, () => ({ sample_rate_hz: 8000 })));
+  });
+
+  it("refuses a picture that is none, or of another size", async () => {
+    const text = inputFile(Buffer.from("not a picture, though long enough for one"));
+    const error = await terminalError(validateSpeech(speech, () => ({ waveform_object_key: text })));
+    expect(error.message).toContain("[AUDIO_MISMATCH] the waveform is not a PNG picture");
+    const wrongSize = await terminalError(
+      validateSpeech(speech, (run) => {
+        const png = run.uploads.get("runs/1/waveform.png")?.bytes.slice() ?? new Uint8Array();
+        new DataView(png.buffer).setUint32(16, 5);
+        return { waveform_object_key: inputFile(png) };
+      }),
+    );
+    expect(wrongSize.message).toContain("the waveform picture is 5 x 300, not 1200 x 300");
+  });
+
+  it("stops when it is cancelled", async () => {
+    const run = createFakeRun();
+    const output = await preprocessed(buildWav({ channels: [speech] }), run);
+    const cancelled = createFakeRun({ signal: AbortSignal.abort(new Error("cancelled")) });
+    const input = {
+      ...output,
+      processed_object_key: run.fileOf(output.processed_object_key),
+      waveform_object_key: run.fileOf(output.waveform_object_key),
+    };
+    await expect(Promise.resolve(validate.run(input, cancelled.ctx))).rejects.toThrow("cancelled");
+  });
+
+  it("answers any bytes with a result or a TerminalError", async () => {
+    const run = createFakeRun();
+    const output = await preprocessed(buildWav({ channels: [speech] }), run);
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, isPicture) => {
+        const file = inputFile(bytes);
+        const changes = isPicture ? { waveform_object_key: file } : { processed_object_key: file };
+        await terminalError(validated(run, output, changes));
+      }),
+    );
+  });
+});
