@@ -26,6 +26,8 @@ export interface DevnetOptions {
   readonly handlers: readonly string[];
   /** Absolute paths of activity specs, registered as workflows. */
   readonly specs: readonly string[];
+  /** How many runs the WEP takes on at once. Default: one per core. */
+  readonly slots?: number;
   /** Default {@link DEFAULT_PORTS}; one that is taken is replaced by the next free one. */
   readonly ports?: Ports;
 }
@@ -92,7 +94,7 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
   // Started together, since none of them needs another to start; each is waited for where it is needed.
   const chain = stack.use(await supervisor.start(chainSpec(draft)));
   const store = stack.use(await supervisor.start(storeSpec(draft)));
-  const wep = stack.use(await startWep(startup, draft, options.handlers));
+  const wep = stack.use(await startWep(startup, draft, { handlers: options.handlers, slots: options.slots }));
 
   const { state, walletPrivateKey } = await prepareChain(startup, draft, workflows);
   await startup.ready("store", state.store.endpoint, async () => true);
@@ -187,9 +189,9 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
 async function startWep(
   startup: Startup,
   state: DevnetState,
-  handlers: readonly string[],
+  options: { readonly handlers: readonly string[]; readonly slots: number | undefined },
 ): Promise<NodeProcess> {
-  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, handlers));
+  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, options));
   const ready = () => startup.ready("wep", `${state.wep.healthUrl}/readyz`);
   return startNodeProcess(wepSpec(state), { supervisor: startup.supervisor, ready });
 }

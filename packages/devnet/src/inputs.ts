@@ -53,7 +53,7 @@ function namedParam(spec: WorkflowSpec, params: readonly Param[], name: string):
   if (found !== undefined) return found;
   const names = params.map((param) => param.name).join(", ") || "none";
   throw badInput(
-    `${spec.workflow} has no input "${name}"; its inputs: ${names}. (For a file with "=" in its name write ./ before it.)`,
+    `${spec.workflow} has no input "${name}"; its inputs: ${names}. (a file with "=" in its name is written ./${name}=...)`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 
 /** What this process knows about how it was started. */
@@ -12,8 +13,14 @@ export interface Invocation {
 export function ownCommand({ argv, execArgv, cwd, env }: Invocation): string {
   const [node = "node", script = ""] = argv;
   if (basename(dirname(script)) === ".bin") return `npx ${basename(script)}`;
-  if (env["npm_lifecycle_event"] === "start") return "npm run devnet --";
+  if (hasDevnetScript(env["npm_package_json"])) return "npm run devnet --";
   return [relativeTo(cwd, node), ...execArgv, relativeTo(cwd, script)].map(quoted).join(" ");
+}
+
+function hasDevnetScript(manifest: string | undefined): boolean {
+  if (manifest === undefined) return false;
+  const { scripts } = JSON.parse(readFileSync(manifest, "utf8")) as { scripts?: Record<string, string> };
+  return scripts?.["devnet"] !== undefined;
 }
 
 /**

@@ -5,9 +5,10 @@ import { encodeParams, type WorkflowSpec } from "@subnet-worker/activity-spec";
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import { abortable } from "./abortable.ts";
 import { ChainClient, type StartedWorkflow } from "./chain/client.ts";
+import { openHeads } from "./chain/heads.ts";
 import { runTransactions, type RunTransaction } from "./chain/transactions.ts";
 import { watchRun } from "./chain/watch.ts";
-import type { Run } from "./domain/run.ts";
+import { isSettled, phasesOf, type Run, type StepState } from "./domain/run.ts";
 import { type InputFile, type InputValue, objectKey, valuesOf } from "./inputs.ts";
 import { explainingStalls } from "./explain-stall.ts";
 import { fetchOutputs, type Output } from "./outputs.ts";
@@ -57,23 +58,19 @@ export async function runWorkflow(options: RunWorkflowOptions, deps: RunWorkflow
   const { signal, clock = systemClock } = deps;
   using chain = new ChainClient(state.chain, { clock });
   using store = new StoreClient(state.store);
+  using heads = openHeads(state.chain.wsUrl, clock);
 
   const beganMs = clock.monotonicMs();
   const input = encodeParams(spec.activities[0]?.inputs ?? [], await uploadInputs(options, store, signal));
+  await abortable(signal, heads.opened);
   const uploadedMs = clock.monotonicMs();
   const started = await abortable(signal, chain.startWorkflow(spec.workflow, input, state.chain.requester));
   deps.onStarted?.(started);
   const { instance, block: fromBlock } = started;
   const run = await explainingStalls(state, () =>
     watchRun(
-      {
-        wsUrl: state.chain.wsUrl,
-        instance,
-        stepCount: spec.activities.length,
-        fromBlock,
-        stallMs: options.stallMs,
-      },
-      { chain, signal, clock, onChange: (now) => deps.onChange?.(now) },
+      { instance, stepCount: spec.activities.length, fromBlock, stallMs: options.stallMs },
+      { chain, heads, signal, clock, onChange: (now) => deps.onChange?.(now) },
     ),
   );
   const endedMs = clock.monotonicMs();
@@ -123,15 +120,23 @@ function recordOf({ spec, instance, requester, run, transactions, outputs, total
     requester,
     outcome: run.outcome,
     total_ms: Math.round(totalMs),
-    steps: spec.activities.map(({ id, kind }, index) => ({
-      id,
-      kind,
-      ...run.steps[index],
-      outputs: outputs[index] ?? [],
-    })),
-    transactions: transactions.map((transaction) => ({
-      ...transaction,
-      gasUsed: Number(transaction.gasUsed),
-    })),
+    steps: spec.activities.map(({ id, kind }, index) => {
+      const step = run.steps[index] ?? { kind: "pending" };
+      return { id, kind, state: step.kind, ...detailsOf(step), outputs: outputs[index] ?? [] };
+    }),
+    transactions: transactions.map(({ gasUsed, ...rest }) => ({ ...rest, gas_used: Number(gasUsed) })),
+  };
+}
+
+function detailsOf(step: StepState): object {
+  if (!isSettled(step)) return {};
+  const { waitMs, runMs, resumeMs } = phasesOf(step);
+  return {
+    activity_ids: step.activityIds,
+    worker: step.worker,
+    ...(step.kind === "failed" && { reason: step.reason }),
+    wait_ms: Math.round(waitMs),
+    run_ms: Math.round(runMs),
+    ...(resumeMs !== undefined && { resume_ms: Math.round(resumeMs) }),
   };
 }

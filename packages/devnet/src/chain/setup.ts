@@ -23,13 +23,16 @@ export interface ChainSetup {
   readonly worker: { readonly address: string; readonly privateKey: string };
 }
 
+/** Short, so that a killed node's activity is soon free for another; long enough for a slow restart. */
+const LEASE_DURATION_S = 60;
+
 const WORKER_BALANCE_WEI = parseEther("1000");
 
 /** Prepares a fresh anvil: contracts, one worker, and the workflows. */
 export async function setUpChain(options: ChainSetupOptions): Promise<ChainSetup> {
   const provider = openProvider(options.rpcUrl, options.chainId);
   try {
-    const contracts = await deployContracts({}, { rpcUrl: options.rpcUrl });
+    const contracts = await deployContracts({ leaseDurationS: LEASE_DURATION_S }, { rpcUrl: options.rpcUrl });
     const worker = new Wallet(Wallet.createRandom().privateKey, provider);
     const requester = await provider.getSigner(1);
     await Promise.all([registerWorker(worker, contracts, provider), registerWorkflows()]);

@@ -1,16 +1,16 @@
+import type { Log } from "ethers";
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import { newRun, nextRun, type Run } from "../domain/run.ts";
 import { DevnetError } from "../errors.ts";
 import type { ChainClient } from "./client.ts";
 import { eventOf } from "./events.ts";
-import { openHeads } from "./heads.ts";
+import type { Heads } from "./heads.ts";
 import { durationText } from "../view/text.ts";
 
 // Blocks are announced; asking anyway costs little and covers an announcement that got lost.
 const ASK_ANYWAY_MS = 500;
 
 export interface WatchOptions {
-  readonly wsUrl: string;
   readonly instance: string;
   readonly stepCount: number;
   /** The block that started the workflow. */
@@ -21,6 +21,7 @@ export interface WatchOptions {
 
 export interface WatchDeps {
   readonly chain: ChainClient;
+  readonly heads: Heads;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   readonly onChange: (run: Run) => void;
@@ -33,8 +34,7 @@ export interface WatchDeps {
  * @throws the signal's reason
  */
 export async function watchRun(options: WatchOptions, deps: WatchDeps): Promise<Run> {
-  const { chain, signal, clock = systemClock } = deps;
-  using heads = openHeads(options.wsUrl);
+  const { chain, heads, signal, clock = systemClock } = deps;
   let run = newRun(options.stepCount);
   let nextBlock = options.fromBlock;
   let newsMs = clock.monotonicMs();
@@ -44,12 +44,13 @@ export async function watchRun(options: WatchOptions, deps: WatchDeps): Promise<
     const head = await chain.blockNumber();
     if (head >= nextBlock) {
       const logs = await chain.logs(nextBlock, head);
-      const seenMs = clock.monotonicMs();
-      const events = logs.flatMap((log) => eventOf(log, options.instance, seenMs) ?? []);
+      const nowMs = clock.monotonicMs();
+      const seenMs = (log: Log) => heads.announcedMs(log.blockNumber) ?? nowMs;
+      const events = logs.flatMap((log) => eventOf(log, options.instance, seenMs(log)) ?? []);
       run = events.reduce(nextRun, run);
       nextBlock = head + 1;
       if (events.length > 0) {
-        newsMs = seenMs;
+        newsMs = nowMs;
         deps.onChange(run);
       }
       continue;

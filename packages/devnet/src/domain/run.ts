@@ -25,7 +25,8 @@ export type RunEvent = Moment &
     | { readonly kind: "workflow-failed"; readonly reason: string }
   );
 
-interface Settled {
+/** What a step with a result carries. */
+export interface Settled {
   readonly activityIds: readonly string[];
   readonly enqueued: Moment;
   readonly claimed: Moment;
@@ -144,6 +145,23 @@ function settledFrom(
 /** Whether the step has a result, good or bad. */
 export function isSettled(step: StepState): step is StepState & { readonly kind: "completed" | "failed" } {
   return step.kind === "completed" || step.kind === "failed";
+}
+
+/** How long each phase of a settled step took. */
+export function phasesOf(step: Settled): {
+  /** From the queue into a worker's hands. */
+  readonly waitMs: number;
+  /** From the claim to the result on chain. */
+  readonly runMs: number;
+  /** From the result to the workflow going on; `undefined` until it does. */
+  readonly resumeMs: number | undefined;
+} {
+  const { enqueued, claimed, settled, resumed } = step;
+  return {
+    waitMs: claimed.seenMs - enqueued.seenMs,
+    runMs: settled.seenMs - claimed.seenMs,
+    resumeMs: resumed === undefined ? undefined : resumed.seenMs - settled.seenMs,
+  };
 }
 
 function momentOf({ seenMs, block }: Moment): Moment {

@@ -20,7 +20,13 @@ export function wcpConfigToml(
       subnet_control_plane_address: chain.subnetControlPlane,
       multicall3_address: chain.multicall3,
     },
-    scheduler: { queue_name: extra.queues, poll_interval: "1s", max_inflight: MAX_INFLIGHT },
+    scheduler: {
+      queue_name: extra.queues,
+      poll_interval: "1s",
+      max_inflight: MAX_INFLIGHT,
+      // Often, so that a person sees progress on chain; gas costs nothing here.
+      heartbeat_interval: "500ms",
+    },
     tx_policy: { gas_bump_percent: 15 },
     protocol: { contract_min: "0.2.0", contract_max: "0.2.0" },
     storage: { endpoint: store.endpoint, region: store.region, bucket: store.bucket, force_path_style: true },
@@ -37,14 +43,18 @@ export function wcpConfigToml(
 }
 
 /** How many activities the devnet's worker may hold at once. */
-export const MAX_INFLIGHT = 16;
+export const MAX_INFLIGHT = 64;
 
 /** The WEP's configuration for a devnet. */
-export function wepConfigYaml(ports: DevnetState["ports"], handlers: readonly string[]): string {
+export function wepConfigYaml(
+  ports: DevnetState["ports"],
+  options: { readonly handlers: readonly string[]; readonly slots: number | undefined },
+): string {
   const sections: Readonly<Record<string, Section>> = {
     server: { host: "127.0.0.1", port: ports.wep },
     health: { port: ports.wepHealth },
-    handlers: { modules: handlers },
+    runtime: { max_concurrency: options.slots ?? "auto" },
+    handlers: { modules: options.handlers },
   };
   return Object.entries(sections)
     .flatMap(([name, section]) => [`${name}:`, ...linesOf(section, ": ").map((line) => `  ${line}`)])

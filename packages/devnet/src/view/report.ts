@@ -1,7 +1,7 @@
 import { basename, relative } from "node:path";
 import type { WorkflowSpec } from "@subnet-worker/activity-spec";
 import type { RunTransaction } from "../chain/transactions.ts";
-import { isSettled, type Moment, type StepState } from "../domain/run.ts";
+import { isSettled, phasesOf, type StepState } from "../domain/run.ts";
 import type { Output } from "../outputs.ts";
 import type { FinishedRun } from "../run-workflow.ts";
 import { renderTable } from "./table.ts";
@@ -70,12 +70,12 @@ function transactionText({ action, block, gasUsed, succeeded }: RunTransaction):
 }
 
 function phases(step: StepState): string[] {
-  if (!isSettled(step)) return [step.kind];
-  const between = (from: Moment, to: Moment) => durationText(Math.max(0, to.seenMs - from.seenMs));
+  if (!isSettled(step)) return [step.kind === "pending" ? "not reached" : step.kind];
+  const { waitMs, runMs, resumeMs } = phasesOf(step);
   return [
-    `wait   ${between(step.enqueued, step.claimed)}`,
-    `run    ${between(step.claimed, step.settled)}`,
-    ...(step.resumed === undefined ? [] : [`resume ${between(step.settled, step.resumed)}`]),
+    `wait   ${durationText(waitMs)}`,
+    `run    ${durationText(runMs)}`,
+    ...(resumeMs === undefined ? [] : [`resume ${durationText(resumeMs)}`]),
   ];
 }
 
