@@ -1,0 +1,177 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { TASK_ERROR } from "@subnet-worker/protocol";
+import { describe, expect, it } from "vitest";
+import type { UploadedObject } from "../src/index.ts";
+import { type ObjectServer, type Reply, serveObjects, status } from "./_objects.ts";
+import { assignment, TestStream } from "./_stream.ts";
+import { type Call, scriptedHandler, startWep, until } from "./_wep.ts";
+
+const TRANSFER = { maxFailures: 3, initialBackoffMs: 1, maxBackoffMs: 2, idleTimeoutMs: 5_000 };
+
+interface Rig extends AsyncDisposable {
+  readonly call: Call;
+  readonly stream: TestStream;
+  readonly storage: ObjectServer;
+  /** Answers the next request with a URL for it. */
+  grant(): Promise<void>;
+}
+
+/** A run under way, its stream, and a storage server that answers as told. */
+async function rig(options: { readonly replies?: readonly Reply[]; readonly uploadPrefix?: string } = {}): Promise<Rig> {
+  await using stack = new AsyncDisposableStack();
+  const storage = stack.use(await serveObjects(...(options.replies ?? [status(200)])));
+  const work = scriptedHandler();
+  const wep = stack.use(await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER, grantTimeoutMs: 5_000 } }));
+  const stream = stack.use(await TestStream.open(wep.port));
+  stream.send("assign", assignment({ uploadPrefix: options.uploadPrefix ?? "out/run-1/" }));
+  const call = await work.nextCall();
+  const owned = stack.move();
+  return {
+    call,
+    stream,
+    storage,
+    async grant() {
+      const { requestId, name, mediaType } = await stream.next("uploadRequest");
+      stream.send("uploadGrant", {
+        requestId,
+        objectKey: `out/run-1/${name}`,
+        url: `${storage.url}/out/run-1/${name}?grant=${requestId}`,
+        headers: { "content-type": mediaType, "x-amz-meta-run": "run-1" },
+        expiresUnix: 4_000_000_000n,
+      });
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function outcomeOf(upload: Promise<UploadedObject>): Promise<unknown> {
+  return upload.catch((error: unknown) => error);
+}
+
+describe("an upload", () => {
+  it("asks for a grant and puts the bytes with exactly its headers and their length", async () => {
+    await using test = await rig();
+    const upload = test.call.ctx.upload("waves/a.png", new Uint8Array([1, 2, 3]), { mediaType: "image/png" });
+    const [request] = await Promise.all([
+      until(() => test.stream.count("uploadRequest") === 1).then(() => test.stream.heard.at(-1)?.msg.value),
+      test.grant(),
+    ]);
+    expect(request).toMatchObject({ name: "waves/a.png", mediaType: "image/png", sizeBytes: 3n });
+    expect(await upload).toEqual({ objectKey: "out/run-1/waves/a.png", sizeBytes: 3 });
+    const [put] = test.storage.requests;
+    expect(put).toMatchObject({ method: "PUT", url: "/out/run-1/waves/a.png?grant=1", body: Buffer.from([1, 2, 3]) });
+    const { host, connection, ...headers } = put!.headers;
+    expect([host, connection]).toEqual([expect.any(String), expect.any(String)]);
+    expect(headers).toEqual({ "content-type": "image/png", "x-amz-meta-run": "run-1", "content-length": "3" });
+  });
+
+  it("takes text, and a file on disk, also an empty one", async () => {
+    await using test = await rig();
+    const { ctx } = test.call;
+    const folder = await ctx.scratchDir();
+    await writeFile(join(folder, "big"), Buffer.alloc(700_000, 7));
+    await writeFile(join(folder, "none"), "");
+    for (const body of ["ä", { path: join(folder, "big") }, { path: join(folder, "none") }]) {
+      const upload = ctx.upload("x", body, { mediaType: "text/plain" });
+      await test.grant();
+      await upload;
+    }
+    expect(test.storage.requests.map(({ body }) => body.length)).toEqual([2, 700_000, 0]);
+    expect(test.storage.requests[1]?.body.every((byte) => byte === 7)).toBe(true);
+  });
+
+  it("asks for a fresh grant when the last URL was refused or storage failed", async () => {
+    await using test = await rig({ replies: [status(403, "Request has expired"), status(503), status(200)] });
+    const upload = test.call.ctx.upload("x", "text", { mediaType: "text/plain" });
+    for (let round = 0; round < 2; round += 1) await test.grant();
+    await test.grant();
+    await upload;
+    expect(test.storage.requests.map(({ url }) => url.split("=")[1])).toEqual(["1", "2", "3"]);
+  });
+
+  it("fails, as worth another try, when storage goes on failing", async () => {
+    await using test = await rig({ replies: [status(500, "<Code>InternalError</Code>")] });
+    const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    for (let round = 0; round < 3; round += 1) await test.grant();
+    expect(await outcome).toMatchObject({
+      name: "RetryableError",
+      code: TASK_ERROR.NETWORK_ERROR,
+      message: expect.stringMatching(/upload "x": gave up: .* answered 500 <Code>InternalError/),
+    });
+  });
+
+  it("survives a connection that is reset in the middle of the body", async () => {
+    const reset: Reply = (response) => void response.destroy();
+    await using test = await rig({ replies: [reset, status(200)] });
+    const upload = test.call.ctx.upload("x", new Uint8Array(500_000), { mediaType: "application/octet-stream" });
+    await test.grant();
+    await test.grant();
+    expect(await upload).toMatchObject({ sizeBytes: 500_000 });
+  });
+
+  it("fails for good when the worker client refuses, with its words", async () => {
+    await using test = await rig();
+    const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    const { requestId } = await test.stream.next("uploadRequest");
+    test.stream.send("uploadGrant", { requestId, error: "quota of this workflow is used up" });
+    expect(await outcome).toMatchObject({
+      name: "TerminalError",
+      code: TASK_ERROR.PERMISSION_DENIED,
+      message: expect.stringContaining("quota of this workflow is used up"),
+    });
+  });
+
+  it("fails for good when the run was given no place to write", async () => {
+    await using test = await rig({ uploadPrefix: "" });
+    const outcome = await outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    expect(outcome).toMatchObject({ name: "TerminalError", message: expect.stringContaining("no place to write") });
+    expect(test.stream.count("uploadRequest")).toBe(0);
+  });
+
+  it.each(["", "/etc/passwd", "../other-run/x", "a//b", "a/./b", "a\\b", "a\nb"])("refuses the name %j", async (name) => {
+    await using test = await rig();
+    const outcome = await outcomeOf(test.call.ctx.upload(name, "text", { mediaType: "text/plain" }));
+    expect(outcome).toMatchObject({ code: TASK_ERROR.INVALID_FORMAT });
+  });
+
+  it("stops with the run's signal while it waits for its grant", async () => {
+    await using test = await rig();
+    const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    const { activityId } = await test.stream.next("uploadRequest");
+    test.stream.send("cancel", { activityId, reason: "requested" });
+    expect(await outcome).toMatchObject({ name: "CancelledError", reason: "requested" });
+  });
+
+  it("goes on over the next stream when this one drops before the grant", async () => {
+    await using storage = await serveObjects(status(200));
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER } });
+    const task = assignment({ uploadPrefix: "out/" });
+    const first = await TestStream.open(wep.port);
+    first.send("assign", task);
+    const { ctx } = await work.nextCall();
+    const upload = ctx.upload("x", "text", { mediaType: "text/plain" });
+    await first.next("uploadRequest");
+    first.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
+    await using second = await TestStream.open(wep.port);
+    second.send("assign", task);
+    const { requestId } = await second.next("uploadRequest");
+    second.send("uploadGrant", { requestId, objectKey: "out/x", url: `${storage.url}/out/x` });
+    expect(await upload).toEqual({ objectKey: "out/x", sizeBytes: 4 });
+  });
+});
+
+describe("a scratch directory", () => {
+  it("is one per run and gone when the handler has returned", async () => {
+    await using test = await rig();
+    const { ctx, end } = test.call;
+    const path = await ctx.scratchDir();
+    expect(await ctx.scratchDir()).toBe(path);
+    await writeFile(join(path, "left-over"), "x");
+    end.resolve({});
+    await until(() => !existsSync(path));
+  });
+});
