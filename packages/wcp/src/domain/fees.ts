@@ -3,7 +3,7 @@ export interface Fees {
   readonly maxPriorityFeePerGasWei: bigint;
 }
 
-/** The cap outlives six full blocks in a row, each of which raises the base fee by an eighth. */
+/** The cap outlives five full blocks in a row, each of which raises the base fee by an eighth. */
 export function initialFees(baseFeePerGasWei: bigint, tipWei: bigint): Fees {
   return { maxFeePerGasWei: tipWei + 2n * baseFeePerGasWei, maxPriorityFeePerGasWei: tipWei };
 }
