@@ -153,7 +153,7 @@ describe("audio.preprocess", () => {
     {
       what: "a file of 200 MB",
       recording: new Uint8Array(200_000_000),
-      message: "[AUDIO_TOO_LARGE] audio_object_key is larger than 64 MiB, the most that is taken; split",
+      message: "[AUDIO_TOO_LARGE] the recording is larger than the limit of 64 MiB; split it",
       code: TASK_ERROR.QUOTA_EXCEEDED,
     },
   ])("refuses $what for good and says why", async ({ recording, message, code }) => {

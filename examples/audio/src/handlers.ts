@@ -64,7 +64,11 @@ export const preprocess: Handler<PreprocessInput, PreprocessOutput> = defineHand
   run: (input, ctx) =>
     withClearErrors(async () => {
       ctx.progress(0, "downloading");
-      const recording = await download(input.audio_object_key, "audio_object_key", MAX_INPUT_BYTES);
+      const recording = await download(input.audio_object_key, {
+        name: "audio_object_key",
+        what: "recording",
+        maxBytes: MAX_INPUT_BYTES,
+      });
       const result = await preprocessRecording(recording, workOptions(ctx, { from: 5, to: 90 }));
       ctx.progress(92, "uploading");
       const [processed, waveform] = await Promise.all([
@@ -92,8 +96,16 @@ export const validate: Handler<ValidateInput, ValidateOutput> = defineHandler({
     withClearErrors(async () => {
       ctx.progress(0, "downloading");
       const [recording, picture] = await Promise.all([
-        download(input.processed_object_key, "processed_object_key", MAX_INPUT_BYTES),
-        download(input.waveform_object_key, "waveform_object_key", MAX_PICTURE_BYTES),
+        download(input.processed_object_key, {
+          name: "processed_object_key",
+          what: "processed recording",
+          maxBytes: MAX_INPUT_BYTES,
+        }),
+        download(input.waveform_object_key, {
+          name: "waveform_object_key",
+          what: "waveform picture",
+          maxBytes: MAX_PICTURE_BYTES,
+        }),
       ]);
       checkPicture(picture);
       const announced = { sampleRateHz: input.sample_rate_hz, durationMs: Number(input.duration_ms) };
@@ -118,13 +130,19 @@ function workOptions(ctx: RunContext, percent: { readonly from: number; readonly
   };
 }
 
-async function download(file: InputFile, name: string, maxBytes: number): Promise<Uint8Array> {
+interface Expectation {
+  /** The input parameter. */
+  readonly name: string;
+  /** What it is, for people. */
+  readonly what: string;
+  readonly maxBytes: number;
+}
+
+async function download(file: InputFile, { name, what, maxBytes }: Expectation): Promise<Uint8Array> {
   if (!isInputFile(file)) {
     throw new TerminalError(
       `[AUDIO_MISSING] ${name} names no object in storage; submit the key of an uploaded file`,
-      {
-        code: TASK_ERROR.MISSING_REQUIRED_FIELD,
-      },
+      { code: TASK_ERROR.MISSING_REQUIRED_FIELD },
     );
   }
   try {
@@ -133,7 +151,7 @@ async function download(file: InputFile, name: string, maxBytes: number): Promis
     if (!isTerminalError(error) || error.code !== TASK_ERROR.QUOTA_EXCEEDED) throw error;
     throw new AudioError(
       "AUDIO_TOO_LARGE",
-      `${name} is larger than ${maxBytes / 1024 / 1024} MiB, the most that is taken; split the recording, or send it with fewer channels or a lower sample rate`,
+      `the ${what} is larger than the limit of ${maxBytes / 1024 / 1024} MiB; split it, or send it with fewer channels or a lower sample rate`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 /** Length of one level window. */
-export const LEVEL_WINDOW_MS = 20;
+const LEVEL_WINDOW_MS = 20;
 
 /** Below this mean square (-60 dBFS) a window is silence, however quiet the rest is. */
 export const SILENCE_POWER = 1e-6;

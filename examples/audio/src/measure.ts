@@ -15,6 +15,9 @@ const MIN_SNR_DB = 0;
 /** The windows taken for noise: this share of all, the quietest ones. */
 const NOISE_SHARE = 0.1;
 
+/** A window holds signal from 3 dB above the noise on; noise alone varies by less than 1 dB. */
+const ABOVE_NOISE = 2;
+
 /** How close to the peak a flat top lies: 0.35 dB, which the ripple of resampling a clipped wave stays in. */
 const FLAT_TOP = 0.96;
 /** How long a flat top is at least. Unclipped speech passes its highest peak faster. */
@@ -70,8 +73,8 @@ export interface LevelReport {
  * Judges a recording by the power of its 20 ms windows.
  *
  * Noise is the mean power of the quietest tenth of the windows: the pauses, in speech. Signal is the mean power
- * of the windows above `soundThreshold`, less the noise. The estimate needs pauses to look at; for a sound
- * without any it is a lower bound.
+ * of the windows at least 3 dB above the noise, less the noise. The estimate needs pauses to look at; for a
+ * sound without any it is a lower bound, down to 0.
  */
 export function measureLevels(samples: Float32Array, sampleRateHz: number): LevelReport {
   // A last window that is only partly filled would be the most extreme of all.
@@ -79,12 +82,17 @@ export function measureLevels(samples: Float32Array, sampleRateHz: number): Leve
   const powers = windowPowers(samples.subarray(0, wholeFrames), sampleRateHz);
   if (loudestPower(powers) < SILENCE_POWER) return { silenceShare: 1, snrDb: MIN_SNR_DB };
   const threshold = soundThreshold(powers);
-  const sound = powers.filter((power) => power >= threshold);
+  const silent = powers.filter((power) => power < threshold);
+  return { silenceShare: silent.length / powers.length, snrDb: signalToNoiseDb(powers) };
+}
+
+function signalToNoiseDb(powers: Float64Array): number {
   const quietest = powers.toSorted().subarray(0, Math.max(1, Math.floor(powers.length * NOISE_SHARE)));
   const noisePower = mean(quietest);
-  const signalPower = Math.max(0, mean(sound) - noisePower);
-  const snrDb = Math.min(MAX_SNR_DB, Math.max(MIN_SNR_DB, powerToDb(signalPower / noisePower)));
-  return { silenceShare: 1 - sound.length / powers.length, snrDb };
+  const signal = powers.filter((power) => power > noisePower * ABOVE_NOISE);
+  if (signal.length === 0) return MIN_SNR_DB;
+  const snrDb = powerToDb((mean(signal) - noisePower) / noisePower);
+  return Math.min(MAX_SNR_DB, Math.max(MIN_SNR_DB, snrDb));
 }
 
 function mean(values: Float64Array): number {

@@ -15,15 +15,9 @@ export interface Verdict {
 }
 
 /** What an accepted recording keeps to. Meant for speech that `audio.preprocess` brought to -1 dBTP. */
-export const ACCEPTANCE: {
-  readonly minLufs: number;
-  readonly maxLufs: number;
-  readonly maxClippedShare: number;
-  readonly maxSilenceShare: number;
-  readonly minSnrDb: number;
-} = { minLufs: -33, maxLufs: -6, maxClippedShare: 0.001, maxSilenceShare: 0.6, minSnrDb: 15 };
+const ACCEPTANCE = { minLufs: -33, maxLufs: -6, maxClippedShare: 0.001, maxSilenceShare: 0.6, minSnrDb: 15 };
 
-/** Compares the measurements with `ACCEPTANCE`; a refusal lists every reason, each with what to change. */
+/** Compares the measurements with what is accepted; a refusal lists every reason, each with what to change. */
 export function judge(measured: Measurements): Verdict {
   const reasons = reasonsAgainst(measured);
   if (reasons.length > 0) return { accepted: false, verdict: `Rejected: ${reasons.join("; ")}.` };

@@ -7,7 +7,7 @@ import {
 } from "@subnet-worker/wep-sdk";
 
 /** An object in a storage that is only a map. */
-export interface StoredObject {
+interface StoredObject {
   readonly bytes: Uint8Array;
   readonly mediaType: string;
 }
