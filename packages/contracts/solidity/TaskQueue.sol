@@ -54,8 +54,8 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
     }
 
     uint256 public constant MAX_LEASE_DURATION_S = 30 days;
-    /// Bounds what one poll may cost to about 9 million gas, well inside every node's limit for eth_call.
-    uint256 public constant MAX_POLL_SCAN = 1000;
+    /// How many activities one poll may pass over in each list, so that it always fits into an eth_call.
+    uint256 public constant MAX_POLL_SCAN = 500;
 
     SubnetControlPlane public immutable controlPlane;
     uint256 public leaseDurationS;

@@ -50,6 +50,7 @@ export interface DeployedContracts {
 
 const RECEIPT_POLL_MS = 25;
 const DEFAULT_LEASE_DURATION_S = 10_800;
+const MAX_LEASE_DURATION_S = 30 * 86_400;
 const DEFAULT_PROTOCOL_VERSION = "0.2.0";
 const DEFAULT_TIMEOUT_MS = 60_000;
 // Cannot be estimated, since the contract is not there yet when it is sent. It takes 52,000.
@@ -62,7 +63,8 @@ const SET_TASK_QUEUE_GAS = 150_000n;
  * All transactions are sent at once under consecutive nonces, so nothing else may send from that account
  * meanwhile.
  *
- * @throws ContractsError `DEPLOY_REVERTED` or `DEPLOY_TIMEOUT`.
+ * @throws ContractsError `DEPLOY_REVERTED` or `DEPLOY_TIMEOUT`; RangeError for options that the contracts
+ * would refuse.
  *
  * @example
  * ```ts
@@ -93,6 +95,12 @@ interface Deployer {
 
 async function deployWith(options: DeployOptions, deployer: Deployer): Promise<DeployedContracts> {
   const { signer, provider } = deployer;
+  const { leaseDurationS = DEFAULT_LEASE_DURATION_S, protocolVersion = DEFAULT_PROTOCOL_VERSION } = options;
+  // Before sending, because a transaction that fails leaves a gap that those after it wait behind.
+  if (!(leaseDurationS >= 1 && leaseDurationS <= MAX_LEASE_DURATION_S)) {
+    throw new RangeError(`leaseDurationS is ${leaseDurationS}: choose 1 to ${MAX_LEASE_DURATION_S}`);
+  }
+  if (protocolVersion === "") throw new RangeError("protocolVersion is empty: give one, like 0.2.0");
   const [owner, nonce, multicall3] = await Promise.all([
     signer.getAddress(),
     signer.getNonce("pending"),
@@ -101,12 +109,8 @@ async function deployWith(options: DeployOptions, deployer: Deployer): Promise<D
   const at = (offset: number) => getCreateAddress({ from: owner, nonce: nonce + offset });
   const [subnetControlPlane, taskQueue, workflowEngine] = [at(0), at(1), at(2)];
   const transactions: TransactionRequest[] = [
-    creation(subnetControlPlaneBytecode, ["string"], [options.protocolVersion ?? DEFAULT_PROTOCOL_VERSION]),
-    creation(
-      taskQueueBytecode,
-      ["address", "uint256"],
-      [subnetControlPlane, options.leaseDurationS ?? DEFAULT_LEASE_DURATION_S],
-    ),
+    creation(subnetControlPlaneBytecode, ["string"], [protocolVersion]),
+    creation(taskQueueBytecode, ["address", "uint256"], [subnetControlPlane, leaseDurationS]),
     creation(workflowEngineBytecode, ["address"], [taskQueue]),
     {
       to: subnetControlPlane,

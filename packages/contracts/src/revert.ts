@@ -41,7 +41,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   EmptyQueueName: "the queue name is empty: give one, like audio/1.0.0/processing",
   ZeroActivityType: "the activity type is the zero address: use activityTypeAddress(workflow, activityId)",
   PayloadTooLarge:
-    "{sizeBytes} bytes are too many to keep on chain, at most {maxBytes}: put the data in storage and pass its object key",
+    "payload of {sizeBytes} bytes, while the chain keeps at most {maxBytes}: put the data in storage and pass its object key",
   UnknownPayload: "no payload with hash {payloadHash} was ever stored: check the address and the chain",
   // SubnetControlPlane
   NotTaskQueue: "only the TaskQueue {taskQueue} may do this, not {caller}: the owner sets it by setTaskQueue",

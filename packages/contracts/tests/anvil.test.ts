@@ -1,0 +1,116 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { systemClock } from "@subnet-worker/kit";
+import { expect, it } from "vitest";
+import { startAnvil } from "../src/anvil.ts";
+import { createRpc } from "./_rpc.ts";
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  while (isAlive(pid)) await systemClock.sleep(5);
+}
+
+it("anvil answers once it is started, and is gone once it is disposed of", async () => {
+  const pids: number[] = [];
+  const anvil = await startAnvil({ onSpawn: (pid) => pids.push(pid) });
+  expect(await createRpc(anvil.url)("eth_chainId")).toBe("0x7a69");
+  expect(pids).toEqual([anvil.pid]);
+  expect(anvil.wsUrl).toBe(`ws://127.0.0.1:${anvil.port}`);
+  await anvil[Symbol.asyncDispose]();
+  expect(isAlive(anvil.pid)).toBe(false);
+  await anvil[Symbol.asyncDispose]();
+});
+
+it("several anvils started at once get ports of their own", async () => {
+  await using stack = new AsyncDisposableStack();
+  const anvils = await Promise.all([1, 2, 3, 4].map(async () => stack.use(await startAnvil())));
+  expect(new Set(anvils.map(({ port }) => port)).size).toBe(4);
+});
+
+it("anvil takes the chain id, the port and further arguments it is given", async () => {
+  const first = await startAnvil();
+  await first[Symbol.asyncDispose]();
+  await using second = await startAnvil({ chainId: 4242, port: first.port, args: ["--accounts", "3"] });
+  expect(second.port).toBe(first.port);
+  const rpc = createRpc(second.url);
+  expect(await rpc("eth_chainId")).toBe("0x1092");
+  expect(await rpc("eth_accounts")).toHaveLength(3);
+});
+
+it("anvil mines on demand or in intervals when told so", async () => {
+  const transfer = async (url: string) => {
+    const rpc = createRpc(url);
+    const [from] = await rpc<string[]>("eth_accounts");
+    await rpc("eth_sendTransaction", { from, to: from, value: "0x1" });
+    const block = await rpc("eth_blockNumber");
+    await rpc("evm_mine");
+    return [block, await rpc("eth_blockNumber")];
+  };
+  await using onDemand = await startAnvil({ noMining: true });
+  await using interval = await startAnvil({ blockTimeS: 3600 });
+  expect(await transfer(onDemand.url)).toEqual(["0x0", "0x1"]);
+  expect(await transfer(interval.url)).toEqual(["0x0", "0x1"]);
+});
+
+it("a port that is taken is named, with what to do", async () => {
+  await using holder = await startAnvil();
+  const pids: number[] = [];
+  await expect(startAnvil({ port: holder.port, onSpawn: (pid) => pids.push(pid) })).rejects.toMatchObject({
+    code: "ANVIL_PORT_TAKEN",
+    message: expect.stringContaining(`port ${holder.port} is taken`),
+  });
+  expect(pids.map(isAlive)).toEqual([false]);
+});
+
+it("an argument that anvil does not know is reported in its own words", async () => {
+  await expect(startAnvil({ args: ["--no-such-option"] })).rejects.toMatchObject({
+    code: "ANVIL_EXITED",
+    message: expect.stringContaining("--no-such-option"),
+  });
+});
+
+it("an anvil that does not answer in time is ended", async () => {
+  const pids: number[] = [];
+  const attempt = startAnvil({ timeoutMs: -1, onSpawn: (pid) => pids.push(pid) });
+  await expect(attempt).rejects.toMatchObject({ code: "ANVIL_TIMEOUT" });
+  expect(pids.map(isAlive)).toEqual([false]);
+});
+
+const START = (options: string) => `
+  import { startAnvil } from ${JSON.stringify(new URL("../src/anvil.ts", import.meta.url).href)};
+  const anvil = await startAnvil(${options});
+  process.stdout.write(String(anvil.pid) + "\\n", () => process.exit(0));
+`;
+
+async function pidFromProcess(options: string): Promise<number> {
+  const args = ["--conditions=@subnet-worker/source", "--input-type=module", "--eval", START(options)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  await once(child, "close");
+  return Number(output);
+}
+
+it("anvil ends with the process that started it", async () => {
+  await gone(await pidFromProcess("{}"));
+});
+
+it("a detached anvil outlives the process that started it", async () => {
+  const pid = await pidFromProcess("{ detached: true }");
+  try {
+    expect(isAlive(pid)).toBe(true);
+  } finally {
+    process.kill(pid, "SIGKILL");
+    await gone(pid);
+  }
+});
