@@ -58,16 +58,19 @@ export class ChainClient implements Disposable {
    */
   async startWorkflow(workflow: string, input: string, requester: string): Promise<StartedWorkflow> {
     const signer = await this.#provider.getSigner(requester);
-    const sent = await signer.sendTransaction({
+    const call = {
       to: this.address.workflowEngine,
       data: workflowEngineInterface.encodeFunctionData("startWorkflow", [workflow, input]),
-    });
+    };
+    // What somebody else enqueues between the estimate and the block makes this one dearer.
+    const gasLimit = 2n * (await signer.estimateGas(call));
+    const sent = await signer.sendTransaction({ ...call, gasLimit });
     const receipt = await this.#receiptOf(sent.hash);
     const started = receipt.logs
       .map((log) => workflowEngineInterface.parseLog(log))
       .find((log) => log?.name === "WorkflowStarted");
     if (started === undefined || started === null)
-      throw new Error(`transaction ${sent.hash} did not start ${workflow}`);
+      throw new Error(`transaction ${sent.hash} reverted instead of starting ${workflow}`);
     return {
       instance: String(started.args["instance"]),
       transactionHash: sent.hash,

@@ -6,6 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import type { DevnetState } from "../state-file.ts";
 
+const ignore = (): void => {};
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
 /** The requester's side of the object store: inputs in, outputs out. Whole objects, never held in memory. */
 export class StoreClient implements Disposable {
   readonly #bucket: string;
@@ -18,6 +21,8 @@ export class StoreClient implements Disposable {
       region: store.region,
       forcePathStyle: true,
       credentials: { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey },
+      // By default the SDK prints to the console when an upload is interrupted; the error itself says so.
+      logger: SILENT,
       // The store knows no checksum trailers, which is how a stream would carry one.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
