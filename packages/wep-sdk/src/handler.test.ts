@@ -1,6 +1,13 @@
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { CancelledError, isCancelledError, isRetryableError, isTerminalError, RetryableError, TerminalError } from "./errors.ts";
+import {
+  CancelledError,
+  isCancelledError,
+  isRetryableError,
+  isTerminalError,
+  RetryableError,
+  TerminalError,
+} from "./errors.ts";
 import { defineHandler, isHandler } from "./handler.ts";
 import type { InputFile } from "./input-file.ts";
 import type { InputValue } from "./values.ts";
@@ -26,7 +33,12 @@ describe("defineHandler", () => {
   });
 
   it("keeps `this` for a handler that is written as an object with helpers", async () => {
-    const definition = { kind: "a", version: "1.0.0", factor: 3, run: (input: number) => Promise.resolve(input) };
+    const definition = {
+      kind: "a",
+      version: "1.0.0",
+      factor: 3,
+      run: (input: number) => Promise.resolve(input),
+    };
     definition.run = function (this: typeof definition, input: number) {
       return Promise.resolve(input * this.factor);
     };
@@ -43,7 +55,9 @@ describe("defineHandler", () => {
   });
 
   it("refuses a handler without a function", () => {
-    expect(() => defineHandler({ kind: "a", version: "1.0.0" } as never)).toThrow(/has no run\(input, ctx\) function/);
+    expect(() => defineHandler({ kind: "a", version: "1.0.0" } as never)).toThrow(
+      /has no run\(input, ctx\) function/,
+    );
   });
 
   it("marks what it makes, so that another installed copy knows it", () => {
@@ -56,21 +70,26 @@ describe("defineHandler", () => {
 
 describe("the errors of a handler", () => {
   it("are known by their brand, also when another installed copy made them", () => {
-    const foreign = Object.assign(new Error("x"), { [Symbol.for("subnet-worker.wep-sdk.TerminalError")]: true });
+    const foreign = Object.assign(new Error("x"), {
+      [Symbol.for("subnet-worker.wep-sdk.TerminalError")]: true,
+    });
     expect(isTerminalError(foreign)).toBe(true);
     expect(isTerminalError(new TerminalError("x"))).toBe(true);
     expect(isRetryableError(new RetryableError("x"))).toBe(true);
     expect(isCancelledError(new CancelledError("drain", "x"))).toBe(true);
-    expect([isTerminalError(new RetryableError("x")), isRetryableError(new Error("x")), isCancelledError(undefined)]).toEqual([
-      false,
-      false,
-      false,
-    ]);
+    expect([
+      isTerminalError(new RetryableError("x")),
+      isRetryableError(new Error("x")),
+      isCancelledError(undefined),
+    ]).toEqual([false, false, false]);
   });
 
   it("take a code or its name, and a cause", () => {
     const cause = new Error("below");
-    expect(new TerminalError("x", { code: TASK_ERROR.HTTP_ERROR, cause })).toMatchObject({ code: 3003, cause });
+    expect(new TerminalError("x", { code: TASK_ERROR.HTTP_ERROR, cause })).toMatchObject({
+      code: 3003,
+      cause,
+    });
     expect(new RetryableError("x", { code: "NETWORK_ERROR" })).toMatchObject({ code: 3001 });
     expect(new TerminalError("x").code).toBe(TASK_ERROR.EXECUTION_FAILED);
     expect("cause" in new TerminalError("x")).toBe(false);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RetryableError, TerminalError } from "./errors.ts";
 import { createInputFile } from "./input-file.ts";
@@ -64,7 +64,11 @@ describe("outcomeOfError", () => {
   it("keeps the words of the handler, up to a length", () => {
     const outcome = outcomeOfError(new TerminalError("x".repeat(10_000)));
     expect(outcome).toMatchObject({ message: `${"x".repeat(4_096)}...` });
-    expect(outcomeOfError("thrown text")).toMatchObject({ message: "thrown text", code: 2001, retryable: false });
+    expect(outcomeOfError("thrown text")).toMatchObject({
+      message: "thrown text",
+      code: 2001,
+      retryable: false,
+    });
     expect(outcomeOfError(new TypeError())).toMatchObject({ message: "TypeError" });
   });
 

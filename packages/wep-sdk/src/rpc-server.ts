@@ -1,11 +1,13 @@
 import {
+  constants,
   createServer,
   type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import {
   Code,
   ConnectError,
@@ -60,6 +62,11 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
   const handle = createRequestHandler(deps);
   const server = createServer(handle);
   const sessions = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   server.on("session", (session) => {
     sessions.add(session);
     const keepalive = keepSessionAlive(session, systemClock);
@@ -77,9 +84,10 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
       for (const session of sessions) session.close();
-      // Both wait for open streams, without limit: last words get a moment, then the connection goes.
+      // Both wait, without limit, for open streams and for peers that do not hang up:
+      // last words get a moment, then the sockets go.
       await Promise.race([closed.promise, systemClock.sleep(LAST_WORDS_MS)]);
-      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
       await closed.promise;
     },
   };
@@ -107,6 +115,7 @@ function createRequestHandler(
       response.end(`only ${[...handlers.keys()].join(", ")} is served here, as gRPC over HTTP/2\n`);
       return;
     }
+    closeAfterLastWord(request.stream);
     const values = createContextValues().set(transportKey, transportOf(request));
     handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => universalResponseToNodeResponse(answer, response))
@@ -114,6 +123,17 @@ function createRequestHandler(
         deps.log.debug({ err: ConnectError.from(error, Code.Aborted) }, "stream ended by its peer"),
       );
   };
+}
+
+/**
+ * Tells a peer that keeps its half open after our last word to close it, as every
+ * gRPC server does. Not at once: Node sends that before the trailers.
+ */
+function closeAfterLastWord(stream: ServerHttp2Stream): void {
+  stream.once("wantTrailers", () => {
+    const timer = systemClock.timer(LAST_WORDS_MS, () => stream.close(constants.NGHTTP2_NO_ERROR));
+    stream.once("close", () => timer[Symbol.dispose]());
+  });
 }
 
 function transportOf(request: Http2ServerRequest): typeof NO_TRANSPORT {

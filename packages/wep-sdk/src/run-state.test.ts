@@ -1,11 +1,26 @@
 import { readFileSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CancelReason } from "./errors.ts";
-import { holdsSlot, isOpen, nextRun, type Outcome, outcomeOf, owesOutcome, type RunEvent, type RunState } from "./run-state.ts";
+import {
+  holdsSlot,
+  isOpen,
+  nextRun,
+  type Outcome,
+  outcomeOf,
+  owesOutcome,
+  type RunEvent,
+  type RunState,
+} from "./run-state.ts";
 
 const success: Outcome = { status: "SUCCESS", result: new Uint8Array([123, 125]) };
-const failure: Outcome = { status: "ERROR", code: 2001, message: "broken", retryable: false, retryAfterMs: 0 };
+const failure: Outcome = {
+  status: "ERROR",
+  code: 2001,
+  message: "broken",
+  retryable: false,
+  retryAfterMs: 0,
+};
 
 const STATES = {
   running: { kind: "running" },
@@ -110,10 +125,16 @@ describe("the run state machine", () => {
 
   it("is the one that docs/states/run.md shows", () => {
     const doc = readFileSync(new URL("../../../docs/states/run.md", import.meta.url), "utf8");
-    const shown = new Set([...doc.matchAll(/^\| (\w+) \| (\w+) \| `(\w+)`/gm)].map(([, from, to, event]) => `${from} ${event} ${to}`));
+    const shown = new Set(
+      [...doc.matchAll(/^\| (\w+) \| (\w+) \| `(\w+)`/gm)].map(
+        ([, from, to, event]) => `${from} ${event} ${to}`,
+      ),
+    );
     const legal = cells.filter(([, , becomes]) => becomes !== "illegal");
     const built = new Set(
-      legal.map(([state, event, becomes]) => `${STATES[state].kind} ${EVENTS[event].kind} ${becomes.split(" ")[0]}`),
+      legal.map(
+        ([state, event, becomes]) => `${STATES[state].kind} ${EVENTS[event].kind} ${becomes.split(" ")[0]}`,
+      ),
     );
     expect([...shown].toSorted()).toEqual([...built].toSorted());
   });
@@ -126,11 +147,22 @@ describe("the run state machine", () => {
     ["disconnected", 5001, true],
   ] as const)("ends a run that was stopped as %s with code %i", (reason, code, retryable) => {
     const ended = nextRun({ kind: "stopping", reason }, { kind: "settled", outcome: failure });
-    expect(outcomeOf(ended)).toMatchObject({ code, retryable, message: expect.stringContaining(`(${reason})`) });
+    expect(outcomeOf(ended)).toMatchObject({
+      code,
+      retryable,
+      message: expect.stringContaining(`(${reason})`),
+    });
   });
 
   it("keeps its invariants over any sequence of legal events", () => {
-    const reasons: CancelReason[] = ["requested", "deadline", "lease_lost", "drain", "superseded", "disconnected"];
+    const reasons: CancelReason[] = [
+      "requested",
+      "deadline",
+      "lease_lost",
+      "drain",
+      "superseded",
+      "disconnected",
+    ];
     const event: fc.Arbitrary<RunEvent> = fc.oneof(
       fc.constantFrom<RunEvent>({ kind: "settled", outcome: success }, { kind: "settled", outcome: failure }),
       fc.constantFrom(...reasons).map((reason): RunEvent => ({ kind: "stop", reason })),

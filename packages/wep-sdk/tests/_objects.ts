@@ -23,7 +23,12 @@ export async function serveObjects(...replies: readonly Reply[]): Promise<Object
   const server = createServer((incoming, response) => {
     void (async () => {
       const { method = "", url = "", headers } = incoming;
-      const request = { method, url, headers, body: method === "GET" ? Buffer.alloc(0) : await buffer(incoming) };
+      const request = {
+        method,
+        url,
+        headers,
+        body: method === "GET" ? Buffer.alloc(0) : await buffer(incoming),
+      };
       requests.push(request);
       const reply = replies[Math.min(requests.length, replies.length) - 1]!;
       reply(response, request);
@@ -47,7 +52,11 @@ export function object(content: Uint8Array, etag = '"v1"'): Reply {
     const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
     const part = content.subarray(from);
     const range = { "content-range": `bytes ${from}-${content.length - 1}/${content.length}` };
-    response.writeHead(from > 0 ? 206 : 200, { etag, "content-length": part.length, ...(from > 0 ? range : {}) });
+    response.writeHead(from > 0 ? 206 : 200, {
+      etag,
+      "content-length": part.length,
+      ...(from > 0 ? range : {}),
+    });
     response.end(part);
   };
 }
@@ -58,7 +67,11 @@ export function resetAfter(content: Uint8Array, sentBytes: number): Reply {
     const from = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
     const rest = content.subarray(from);
     const range = { "content-range": `bytes ${from}-${content.length - 1}/${content.length}` };
-    response.writeHead(from > 0 ? 206 : 200, { etag: '"v1"', "content-length": rest.length, ...(from > 0 ? range : {}) });
+    response.writeHead(from > 0 ? 206 : 200, {
+      etag: '"v1"',
+      "content-length": rest.length,
+      ...(from > 0 ? range : {}),
+    });
     response.write(rest.subarray(0, sentBytes), () => response.destroy());
   };
 }

@@ -31,14 +31,20 @@ export class TestStream implements AsyncDisposable {
 
   constructor(port: number, options: CallOptions = {}) {
     this.#session = new Http2SessionManager(`http://127.0.0.1:${port}`);
-    const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}`, sessionManager: this.#session });
+    const transport = createGrpcTransport({
+      baseUrl: `http://127.0.0.1:${port}`,
+      sessionManager: this.#session,
+    });
     const client = createClient(Execution, transport);
     const incoming = client.taskStream(this.#messages(), { ...options, signal: this.#abort.signal });
     this.ended = this.#listen(incoming);
   }
 
   /** Connects and shakes hands. */
-  static async open(port: number, hello: Partial<ValueOf<"hello">> = {}): Promise<TestStream> {
+  static async open(
+    port: number,
+    hello: { readonly min?: string; readonly max?: string } = {},
+  ): Promise<TestStream> {
     const stream = new TestStream(port);
     stream.send("hello", { min: "1.0.0", max: "1.1.0", instanceId: "wcp-test", ...hello });
     await stream.next("helloAck");
@@ -51,7 +57,10 @@ export class TestStream implements AsyncDisposable {
   }
 
   /** The next message of a kind that no earlier call has taken; others before it stay for later calls. */
-  async next<K extends Kind>(kind: K, matches: (value: ValueOf<K>) => boolean = () => true): Promise<ValueOf<K>> {
+  async next<K extends Kind>(
+    kind: K,
+    matches: (value: ValueOf<K>) => boolean = () => true,
+  ): Promise<ValueOf<K>> {
     const fits = ({ msg }: Envelope) => msg.case === kind && matches(msg.value as ValueOf<K>);
     const index = this.#unread.findIndex(fits);
     const message = index === -1 ? await this.#wait(fits) : this.#unread.splice(index, 1)[0]!;
@@ -107,7 +116,8 @@ export class TestStream implements AsyncDisposable {
 
   #hear(message: Envelope): void {
     this.heard.push(message);
-    if (message.msg.case === "ping" && this.answersPings) this.send("pong", { nonce: message.msg.value.nonce });
+    if (message.msg.case === "ping" && this.answersPings)
+      this.send("pong", { nonce: message.msg.value.nonce });
     for (const waiter of this.#waiters) {
       if (!waiter.matches(message)) continue;
       this.#waiters.delete(waiter);
@@ -127,15 +137,17 @@ export class TestStream implements AsyncDisposable {
 
 let lastId = 0;
 
+export type TestAssignment = InitOf<"assign"> & { readonly activityId: string; readonly runId: string };
+
 /** An assignment; a test states only what it varies. */
-export function assignment(overrides: InitOf<"assign"> = {}): InitOf<"assign"> & { activityId: string; runId: string } {
+export function assignment(overrides: InitOf<"assign"> = {}): TestAssignment {
   lastId += 1;
   return {
-    activityId: `activity-${lastId}`,
-    runId: "run-1",
     workflowInstanceId: "workflow-1",
     taskKind: "test.work",
     taskVersion: "1.0.0",
     ...overrides,
-  } as InitOf<"assign"> & { activityId: string; runId: string };
+    activityId: overrides.activityId ?? `activity-${lastId}`,
+    runId: overrides.runId ?? "run-1",
+  };
 }

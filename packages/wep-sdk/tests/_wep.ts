@@ -22,7 +22,9 @@ export interface TestWep extends AsyncDisposable {
 }
 
 /** A server on a free port that logs into an array. */
-export async function startWep(options: Partial<ServeOptions> & { readonly handlers: readonly Handler[] }): Promise<TestWep> {
+export async function startWep(
+  options: Partial<ServeOptions> & { readonly handlers: readonly Handler[] },
+): Promise<TestWep> {
   const logs: LogLine[] = [];
   const logger = createLogger({
     name: "wep",
@@ -50,12 +52,12 @@ export async function startWep(options: Partial<ServeOptions> & { readonly handl
       return line === undefined ? undefined : Number(line.slice(name.length));
     },
     async [Symbol.asyncDispose]() {
-      let isClosed = false;
-      const closing = server[Symbol.asyncDispose]().finally(() => {
-        isClosed = true;
+      const progress = { isClosed: false };
+      const closing = Promise.resolve(server[Symbol.asyncDispose]()).finally(() => {
+        progress.isClosed = true;
       });
       // Draining takes time, which a fake clock has to be given.
-      while (options.clock instanceof FakeClock && !isClosed) await options.clock.advance(100);
+      while (options.clock instanceof FakeClock && !progress.isClosed) await options.clock.advance(100);
       await closing;
     },
   };
@@ -83,7 +85,11 @@ export interface ScriptOptions {
 }
 
 /** A handler whose runs do what the test says, when it says. */
-export function scriptedHandler({ kind = "test.work", version = "1.0.0", obeys = true }: ScriptOptions = {}): ScriptedHandler {
+export function scriptedHandler({
+  kind = "test.work",
+  version = "1.0.0",
+  obeys = true,
+}: ScriptOptions = {}): ScriptedHandler {
   const calls: Call[] = [];
   const untaken: Call[] = [];
   const waiting: ((call: Call) => void)[] = [];
@@ -92,7 +98,8 @@ export function scriptedHandler({ kind = "test.work", version = "1.0.0", obeys =
     version,
     run(input, ctx) {
       const call: Call = { input, ctx, end: createDeferred<unknown>() };
-      if (obeys) ctx.signal.addEventListener("abort", () => call.end.reject(ctx.signal.reason), { once: true });
+      if (obeys)
+        ctx.signal.addEventListener("abort", () => call.end.reject(ctx.signal.reason), { once: true });
       calls.push(call);
       const waiter = waiting.shift();
       if (waiter === undefined) untaken.push(call);
@@ -105,7 +112,9 @@ export function scriptedHandler({ kind = "test.work", version = "1.0.0", obeys =
     calls,
     nextCall() {
       const call = untaken.shift();
-      return call === undefined ? new Promise((resolve) => void waiting.push(resolve)) : Promise.resolve(call);
+      return call === undefined
+        ? new Promise((resolve) => void waiting.push(resolve))
+        : Promise.resolve(call);
     },
   };
 }

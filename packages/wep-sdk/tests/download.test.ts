@@ -8,7 +8,15 @@ import { InputDescriptorSchema, TASK_ERROR } from "@subnet-worker/protocol";
 import { describe, expect, it } from "vitest";
 import { openInputFile } from "../src/download.ts";
 import { type InputFile, isRetryableError, isTerminalError } from "../src/index.ts";
-import { object, type ObjectServer, type Reply, resetAfter, serveObjects, stallAfter, status } from "./_objects.ts";
+import {
+  object,
+  type ObjectServer,
+  type Reply,
+  resetAfter,
+  serveObjects,
+  stallAfter,
+  status,
+} from "./_objects.ts";
 
 const CONTENT = new Uint8Array(randomBytes(300_000));
 
@@ -62,7 +70,11 @@ describe("an input file", () => {
   });
 
   it("goes on where a reset connection stopped", async () => {
-    await using server = await serveObjects(resetAfter(CONTENT, 100_000), resetAfter(CONTENT, 50_000), object(CONTENT));
+    await using server = await serveObjects(
+      resetAfter(CONTENT, 100_000),
+      resetAfter(CONTENT, 50_000),
+      object(CONTENT),
+    );
     expect(await read(open(`${server.url}/a`))).toEqual(Buffer.from(CONTENT));
     expect(ranges(server)).toEqual([undefined, "bytes=100000-", "bytes=150000-"]);
   });
@@ -89,7 +101,11 @@ describe("an input file", () => {
   });
 
   it("asks again after 503 and 429", async () => {
-    await using server = await serveObjects(status(503), status(429, "", { "retry-after": "1" }), object(CONTENT));
+    await using server = await serveObjects(
+      status(503),
+      status(429, "", { "retry-after": "1" }),
+      object(CONTENT),
+    );
     expect((await open(`${server.url}/a`).bytes()).byteLength).toBe(CONTENT.length);
   });
 
@@ -113,7 +129,9 @@ describe("an input file", () => {
   it("leaves no partial file behind", async () => {
     await using server = await serveObjects(resetAfter(CONTENT, 1_000), status(404));
     await using folder = await scratch();
-    await expect(open(`${server.url}/a`).saveTo(join(folder.path, "a.wav"))).rejects.toThrow(/no such object/);
+    await expect(open(`${server.url}/a`).saveTo(join(folder.path, "a.wav"))).rejects.toThrow(
+      /no such object/,
+    );
     expect(await readdir(folder.path)).toEqual([]);
   });
 });
@@ -177,12 +195,16 @@ describe("an input file that cannot be read", () => {
       await using server = await serveObjects(reply);
       const reading = open(`${server.url}/a`).bytes({ maxBytes: 200_000 });
       await expect(reading).rejects.toMatchObject({ code: TASK_ERROR.QUOTA_EXCEEDED });
-      await expect(reading).rejects.toThrow(/at most 200000 are read into memory; use stream\(\) or saveTo\(\)/);
+      await expect(reading).rejects.toThrow(
+        /at most 200000 are read into memory; use stream\(\) or saveTo\(\)/,
+      );
     }
   });
 
   it("is a terminal failure when the worker client sent a key and no URL", async () => {
-    await expect(open("in/recording.wav").bytes()).rejects.toThrow(/arrived without a URL: its worker client brokers no storage/);
+    await expect(open("in/recording.wav").bytes()).rejects.toThrow(
+      /arrived without a URL: its worker client brokers no storage/,
+    );
   });
 });
 

@@ -15,7 +15,10 @@ describe("draining", () => {
     await stream.next("drain");
     await stream.next("capacity", ({ availableSlots }) => availableSlots === 0);
     stream.send("assign", assignment());
-    expect(await stream.next("rejection")).toMatchObject({ errorCode: 4002, reason: expect.stringContaining("draining") });
+    expect(await stream.next("rejection")).toMatchObject({
+      errorCode: 4002,
+      reason: expect.stringContaining("draining"),
+    });
     expect(call.ctx.signal.aborted).toBe(false);
     call.end.resolve({});
     const completion = await stream.next("completion");
@@ -54,7 +57,12 @@ describe("draining", () => {
   it("does not wait for handlers that ignore their signal, nor for clients that acknowledge nothing", async () => {
     const clock = new FakeClock();
     const work = scriptedHandler({ obeys: false });
-    await using wep = await startWep({ handlers: [work.handler], clock, shutdownGraceMs: 1_000, abortGraceMs: 500 });
+    await using wep = await startWep({
+      handlers: [work.handler],
+      clock,
+      shutdownGraceMs: 1_000,
+      abortGraceMs: 500,
+    });
     await using stream = await TestStream.open(wep.port);
     stream.send("assign", assignment());
     await work.nextCall();
@@ -82,15 +90,22 @@ describe("a server", () => {
     await using wep = await startWep({ handlers: [work.handler], health: { port: 0 } });
     expect(await readiness(wep.server.healthUrl)).toEqual({ ready: true, reasons: [] });
     await wep.server.drain();
-    expect(await readiness(wep.server.healthUrl)).toMatchObject({ ready: false, reasons: [expect.stringContaining("draining")] });
+    expect(await readiness(wep.server.healthUrl)).toMatchObject({
+      ready: false,
+      reasons: [expect.stringContaining("draining")],
+    });
     await using empty = await startWep({ handlers: [], health: { port: 0 } });
-    expect(await readiness(empty.server.healthUrl)).toMatchObject({ reasons: ["no handlers are registered"] });
+    expect(await readiness(empty.server.healthUrl)).toMatchObject({
+      reasons: ["no handlers are registered"],
+    });
   });
 
   it("refuses a port that is taken, saying which", async () => {
     await using wep = await startWep({ handlers: [] });
     const again = startWep({ handlers: [], port: wep.port });
-    await expect(again).rejects.toThrow(new RegExp(`\\[ADDRESS_IN_USE\\] 127\\.0\\.0\\.1:${wep.port} is taken`));
+    await expect(again).rejects.toThrow(
+      new RegExp(`\\[ADDRESS_IN_USE\\] 127\\.0\\.0\\.1:${wep.port} is taken`),
+    );
     await using other = await startWep({ handlers: [], health: { port: 0 } });
     const healthPort = Number(new URL(other.server.healthUrl!).port);
     await expect(startWep({ handlers: [], health: { port: healthPort } })).rejects.toBeInstanceOf(WepError);
@@ -98,9 +113,15 @@ describe("a server", () => {
 
   it("refuses two handlers of one name, and options that make no sense", async () => {
     const handlers = [scriptedHandler().handler, scriptedHandler().handler];
-    await expect(serve({ handlers, port: 0, health: false })).rejects.toMatchObject({ code: "DUPLICATE_HANDLER" });
-    await expect(serve({ handlers: [], maxConcurrency: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
-    await expect(serve({ handlers: [], handlerTimeoutMs: 0.5 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(serve({ handlers, port: 0, health: false })).rejects.toMatchObject({
+      code: "DUPLICATE_HANDLER",
+    });
+    await expect(serve({ handlers: [], maxConcurrency: 0 })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+    });
+    await expect(serve({ handlers: [], handlerTimeoutMs: 0.5 })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+    });
   });
 
   it("answers what is not gRPC without harm", async () => {

@@ -7,7 +7,11 @@ import { scriptedHandler, startWep } from "./_wep.ts";
 
 describe("handshake", () => {
   it("answers hello with our range, identity, capabilities and capacity", async () => {
-    await using wep = await startWep({ handlers: [scriptedHandler().handler], maxConcurrency: 3, tags: ["gpu"] });
+    await using wep = await startWep({
+      handlers: [scriptedHandler().handler],
+      maxConcurrency: 3,
+      tags: ["gpu"],
+    });
     await using stream = new TestStream(wep.port);
     stream.send("hello", { min: "1.0.0", max: "1.1.0" });
     const ack = await stream.next("helloAck");

@@ -14,7 +14,11 @@ describe("progress", () => {
     stream.send("assign", task);
     const { ctx } = await work.nextCall();
     for (const percent of [1, 2, 3]) ctx.progress(percent, `step ${percent}`);
-    expect(await stream.next("progress")).toMatchObject({ activityId: task.activityId, percent: 1, message: "step 1" });
+    expect(await stream.next("progress")).toMatchObject({
+      activityId: task.activityId,
+      percent: 1,
+      message: "step 1",
+    });
     await clock.advance(499);
     expect(stream.count("progress")).toBe(1);
     await clock.advance(1);
@@ -36,7 +40,9 @@ describe("progress", () => {
     const completion = await stream.next("completion");
     const kinds = stream.heard.map(({ msg }) => msg.case);
     expect(kinds.lastIndexOf("progress")).toBeLessThan(kinds.indexOf("completion"));
-    expect(stream.heard.findLast(({ msg }) => msg.case === "progress")?.msg.value).toMatchObject({ percent: 100 });
+    expect(stream.heard.findLast(({ msg }) => msg.case === "progress")?.msg.value).toMatchObject({
+      percent: 100,
+    });
     stream.send("completionAck", { activityId: completion.activityId, runId: completion.runId });
     await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 0));
   });

@@ -158,7 +158,12 @@ describe("a peer of 1.0.0", () => {
     const task = assignment();
     stream.send("assign", task);
     const completion = await stream.next("completion");
-    expect(completion).toMatchObject({ activityId: task.activityId, runId: task.runId, status: "ERROR", errorCode: 0 });
+    expect(completion).toMatchObject({
+      activityId: task.activityId,
+      runId: task.runId,
+      status: "ERROR",
+      errorCode: 0,
+    });
     expect(completion.error).toContain("no handler for test.work 1.0.0");
     expect(stream.count("rejection")).toBe(0);
   });

@@ -1,7 +1,13 @@
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import { defineHandler, type Handler, isCancelledError, RetryableError, TerminalError } from "../src/index.ts";
+import {
+  defineHandler,
+  type Handler,
+  isCancelledError,
+  RetryableError,
+  TerminalError,
+} from "../src/index.ts";
 import { assignment, TestStream } from "./_stream.ts";
 import { resultOf, scriptedHandler, startWep, until } from "./_wep.ts";
 
@@ -36,9 +42,19 @@ describe("a run", () => {
       deadlineMs: 1_900_000_000_000,
       workflowInput: {},
     });
-    call.end.resolve({ total: 2n ** 70n, digest: new Uint8Array([1, 255]), nested: { list: [1, "two", null, true] } });
+    call.end.resolve({
+      total: 2n ** 70n,
+      digest: new Uint8Array([1, 255]),
+      nested: { list: [1, "two", null, true] },
+    });
     const completion = await stream.next("completion");
-    expect(completion).toMatchObject({ ...ids(task), status: "SUCCESS", error: "", errorCode: 0, retryable: false });
+    expect(completion).toMatchObject({
+      ...ids(task),
+      status: "SUCCESS",
+      error: "",
+      errorCode: 0,
+      retryable: false,
+    });
     expect(resultOf(completion)).toEqual({
       total: "1180591620717411303424",
       digest: "0x01ff",
@@ -55,13 +71,22 @@ describe("a run", () => {
       "assign",
       assignment({
         inputs: [
-          { name: "wide", inlineJson: '"115792089237316195423570985008687907853269984665640564039457584007913129639935"', abiType: "uint256" },
+          {
+            name: "wide",
+            inlineJson: '"115792089237316195423570985008687907853269984665640564039457584007913129639935"',
+            abiType: "uint256",
+          },
           { name: "narrow", inlineJson: "16000", abiType: "uint32" },
           { name: "digest", inlineJson: '"0x00ff"', abiType: "bytes" },
           { name: "names", inlineJson: '["a","b"]', abiType: "string[]" },
           { name: "untyped", inlineJson: '{"deep":[1,2]}' },
           { name: "raw", inlineBytes: new Uint8Array([7, 8]) },
-          { name: "clip", ref: "http://127.0.0.1:1/clip.wav?sig=x", objectKey: "in/clip.wav", mediaType: "audio/wav" },
+          {
+            name: "clip",
+            ref: "http://127.0.0.1:1/clip.wav?sig=x",
+            objectKey: "in/clip.wav",
+            mediaType: "audio/wav",
+          },
           { name: "bare", ref: "in/bare.wav" },
         ],
         workflowInputs: [{ name: "seed", inlineJson: "7", abiType: "uint8" }],
@@ -87,9 +112,16 @@ describe("a run", () => {
     const work = scriptedHandler();
     await using wep = await startWep({ handlers: [work.handler] });
     await using stream = await TestStream.open(wep.port);
-    stream.send("assign", assignment({ inputs: [{ name: "rate", inlineJson: '"fast"', abiType: "uint32" }] }));
+    stream.send(
+      "assign",
+      assignment({ inputs: [{ name: "rate", inlineJson: '"fast"', abiType: "uint32" }] }),
+    );
     const completion = await stream.next("completion");
-    expect(completion).toMatchObject({ status: "ERROR", errorCode: TASK_ERROR.INVALID_FORMAT, retryable: false });
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      errorCode: TASK_ERROR.INVALID_FORMAT,
+      retryable: false,
+    });
     expect(completion.error).toContain('input "rate": it is not a uint32');
     expect(work.calls).toEqual([]);
   });
@@ -98,24 +130,46 @@ describe("a run", () => {
     const completion = await completionOf(() => {
       throw new TerminalError("not a WAV file", { code: "INVALID_FORMAT" });
     });
-    expect(completion).toMatchObject({ status: "ERROR", error: "not a WAV file", errorCode: 1003, retryable: false });
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      error: "not a WAV file",
+      errorCode: 1003,
+      retryable: false,
+    });
   });
 
   it("asks for another try when its handler throws a RetryableError", async () => {
-    const completion = await completionOf(() => Promise.reject(new RetryableError("warming up", { retryAfterMs: 1_500 })));
-    expect(completion).toMatchObject({ status: "ERROR", error: "warming up", errorCode: 2001, retryable: true, retryAfterMs: 1_500n });
+    const completion = await completionOf(() =>
+      Promise.reject(new RetryableError("warming up", { retryAfterMs: 1_500 })),
+    );
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      error: "warming up",
+      errorCode: 2001,
+      retryable: true,
+      retryAfterMs: 1_500n,
+    });
   });
 
   it("fails with EXECUTION_FAILED when its handler throws anything else", async () => {
     const completion = await completionOf(() => {
       throw new RangeError("index 7 of 5");
     });
-    expect(completion).toMatchObject({ status: "ERROR", error: "index 7 of 5", errorCode: 2001, retryable: false });
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      error: "index 7 of 5",
+      errorCode: 2001,
+      retryable: false,
+    });
   });
 
   it("fails with INVALID_FORMAT, naming the output, when a result has no JSON form", async () => {
     const completion = await completionOf(() => ({ verdict: { at: new Date(0) } }));
-    expect(completion).toMatchObject({ status: "ERROR", errorCode: TASK_ERROR.INVALID_FORMAT, retryable: false });
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      errorCode: TASK_ERROR.INVALID_FORMAT,
+      retryable: false,
+    });
     expect(completion.error).toContain("output verdict.at is an instance of Date");
   });
 
@@ -133,7 +187,9 @@ describe("a run", () => {
     call.ctx.log.info({ step: 1 }, "resampling");
     call.end.resolve({});
     await stream.next("completion");
-    const lines = wep.logs.filter(({ msg }) => ["run started", "resampling", "run ended"].includes(String(msg)));
+    const lines = wep.logs.filter(({ msg }) =>
+      ["run started", "resampling", "run ended"].includes(String(msg)),
+    );
     expect(lines).toHaveLength(3);
     for (const line of lines) expect(line).toMatchObject({ activity_id: task.activityId, run_id: "run-1" });
   });
@@ -181,7 +237,10 @@ describe("an assignment is refused", () => {
     const call = await work.nextCall();
     const second = assignment();
     stream.send("assign", second);
-    expect(await stream.next("rejection")).toMatchObject({ ...ids(second), errorCode: TASK_ERROR.SYSTEM_OVERLOAD });
+    expect(await stream.next("rejection")).toMatchObject({
+      ...ids(second),
+      errorCode: TASK_ERROR.SYSTEM_OVERLOAD,
+    });
     call.end.resolve({});
     await stream.next("completion");
     stream.send("assign", second);
@@ -264,7 +323,11 @@ describe("stopping a run", () => {
     await clock.advance(1);
     expect(call.ctx.signal.reason).toMatchObject({ reason: "deadline" });
     const completion = await stream.next("completion");
-    expect(completion).toMatchObject({ status: "ERROR", errorCode: TASK_ERROR.CANCELLED_BY_TIMEOUT, latencyMs: 3_000n });
+    expect(completion).toMatchObject({
+      status: "ERROR",
+      errorCode: TASK_ERROR.CANCELLED_BY_TIMEOUT,
+      latencyMs: 3_000n,
+    });
     stream.send("completionAck", ids(completion));
     await until(() => wep.metric("wep_completions_unacknowledged").then((count) => count === 0));
   });
@@ -272,7 +335,12 @@ describe("stopping a run", () => {
   it("settles the run without a handler that ignores its signal, and keeps its slot until it returns", async () => {
     const clock = new FakeClock();
     const work = scriptedHandler({ obeys: false });
-    await using wep = await startWep({ handlers: [work.handler], clock, maxConcurrency: 1, abortGraceMs: 5_000 });
+    await using wep = await startWep({
+      handlers: [work.handler],
+      clock,
+      maxConcurrency: 1,
+      abortGraceMs: 5_000,
+    });
     await using stream = await TestStream.open(wep.port);
     const task = assignment();
     stream.send("assign", task);
@@ -289,7 +357,10 @@ describe("stopping a run", () => {
     expect(await stream.next("rejection")).toMatchObject({ errorCode: TASK_ERROR.SYSTEM_OVERLOAD });
     expect(await wep.metric('wep_slots{state="busy"}')).toBe(1);
     call.end.resolve({ late: true });
-    await stream.next("capacity", ({ availableSlots }) => availableSlots === 1 && stream.count("capacity") > 2);
+    await stream.next(
+      "capacity",
+      ({ availableSlots }) => availableSlots === 1 && stream.count("capacity") > 2,
+    );
     expect(stream.count("completion")).toBe(1);
   });
 });
@@ -319,7 +390,10 @@ describe("a newer run of the same activity", () => {
     stream.send("assign", task);
     const older = await work.nextCall();
     stream.send("assign", { ...task, runId: "run-2" });
-    expect(await stream.next("rejection")).toMatchObject({ runId: "run-2", errorCode: TASK_ERROR.SYSTEM_OVERLOAD });
+    expect(await stream.next("rejection")).toMatchObject({
+      runId: "run-2",
+      errorCode: TASK_ERROR.SYSTEM_OVERLOAD,
+    });
     older.end.resolve({});
     await stream.next("capacity", ({ availableSlots }) => availableSlots === 1 && older.ctx.signal.aborted);
     stream.send("assign", { ...task, runId: "run-2" });

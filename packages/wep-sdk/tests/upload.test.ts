@@ -19,11 +19,15 @@ interface Rig extends AsyncDisposable {
 }
 
 /** A run under way, its stream, and a storage server that answers as told. */
-async function rig(options: { readonly replies?: readonly Reply[]; readonly uploadPrefix?: string } = {}): Promise<Rig> {
+async function rig(
+  options: { readonly replies?: readonly Reply[]; readonly uploadPrefix?: string } = {},
+): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
   const storage = stack.use(await serveObjects(...(options.replies ?? [status(200)])));
   const work = scriptedHandler();
-  const wep = stack.use(await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER, grantTimeoutMs: 5_000 } }));
+  const wep = stack.use(
+    await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER, grantTimeoutMs: 5_000 } }),
+  );
   const stream = stack.use(await TestStream.open(wep.port));
   stream.send("assign", assignment({ uploadPrefix: options.uploadPrefix ?? "out/run-1/" }));
   const call = await work.nextCall();
@@ -61,10 +65,18 @@ describe("an upload", () => {
     expect(request).toMatchObject({ name: "waves/a.png", mediaType: "image/png", sizeBytes: 3n });
     expect(await upload).toEqual({ objectKey: "out/run-1/waves/a.png", sizeBytes: 3 });
     const [put] = test.storage.requests;
-    expect(put).toMatchObject({ method: "PUT", url: "/out/run-1/waves/a.png?grant=1", body: Buffer.from([1, 2, 3]) });
+    expect(put).toMatchObject({
+      method: "PUT",
+      url: "/out/run-1/waves/a.png?grant=1",
+      body: Buffer.from([1, 2, 3]),
+    });
     const { host, connection, ...headers } = put!.headers;
     expect([host, connection]).toEqual([expect.any(String), expect.any(String)]);
-    expect(headers).toEqual({ "content-type": "image/png", "x-amz-meta-run": "run-1", "content-length": "3" });
+    expect(headers).toEqual({
+      "content-type": "image/png",
+      "x-amz-meta-run": "run-1",
+      "content-length": "3",
+    });
   });
 
   it("takes text, and a file on disk, also an empty one", async () => {
@@ -105,7 +117,9 @@ describe("an upload", () => {
   it("survives a connection that is reset in the middle of the body", async () => {
     const reset: Reply = (response) => void response.destroy();
     await using test = await rig({ replies: [reset, status(200)] });
-    const upload = test.call.ctx.upload("x", new Uint8Array(500_000), { mediaType: "application/octet-stream" });
+    const upload = test.call.ctx.upload("x", new Uint8Array(500_000), {
+      mediaType: "application/octet-stream",
+    });
     await test.grant();
     await test.grant();
     expect(await upload).toMatchObject({ sizeBytes: 500_000 });
@@ -126,15 +140,21 @@ describe("an upload", () => {
   it("fails for good when the run was given no place to write", async () => {
     await using test = await rig({ uploadPrefix: "" });
     const outcome = await outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
-    expect(outcome).toMatchObject({ name: "TerminalError", message: expect.stringContaining("no place to write") });
+    expect(outcome).toMatchObject({
+      name: "TerminalError",
+      message: expect.stringContaining("no place to write"),
+    });
     expect(test.stream.count("uploadRequest")).toBe(0);
   });
 
-  it.each(["", "/etc/passwd", "../other-run/x", "a//b", "a/./b", "a\\b", "a\nb"])("refuses the name %j", async (name) => {
-    await using test = await rig();
-    const outcome = await outcomeOf(test.call.ctx.upload(name, "text", { mediaType: "text/plain" }));
-    expect(outcome).toMatchObject({ code: TASK_ERROR.INVALID_FORMAT });
-  });
+  it.each(["", "/etc/passwd", "../other-run/x", "a//b", "a/./b", "a\\b", "a\nb"])(
+    "refuses the name %j",
+    async (name) => {
+      await using test = await rig();
+      const outcome = await outcomeOf(test.call.ctx.upload(name, "text", { mediaType: "text/plain" }));
+      expect(outcome).toMatchObject({ code: TASK_ERROR.INVALID_FORMAT });
+    },
+  );
 
   it("stops with the run's signal while it waits for its grant", async () => {
     await using test = await rig();
