@@ -48,7 +48,7 @@ function localSigner(ethereum: Config["ethereum"]): Signer {
   }
 }
 
-/** The database of this wallet and chain. @throws {StartupError} exit code 78 */
+/** The database of this wallet and chain. @throws {StartupError} exit code 78, or 75 while another process has it */
 export function openWalletStore(
   config: Config,
   deps: { readonly wallet: string; readonly clock: Clock },
@@ -58,7 +58,8 @@ export function openWalletStore(
     return openStore({ path: config.db.path, chainId, wallet: deps.wallet }, { clock: deps.clock });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new StartupError(EXIT.badConfig, error.message, { cause: error });
+    const exitCode = error.code === "IN_USE" ? EXIT.tryLater : EXIT.badConfig;
+    throw new StartupError(exitCode, error.message, { cause: error });
   }
 }
 

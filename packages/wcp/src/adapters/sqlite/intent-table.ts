@@ -56,8 +56,10 @@ export class IntentTable {
     );
     this.#byKey = db.prepare("SELECT * FROM intents WHERE key = ?");
     this.#open = db.prepare("SELECT * FROM intents WHERE state IN ('queued', 'signed') ORDER BY id");
+    // Oldest first, which each one's higher fee tells and the clock need not; decimal text sorts by length first.
     this.#attempts = db.prepare(
-      "SELECT * FROM attempts WHERE intent_id = ? AND nonce = ? ORDER BY signed_at_ms, CAST(gas_limit AS INTEGER)",
+      `SELECT * FROM attempts WHERE intent_id = ? AND nonce = ?
+       ORDER BY length(max_fee_per_gas_wei), max_fee_per_gas_wei, signed_at_ms`,
     );
     this.#highestNonce = db.prepare("SELECT max(nonce) AS nonce FROM attempts");
   }

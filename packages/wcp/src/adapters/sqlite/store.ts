@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import type { Store } from "../../ports.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { IntentTable } from "./intent-table.ts";
+import { lockForProcess } from "./process-lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { StoreError } from "./store-error.ts";
 import { TaskTable } from "./task-table.ts";
@@ -21,16 +22,12 @@ export interface StoreOptions {
  * Opens the SQLite store: WAL, synchronous FULL (WAL's default may lose the last
  * commits in a power failure, and with them a signed nonce), one writer.
  *
- * @throws {StoreError} SCHEMA_VERSION, OTHER_IDENTITY or CANNOT_OPEN
+ * @throws {StoreError} IN_USE, SCHEMA_VERSION, OTHER_IDENTITY or CANNOT_OPEN
  */
 export function openStore(options: StoreOptions, deps: { readonly clock: Clock }): Store {
-  const db = openDatabase(options.path);
-  try {
-    prepare(db, options);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  using stack = new DisposableStack();
+  const db = openDatabase(options.path, stack);
+  prepare(db, options);
   const { clock } = deps;
   const commits = new GroupCommit(db);
   const tasks = new TaskTable(db);
@@ -42,6 +39,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     `INSERT INTO cursors (name, block_number) VALUES (?, ?)
      ON CONFLICT (name) DO UPDATE SET block_number = excluded.block_number`,
   );
+  const owned = stack.move(); // had anything above failed, all would be closed
   return {
     openTasks: () => tasks.open(),
     task: (id) => tasks.get(id),
@@ -59,23 +57,25 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     [Symbol.dispose]() {
       commits.flush();
       db.pragma("optimize");
-      db.close();
+      owned.dispose();
     },
   };
 }
 
-function openDatabase(path: string): Database.Database {
+function openDatabase(path: string, stack: DisposableStack): Database.Database {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const db = new Database(path);
+    stack.use(lockForProcess(path));
+    const db = stack.adopt(new Database(path), (open) => open.close());
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
     db.pragma("foreign_keys = ON");
     return db;
   } catch (error) {
+    if (error instanceof StoreError) throw error;
     throw new StoreError(
       "CANNOT_OPEN",
-      `${path}: ${error instanceof Error ? error.message : String(error)}; check db.path, its permissions, and that no other process uses it`,
+      `${path}: ${error instanceof Error ? error.message : String(error)}; check that db.path names a file this process may write, and that the file is this program's database`,
       { cause: error },
     );
   }

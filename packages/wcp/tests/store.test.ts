@@ -1,0 +1,224 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { FakeClock } from "@subnet-worker/testkit";
+import Database from "better-sqlite3";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { openStore, type StoreOptions } from "../src/adapters/sqlite/store.ts";
+import { StoreError } from "../src/adapters/sqlite/store-error.ts";
+import type { Intent } from "../src/domain/intent.ts";
+import type { TaskState } from "../src/domain/task.ts";
+import type { Store } from "../src/ports.ts";
+import { aLease, anAttempt, aReceipt, aRequest, aRun, aTask, idOf, signed } from "./_builders.ts";
+import { MemoryDisk } from "./_memory-store.ts";
+import { describeStore } from "./_store-contract.ts";
+
+class Folder implements Disposable {
+  readonly path: string = mkdtempSync(join(tmpdir(), "wcp-store-"));
+
+  get file(): string {
+    return join(this.path, "deep", "wcp.db");
+  }
+
+  open(options: Partial<StoreOptions> = {}): Store {
+    return openStore(
+      { path: this.file, chainId: 31_337n, wallet: "0xWallet", ...options },
+      { clock: new FakeClock() },
+    );
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+describeStore("the SQLite store", () => new Folder());
+describeStore("the store of the other tests", () => {
+  const disk = new MemoryDisk();
+  return { open: () => disk.open(), [Symbol.dispose]: () => undefined };
+});
+
+describe("the two stores", () => {
+  it("cannot be told apart by any sequence of writes", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(write, { minLength: 1, maxLength: 25 }), async (writes) => {
+        using folder = new Folder();
+        const disk = new MemoryDisk();
+        const seen: unknown[] = [];
+        for (const open of [() => folder.open(), () => disk.open()]) {
+          const results: unknown[] = [];
+          {
+            using store = open();
+            for (const apply of writes)
+              results.push(
+                await apply(store).then(
+                  () => "ok",
+                  () => "refused",
+                ),
+              );
+          }
+          using store = open();
+          seen.push({ results, ...contentsOf(store) });
+        }
+        expect(seen[0]).toEqual(seen[1]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+type Write = (store: Store) => Promise<unknown>;
+
+const SOME_STATES: readonly TaskState[] = [
+  { kind: "offered" },
+  { kind: "claiming" },
+  { kind: "running", lease: aLease(), run: aRun(), percent: 5 },
+  { kind: "lost", reason: "late" },
+];
+const state = fc.constantFrom(...SOME_STATES);
+const small = fc.nat(3);
+const write: fc.Arbitrary<Write> = fc.oneof(
+  fc.record({ id: small, state, from: fc.constantFrom("new", ...SOME_STATES.map(({ kind }) => kind)) }).map(
+    ({ id, state: next, from }): Write =>
+      (store) =>
+        store.saveTask(aTask({ id: idOf(id), round: id + 1, state: next }), from),
+  ),
+  small.map(
+    (key): Write =>
+      (store) =>
+        store.addIntent(aRequest({ key: `key-${key}` }), key),
+  ),
+  fc.record({ key: small, fee: fc.nat(20) }).map(({ key, fee }): Write => async (store) => {
+    const intent = intentOf(store, key);
+    const { nonce, attempts } =
+      intent.state.kind === "signed"
+        ? intent.state
+        : { nonce: (store.highestNonce() ?? -1) + 1, attempts: [] };
+    const name = `0x${key}-${nonce}-${attempts.length}`;
+    const maxFeePerGasWei = (attempts.at(-1)?.maxFeePerGasWei ?? 0n) + BigInt(fee + 1);
+    const attempt = anAttempt({ txHash: name, raw: name, maxFeePerGasWei });
+    await store.saveIntent(signed(intent, nonce, [...attempts, attempt]), attempt);
+  }),
+  fc.record({ key: small, hasTaken: fc.boolean() }).map(({ key, hasTaken }): Write => async (store) => {
+    const intent = intentOf(store, key);
+    if (intent.state.kind !== "signed") throw new Error("not signed");
+    const { nonce } = intent.state;
+    const ended = { kind: "mined", nonce, receipt: aReceipt() } as const;
+    await store.saveIntent({ ...intent, state: hasTaken ? { kind: "queued" } : ended });
+  }),
+  small.map(
+    (block): Write =>
+      (store) =>
+        store.saveCursor("enqueued", block),
+  ),
+);
+
+function intentOf(store: Store, key: number): Intent {
+  const intent = store.intentByKey(`key-${key}`);
+  if (intent === undefined) throw new Error("no such intent");
+  return intent;
+}
+
+function contentsOf(store: Store) {
+  return {
+    tasks: store.openTasks(),
+    every: [0, 1, 2, 3].map((id) => store.task(idOf(id))),
+    open: store.openIntents(),
+    intents: [0, 1, 2, 3].map((key) => store.intentByKey(`key-${key}`)),
+    nonce: store.highestNonce(),
+    cursor: store.cursor("enqueued"),
+  };
+}
+
+describe("a SQLite file", () => {
+  it("stays readable for other programs while it is in use", async () => {
+    using folder = new Folder();
+    using store = folder.open();
+    await store.saveTask(aTask(), "new");
+    using reader = open(folder.file);
+    expect(reader.db.prepare("SELECT count(*) AS tasks FROM tasks").get()).toEqual({ tasks: 1 });
+    expect(reader.db.pragma("journal_mode", { simple: true })).toBe("wal");
+  });
+
+  it("is refused when it belongs to another wallet or chain, with what to do", async () => {
+    using folder = new Folder();
+    folder.open()[Symbol.dispose]();
+    expect(() => folder.open({ wallet: "0xOther" })).toThrow(
+      /^\[OTHER_IDENTITY\] .* belongs to wallet 0xWallet on chain 31337, not to 0xOther on chain 31337; set db\.path to another file/,
+    );
+    expect(() => folder.open({ chainId: 1n })).toThrow(/^\[OTHER_IDENTITY\]/);
+    folder.open()[Symbol.dispose]();
+  });
+
+  it("is refused when another version of the program wrote it, with what to do", () => {
+    using folder = new Folder();
+    folder.open()[Symbol.dispose]();
+    using other = open(folder.file);
+    other.db.pragma("user_version = 99");
+    other[Symbol.dispose]();
+    expect(() => folder.open()).toThrow(
+      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 1; run the version that wrote it, or move the file away/,
+    );
+  });
+
+  it("is refused when it is no database at all", () => {
+    using folder = new Folder();
+    const path = join(folder.path, "notes.txt");
+    writeFileSync(path, "this is not a database, ".repeat(1_000));
+    expect(() => folder.open({ path })).toThrow(
+      /^\[CANNOT_OPEN\] .*notes\.txt: .*check that db\.path names a file/,
+    );
+  });
+
+  it("is refused when its place cannot be written, with what to do", () => {
+    using folder = new Folder();
+    writeFileSync(join(folder.path, "file"), "");
+    mkdirSync(join(folder.path, "folder.db"));
+    for (const path of [join(folder.path, "file", "wcp.db"), join(folder.path, "folder.db")]) {
+      expect(() => folder.open({ path })).toThrow(/^\[CANNOT_OPEN\] .*: .*; check that db\.path/);
+    }
+  });
+
+  it("is refused while another process has it, and free as soon as that one is gone", () => {
+    using folder = new Folder();
+    const first = folder.open();
+    expect(() => folder.open()).toThrow(StoreError);
+    expect(() => folder.open()).toThrow(/^\[IN_USE\] .* is in use by another process; stop that one first/);
+    first[Symbol.dispose]();
+    folder.open()[Symbol.dispose]();
+  });
+
+  it("has everything that was acknowledged to a process that was then killed", async () => {
+    using folder = new Folder();
+    const acknowledged: number[] = [];
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@subnet-worker/source", join(import.meta.dirname, "_store-writer.ts"), folder.file],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    const exited = once(child, "exit");
+    for await (const line of createInterface(child.stdout)) {
+      acknowledged.push(Number(line));
+      // While it writes, its lock holds; then it dies in the middle of a write.
+      if (acknowledged.length === 1) expect(() => folder.open()).toThrow("IN_USE");
+      if (acknowledged.length === 100) child.kill("SIGKILL");
+    }
+    expect(await exited).toEqual([null, "SIGKILL"]);
+    using store = folder.open();
+    expect(acknowledged.length).toBeGreaterThanOrEqual(100);
+    for (const number of acknowledged) {
+      expect(store.task(idOf(number))?.state).toEqual({ kind: "claiming" });
+      expect(store.intentByKey(`intent-${number}`)?.state).toMatchObject({ kind: "signed", nonce: number });
+    }
+    expect(store.cursor("enqueued")).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
+  });
+});
+
+function open(path: string): Disposable & { readonly db: Database.Database } {
+  const db = new Database(path);
+  return { db, [Symbol.dispose]: () => db.close() };
+}
