@@ -68,7 +68,7 @@ function adviceFor(error: unknown, path: string): string {
     case "ERR_UNKNOWN_FILE_EXTENSION":
       return "use .js, .mjs or .ts";
     default:
-      return "fix it and start again";
+      return error instanceof SyntaxError ? `run "node ${path}" to see the place` : "fix it and start again";
   }
 }
 
