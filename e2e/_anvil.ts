@@ -1,0 +1,109 @@
+import { taskQueueInterface, workflowEngineInterface } from "@subnet-worker/contracts";
+import type { LogDescription } from "ethers";
+import { until } from "./_until.ts";
+
+/** A transaction that waits for a block. */
+export interface PendingCall {
+  /** The contract's function, such as `claimActivity`. */
+  readonly name: string;
+  readonly hash: string;
+  readonly from: string;
+}
+
+interface RawTransaction {
+  readonly hash: string;
+  readonly from: string;
+  readonly input: string;
+}
+
+interface RawLog {
+  readonly topics: string[];
+  readonly data: string;
+  readonly address: string;
+}
+
+/** One contract event. */
+export interface ChainEvent {
+  readonly name: string;
+  readonly args: LogDescription["args"];
+}
+
+/** An anvil by its URL: what a test reads there, and when it mines. */
+export class AnvilRemote {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async rpc(method: string, params: readonly unknown[] = []): Promise<unknown> {
+    const response = await fetch(this.#url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    });
+    const { result, error } = (await response.json()) as { result?: unknown; error?: unknown };
+    if (error !== undefined) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+
+  /** From now on a block is mined only by {@link mine}. */
+  async holdBlocks(): Promise<void> {
+    await this.rpc("evm_setAutomine", [false]);
+  }
+
+  /** Mines what waits, and every later transaction at once again. */
+  async releaseBlocks(): Promise<void> {
+    await this.rpc("evm_setAutomine", [true]);
+    await this.mine();
+  }
+
+  /** One block with everything that waits. */
+  async mine(): Promise<void> {
+    await this.rpc("evm_mine");
+  }
+
+  async pending(): Promise<readonly PendingCall[]> {
+    const content = (await this.rpc("txpool_content")) as Record<
+      "pending" | "queued",
+      Record<string, Record<string, RawTransaction>>
+    >;
+    return [content.pending, content.queued]
+      .flatMap((senders) => Object.values(senders))
+      .flatMap((byNonce) => Object.values(byNonce))
+      .map(({ hash, from, input }) => ({ hash, from, name: callName(input) }));
+  }
+
+  /** Waits until a transaction that calls `name` waits for a block. */
+  async untilPending(name: string): Promise<PendingCall> {
+    return until(`a pending ${name}`, async () => (await this.pending()).find((call) => call.name === name));
+  }
+
+  /** The node forgets a transaction, as nodes do when they restart or run full. */
+  async drop(hash: string): Promise<void> {
+    await this.rpc("anvil_dropTransaction", [hash]);
+  }
+
+  /** Every event of the two contracts, oldest first. */
+  async events(contracts: {
+    readonly taskQueue: string;
+    readonly workflowEngine: string;
+  }): Promise<readonly ChainEvent[]> {
+    const filter = {
+      address: [contracts.taskQueue, contracts.workflowEngine],
+      fromBlock: "0x0",
+      toBlock: "latest",
+    };
+    const logs = (await this.rpc("eth_getLogs", [filter])) as readonly RawLog[];
+    return logs.flatMap((log) => {
+      const parsed = taskQueueInterface.parseLog(log) ?? workflowEngineInterface.parseLog(log);
+      return parsed === null ? [] : [{ name: parsed.name, args: parsed.args }];
+    });
+  }
+}
+
+function callName(data: string): string {
+  const call =
+    taskQueueInterface.parseTransaction({ data }) ?? workflowEngineInterface.parseTransaction({ data });
+  return call?.name ?? "other";
+}
