@@ -139,7 +139,7 @@ async function keepUp(devnet: Devnet, inputArgs: readonly string[], deps: Comman
   ];
   screen.line(
     "",
-    "The network stays up; Ctrl-C ends it. To submit another, in a second terminal:",
+    "The network stays up; Ctrl-C ends it. To submit to it, in a second terminal:",
     "",
     `  ${words.join(" ")}`,
     "",

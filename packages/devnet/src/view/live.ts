@@ -60,7 +60,7 @@ export function showLive(spec: WorkflowSpec, screen: Screen, clock: Clock = syst
 function liveText(step: StepState, nowMs: number, screen: Screen): string {
   switch (step.kind) {
     case "pending":
-      return screen.style("dim", "waiting for the step before");
+      return screen.style("dim", "waiting");
     case "enqueued":
       return `enqueued, ${durationText(nowMs - step.enqueued.seenMs)}`;
     case "running": {

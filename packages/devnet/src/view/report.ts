@@ -7,37 +7,48 @@ import type { FinishedRun } from "../run-workflow.ts";
 import { renderTable } from "./table.ts";
 import { durationText, grouped, printable, shortHex } from "./text.ts";
 
-/** What happened, as a table: a row for the start, one for each step, and the sums. */
+// More of the same kind in a row become one line; `run.json` has them all.
+const HEARTBEATS_SHOWN = 5;
+
+/** What happened, as a table: a row for the start and one for each step; then the sums and the files. */
 export function reportLines(
   finished: FinishedRun,
   options: { readonly columns: number; readonly cwd: string },
 ): readonly string[] {
-  const start = finished.transactions.filter(({ step }) => step === undefined);
-  const rows = stepNames(finished.spec).map((name, index) => stepRow(finished, name, index));
-  const table = renderTable(
-    {
-      head: ["STEP", "WORKER", "TRANSACTIONS", "TIME", "OUTPUTS"],
-      rows: [
-        [
-          ["start"],
-          [shortHex(finished.requester)],
-          start.map(transactionText),
-          [`upload ${durationText(finished.uploadMs)}`],
-          [],
-        ],
-        ...rows,
-      ],
-    },
-    options.columns,
-  );
   const gas = finished.transactions.reduce((sum, { gasUsed }) => sum + gasUsed, 0n);
-  const files = finished.outputs.flat().flatMap(({ file }) => (file === undefined ? [] : [file]));
+  const files = new Set(finished.outputs.flat().flatMap(({ file }) => file ?? []));
   return [
-    ...table,
+    ...tableLines(finished, options.columns),
     `${finished.transactions.length} transactions, ${grouped(gas)} gas, ${durationText(finished.totalMs)} from submission to the end`,
-    ...(files.length === 0
+    ...(files.size === 0
       ? []
-      : ["", "Files:", ...[...new Set(files)].map((file) => `  ${shortPath(options.cwd, file)}`)]),
+      : ["", "Files:", ...[...files].map((file) => `  ${shortPath(options.cwd, file)}`)]),
+  ];
+}
+
+const HEAD = ["STEP", "WORKER", "TRANSACTIONS", "TIME", "OUTPUTS"];
+
+function tableLines(finished: FinishedRun, columns: number): readonly string[] {
+  const names = stepNames(finished.spec);
+  const rows = [startRow(finished), ...names.map((name, index) => stepRow(finished, name, index))];
+  const wide = renderTable({ head: HEAD, rows }, columns);
+  if (wide.every((line) => line.length <= columns)) return wide;
+  // Too narrow for five columns: the outputs go below.
+  const outputs = rows.flatMap(([step, , , , lines]) =>
+    (lines ?? []).length === 0 ? [] : [`${step?.[0] ?? ""}:`, ...(lines ?? []).map((line) => `  ${line}`)],
+  );
+  const narrow = renderTable({ head: HEAD.slice(0, 4), rows: rows.map((row) => row.slice(0, 4)) }, columns);
+  return [...narrow, ...outputs];
+}
+
+function startRow({ transactions, requester, uploadMs }: FinishedRun): string[][] {
+  const start = transactions.filter(({ step }) => step === undefined);
+  return [
+    ["start"],
+    [shortHex(requester)],
+    transactionLines(start),
+    [`upload ${durationText(uploadMs)}`],
+    [],
   ];
 }
 
@@ -47,7 +58,7 @@ function stepRow(finished: FinishedRun, name: string, index: number): string[][]
   return [
     [name],
     ["worker" in step ? shortHex(step.worker) : "-"],
-    finished.transactions.filter((transaction) => transaction.step === index).map(transactionText),
+    transactionLines(finished.transactions.filter((transaction) => transaction.step === index)),
     phases(step),
     step.kind === "failed" ? [printable(`failed: ${step.reason}`)] : outputs,
   ];
@@ -65,8 +76,21 @@ function outputText({ name, value, file }: Output): string {
   return printable(`${name} ${file === undefined ? text : basename(file)}`, 200);
 }
 
+function transactionLines(transactions: readonly RunTransaction[]): string[] {
+  const heartbeats = transactions.filter(({ action, succeeded }) => action === "heartbeat" && succeeded);
+  if (heartbeats.length <= HEARTBEATS_SHOWN) return transactions.map(transactionText);
+  const [first] = heartbeats;
+  const gasUsed = heartbeats.reduce((sum, heartbeat) => sum + heartbeat.gasUsed, 0n);
+  return transactions.flatMap((transaction) => {
+    if (transaction === first)
+      return [`${transactionText({ ...transaction, gasUsed })} in ${heartbeats.length}`];
+    return heartbeats.includes(transaction) ? [] : [transactionText(transaction)];
+  });
+}
+
 function transactionText({ action, block, gasUsed, succeeded }: RunTransaction): string {
-  return `${action.padEnd(9)} #${String(block).padEnd(4)} ${grouped(gasUsed).padStart(9)} gas${succeeded ? "" : " reverted"}`;
+  const where = `#${String(block).padEnd(4)}`;
+  return `${action.padEnd(9)} ${where} ${grouped(gasUsed).padStart(9)} gas${succeeded ? "" : " reverted"}`;
 }
 
 function phases(step: StepState): string[] {
