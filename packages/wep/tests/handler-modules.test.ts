@@ -32,6 +32,7 @@ describe("handler modules", () => {
       [
         "default",
         "default-list",
+        "demo.block",
         "demo.careless",
         "demo.greet",
         "demo.stubborn",
