@@ -41,6 +41,7 @@ export interface Anvil extends AsyncDisposable {
 const DEFAULT_TIMEOUT_MS = 20_000;
 const START_POLL_MS = 10;
 const KILL_AFTER_MS = 3_000;
+const FIRST_ANSWER_MS = 5_000;
 
 /**
  * Starts anvil, from the npm package `@foundry-rs/anvil`, and resolves once it answers.
@@ -120,7 +121,11 @@ function spawnAnvil(options: AnvilOptions, args: readonly string[]): AnvilProces
       const deadlineMs = systemClock.monotonicMs() + timeoutMs;
       for (;;) {
         const port = /^Listening on .*:(\d+)$/m.exec(readFileSync(logFile, "utf8"))?.[1];
-        if (port !== undefined) return Number(port);
+        if (port !== undefined) {
+          // Nobody reads on. Windows cannot delete what is open; there it goes when anvil does.
+          if (process.platform !== "win32") rmSync(folder, { recursive: true, force: true });
+          return Number(port);
+        }
         if (spawnError !== undefined || hasEnded(child)) throw failure();
         if (systemClock.monotonicMs() > deadlineMs) {
           throw new ContractsError(
@@ -135,6 +140,8 @@ function spawnAnvil(options: AnvilOptions, args: readonly string[]): AnvilProces
     async end() {
       process.off("exit", killWithUs);
       if (spawnError === undefined && !hasEnded(child)) {
+        // Or a process with nothing else to do would end while it waits here.
+        child.ref();
         child.kill("SIGTERM");
         using _kill = systemClock.timer(KILL_AFTER_MS, killWithUs);
         await gone.promise;
@@ -193,6 +200,7 @@ async function silence(url: string): Promise<void> {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "anvil_setLoggingEnabled", params: [false] }),
+    signal: AbortSignal.timeout(FIRST_ANSWER_MS),
   });
   await response.body?.cancel();
   if (!response.ok)

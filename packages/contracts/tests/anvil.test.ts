@@ -84,33 +84,46 @@ it("an anvil that does not answer in time is ended", async () => {
   expect(pids.map(isAlive)).toEqual([false]);
 });
 
-const START = (options: string) => `
-  import { startAnvil } from ${JSON.stringify(new URL("../src/anvil.ts", import.meta.url).href)};
-  const anvil = await startAnvil(${options});
-  process.stdout.write(String(anvil.pid) + "\\n", () => process.exit(0));
-`;
-
-async function pidFromProcess(options: string): Promise<number> {
-  const args = ["--conditions=@subnet-worker/source", "--input-type=module", "--eval", START(options)];
+/** Starts anvil in a process of its own, runs `then` there, and returns anvil's pid and the exit code. */
+async function inOwnProcess(
+  options: string,
+  then: string,
+): Promise<readonly [pid: number, exitCode: unknown]> {
+  const script = `
+    import { startAnvil } from ${JSON.stringify(new URL("../src/anvil.ts", import.meta.url).href)};
+    const anvil = await startAnvil(${options});
+    process.stdout.write(String(anvil.pid));
+    ${then}
+  `;
+  const args = ["--conditions=@subnet-worker/source", "--input-type=module", "--eval", script];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
-  await once(child, "close");
-  return Number(output);
+  const [exitCode] = (await once(child, "close")) as unknown[];
+  return [Number(output), exitCode];
 }
 
 it("anvil ends with the process that started it", async () => {
-  await gone(await pidFromProcess("{}"));
+  const [pid, exitCode] = await inOwnProcess("{}", "process.exit(0);");
+  expect(exitCode).toBe(0);
+  await gone(pid);
 });
 
 it("a detached anvil outlives the process that started it", async () => {
-  const pid = await pidFromProcess("{ detached: true }");
+  const [pid, exitCode] = await inOwnProcess("{ detached: true }", "process.exit(0);");
   try {
+    expect(exitCode).toBe(0);
     expect(isAlive(pid)).toBe(true);
   } finally {
     process.kill(pid, "SIGKILL");
     await gone(pid);
   }
+});
+
+it("a detached anvil can be ended by a process that has nothing else to wait for", async () => {
+  const [pid, exitCode] = await inOwnProcess("{ detached: true }", "await anvil[Symbol.asyncDispose]();");
+  expect(exitCode).toBe(0);
+  expect(isAlive(pid)).toBe(false);
 });
