@@ -60,9 +60,9 @@ interface Place {
 async function* download(source: Source, maxBytes: number, deps: DownloadDeps): AsyncGenerator<Uint8Array> {
   if (!isHttpUrl(source.url)) {
     throw new TerminalError(
-      `[RESOURCE_UNAVAILABLE] ${source.label} arrived without a URL: its worker client brokers no storage; ` +
+      `[INVALID_INPUT] ${source.label} arrived without a URL: its worker client brokers no storage; ` +
         `configure storage there, or pass the content inline`,
-      { code: TASK_ERROR.RESOURCE_UNAVAILABLE },
+      { code: TASK_ERROR.INVALID_INPUT },
     );
   }
   const retry = createTransferRetry(deps.settings, deps);
@@ -130,8 +130,8 @@ function refusal(source: Source, reply: IncomingMessage, body: string): Error {
   if (isTransientStatus(status))
     return new TransientFailure(where, { retryAfterMs: retryAfterMs(reply.headers) });
   if (status === 404 || status === 410) {
-    return new TerminalError(`[RESOURCE_UNAVAILABLE] ${source.label}: no such object; ${where}`, {
-      code: TASK_ERROR.RESOURCE_UNAVAILABLE,
+    return new TerminalError(`[INVALID_INPUT] ${source.label}: no such object; ${where}`, {
+      code: TASK_ERROR.INVALID_INPUT,
     });
   }
   if (/expired/i.test(body)) {

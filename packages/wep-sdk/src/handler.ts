@@ -12,7 +12,9 @@ export interface HandlerDefinition<I, O> {
   readonly version: string;
   /**
    * Does the work. Delivery is at least once, so a second run of the same
-   * activity must be harmless.
+   * activity must be harmless. It shares its thread with the stream: what computes
+   * for more than a few seconds without awaiting belongs in a worker thread, or the
+   * worker client takes this process for dead and the lease is not kept alive.
    *
    * @returns the outputs by parameter name
    */

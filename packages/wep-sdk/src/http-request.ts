@@ -91,6 +91,10 @@ function sendOnce(request: HttpRequest): Promise<IncomingMessage> {
       reply = incoming;
       // A consumer that stopped listening must not turn a late reset into a crash.
       incoming.on("error", () => undefined);
+      // Refused before it was all sent: the rest of the body would be for nothing.
+      incoming.on("close", () => {
+        if (!outgoing.writableFinished) outgoing.destroy();
+      });
       resolve(incoming);
     });
     const body = request.body?.();

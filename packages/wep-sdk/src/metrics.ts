@@ -30,7 +30,7 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
   });
   void new Gauge({
     name: "wep_slots",
-    help: "Slots for runs, by state: busy or free. All busy or 0 free while draining.",
+    help: "Slots for runs, by state: busy or free. None is free while draining.",
     labelNames: ["state"],
     registers,
     collect() {

@@ -67,6 +67,7 @@ describe("an outbox", () => {
     outbox.push({ envelope: ping(2) });
     const waiting = outbox.room().then(() => events.push("room"));
     const reader = outbox.drain();
+    await new Promise((resolve) => void setImmediate(resolve));
     events.push("read");
     await reader.next();
     await waiting;

@@ -218,7 +218,7 @@ export class Session implements Link {
         const next = await reader.next();
         if (next.done === true) break;
         this.#heardAtMs = this.#deps.clock.monotonicMs();
-        this.#receive(next.value);
+        this.#take(next.value);
       }
       this.#isPeerDone = true;
       this.#endIfDone();
@@ -227,6 +227,18 @@ export class Session implements Link {
       const failure = ConnectError.from(error);
       this.#log.debug({ err: failure }, "reading from the worker client failed");
       this.end(failure);
+    }
+  }
+
+  #take(message: Envelope): void {
+    try {
+      this.#receive(message);
+    } catch (error) {
+      this.#log.error(
+        { err: error, message: message.msg.case },
+        "message could not be handled; stream ended",
+      );
+      this.end(new ConnectError("internal error; see the log of the worker", Code.Internal));
     }
   }
 

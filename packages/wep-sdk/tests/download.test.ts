@@ -140,7 +140,7 @@ describe("an input file that cannot be read", () => {
   it("is a terminal failure that names input and key when there is no such object", async () => {
     const error = await failureOf(status(404, "<Error><Code>NoSuchKey</Code></Error>"));
     expect(isTerminalError(error)).toBe(true);
-    expect(error.code).toBe(TASK_ERROR.RESOURCE_UNAVAILABLE);
+    expect(error.code).toBe(TASK_ERROR.INVALID_INPUT);
     expect(error.message).toContain('input "recording", object "in/recording.wav": no such object');
     expect(error.message).toContain("404 (NoSuchKey)");
   });

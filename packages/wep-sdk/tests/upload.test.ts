@@ -1,7 +1,11 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { TASK_ERROR } from "@subnet-worker/protocol";
+import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import type { UploadedObject } from "../src/index.ts";
 import { type ObjectServer, type Reply, serveObjects, status } from "./_objects.ts";
@@ -123,6 +127,25 @@ describe("an upload", () => {
     await test.grant();
     await test.grant();
     expect(await upload).toMatchObject({ sizeBytes: 500_000 });
+  });
+
+  it("stops sending a body that was refused before its end", async () => {
+    const hungUp = createDeferred();
+    const server = createServer((request, response) => {
+      request.socket.on("close", () => hungUp.resolve());
+      response.writeHead(413).end();
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    await using test = await rig();
+    const outcome = outcomeOf(
+      test.call.ctx.upload("x", new Uint8Array(50_000_000), { mediaType: "text/plain" }),
+    );
+    const { requestId } = await test.stream.next("uploadRequest");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+    test.stream.send("uploadGrant", { requestId, objectKey: "out/run-1/x", url });
+    expect(await outcome).toMatchObject({ name: "TerminalError", code: TASK_ERROR.HTTP_ERROR });
+    await hungUp.promise;
+    server.close();
   });
 
   it("fails for good when the worker client refuses, with its words", async () => {
