@@ -5,6 +5,7 @@
  * - `BAD_INPUT`: an input file or value cannot be used
  * - `BAD_SPEC`: the workflow file cannot be used, or the handlers cannot be found
  * - `DIR_IN_USE`: the run directory belongs to another run
+ * - `BAD_DIR`: the run directory cannot be made
  * - `NO_PORT`: no free port near the default one
  * - `CHILD_DIED`: a process of the network ended by itself
  * - `NOT_READY`: a process of the network did not become ready in time
@@ -18,6 +19,7 @@ export type DevnetErrorCode =
   | "BAD_INPUT"
   | "BAD_SPEC"
   | "DIR_IN_USE"
+  | "BAD_DIR"
   | "NO_PORT"
   | "CHILD_DIED"
   | "NOT_READY"

@@ -53,14 +53,20 @@ export function defaultRunDir(cwd: string, now: Date): string {
 /**
  * Makes the directory of a new run.
  *
- * @throws {DevnetError} `DIR_IN_USE` when another run has left its state there
+ * @throws {DevnetError} `DIR_IN_USE` when another run has left its state there, `BAD_DIR` when it cannot be made
  */
 export async function createRunDir(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true });
   try {
+    await mkdir(dir, { recursive: true });
     await writeFile(join(dir, STATE_FILE), "", { flag: "wx", mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" || syscall === "mkdir") {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DevnetError("BAD_DIR", `No run can be kept in ${dir} (${why}); give another --dir.`, {
+        cause: error,
+      });
+    }
     throw new DevnetError(
       "DIR_IN_USE",
       `${dir} belongs to another run; give another --dir, or delete it once that run has ended.`,

@@ -214,6 +214,13 @@ describe("run directory", () => {
     await expect(readState(dir.path, dir.path)).rejects.toThrow("not ready yet");
   });
 
+  it("is refused where it cannot be made", async () => {
+    using dir = temporaryDir();
+    writeFileSync(join(dir.path, "file"), "");
+    await expect(createRunDir(join(dir.path, "file"))).rejects.toMatchObject({ code: "BAD_DIR" });
+    await expect(createRunDir(join(dir.path, "file", "below"))).rejects.toMatchObject({ code: "BAD_DIR" });
+  });
+
   it("is not running once its process has ended", async () => {
     using dir = temporaryDir();
     await createRunDir(dir.path);

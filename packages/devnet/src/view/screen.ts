@@ -29,7 +29,9 @@ export function createScreen(
   const hasColour = isLive && (env["NO_COLOR"] ?? "") === "";
   let block: readonly string[] = [];
 
-  const columns = () => (isLive ? Math.max(40, stream.columns ?? 80) : PLAIN_COLUMNS);
+  // A terminal that does not know its size says 0.
+  const terminalColumns = ({ columns: known = 0 } = stream) => (known === 0 ? 80 : Math.max(40, known));
+  const columns = () => (isLive ? terminalColumns() : PLAIN_COLUMNS);
   const erase = () => (block.length === 0 ? "" : `\x1b[${block.length}A\x1b[J`);
   // A line that wraps would take two rows, and the next erase would miss one.
   const draw = () => block.map((line) => `${truncated(line, columns() - 1)}\n`).join("");
