@@ -25,10 +25,11 @@ export function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): C
   if (values.help === true) return { kind: "print", text: USAGE };
   if (values.version === true) return { kind: "print", text: "wcp 0.1.0\n" };
   if (positionals.length !== 1 || positionals[0] !== "run") {
-    throw new StartupError(
-      EXIT.badConfig,
-      `wcp does not know the command "${positionals.join(" ")}"\n\n${USAGE}`,
-    );
+    const problem =
+      positionals.length === 0
+        ? "say what to do: wcp run"
+        : `wcp does not know the command "${positionals.join(" ")}"`;
+    throw new StartupError(EXIT.badConfig, `${problem}\n\n${USAGE}`);
   }
   try {
     return { kind: "run", config: readConfig({ file: values.config, env, cwd: process.cwd() }) };

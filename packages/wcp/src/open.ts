@@ -42,9 +42,15 @@ function localSigner(ethereum: Config["ethereum"]): Signer {
   try {
     return createLocalSigner(ethereum.wallet_private_key, BigInt(ethereum.chain_id));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    // No cause: what ethers says about a key may contain it.
-    throw new StartupError(EXIT.badConfig, `ethereum.wallet_private_key: ${reason}`);
+    // Neither the message nor the cause of any other error: what a library says about a key may contain it.
+    const reason =
+      error instanceof RangeError
+        ? error.message
+        : "the wallet key is no key: zero, or beyond the curve's order";
+    throw new StartupError(
+      EXIT.badConfig,
+      `ethereum.wallet_private_key: ${reason}; set WCP__ETHEREUM__WALLET_PRIVATE_KEY to the key of the wallet that is registered as a worker`,
+    );
   }
 }
 

@@ -18,7 +18,9 @@ export interface GatesDeps {
 /**
  * What must hold before the node claims anything. A gate that only time or
  * somebody else can open is waited for, with its reason in the log and on
- * `/readyz`; one that the configuration must open ends the process.
+ * `/readyz`; one that the configuration must open ends the process at start.
+ * Later nothing ends it: a node that has work under way keeps it, claims no
+ * more, and says why. An endpoint behind a load balancer may be wrong for a while.
  */
 export class Gates implements Service, GateKeeper {
   readonly name = "gates";
@@ -41,10 +43,7 @@ export class Gates implements Service, GateKeeper {
    * @throws {StartupError} with exit code 78 for a gate that waiting cannot open
    */
   async pass(signal: AbortSignal): Promise<void> {
-    for (const gate of this.#deps.gates) {
-      if (!(await this.#waitFor(gate, signal))) return;
-    }
-    this.#reason = undefined;
+    if (!(await this.#passAll(signal, "start"))) return;
     this.#deps.logger.info("start-up checks passed");
   }
 
@@ -53,16 +52,31 @@ export class Gates implements Service, GateKeeper {
     for (;;) {
       await this.#deps.clock.sleep(this.#options.recheckMs, signal);
       if (signal.aborted) return;
-      await this.pass(signal);
+      await this.#passAll(signal, "recheck");
     }
   }
 
-  async #waitFor(gate: Gate, signal: AbortSignal): Promise<boolean> {
+  async #passAll(signal: AbortSignal, when: "start" | "recheck"): Promise<boolean> {
+    for (const gate of this.#deps.gates) {
+      if (!(await this.#waitFor(gate, { signal, when }))) return false;
+    }
+    this.#reason = undefined;
+    return true;
+  }
+
+  async #waitFor(
+    gate: Gate,
+    { signal, when }: { readonly signal: AbortSignal; readonly when: "start" | "recheck" },
+  ): Promise<boolean> {
     let told: string | undefined;
     while (!signal.aborted) {
       const verdict = await gate.check();
-      if (verdict.kind === "open") return true;
-      if (verdict.kind === "refuse")
+      if (verdict.kind === "open") {
+        if (told !== undefined)
+          this.#deps.logger.info({ gate: gate.name, was: told }, "a check that failed passes now");
+        return true;
+      }
+      if (verdict.kind === "refuse" && when === "start")
         throw new StartupError(EXIT.badConfig, `[${gate.name}] ${verdict.reason}`);
       this.#reason = verdict.reason;
       if (told !== verdict.reason) this.#deps.logger.warn({ gate: gate.name }, verdict.reason);

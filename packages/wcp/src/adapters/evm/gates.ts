@@ -1,12 +1,23 @@
-import { subnetControlPlaneReads } from "@subnet-worker/contracts";
+import {
+  type ContractRead,
+  ContractsError,
+  subnetControlPlaneReads,
+  taskQueueReads,
+} from "@subnet-worker/contracts";
 import { isVersionInRange, VersionError, type VersionRange } from "@subnet-worker/protocol";
 import { CallReverted, type Chain, type Gate, type GateVerdict, StoppedError } from "../../ports.ts";
+
+type ContractSetting =
+  | "task_queue_address"
+  | "workflow_engine_address"
+  | "subnet_control_plane_address"
+  | "multicall3_address";
 
 export interface EvmGatesOptions {
   readonly chainId: bigint;
   readonly wallet: string;
-  /** Setting name to address: each must hold code. */
-  readonly contracts: Readonly<Record<string, string>>;
+  /** Setting name to address: each must hold code, and no two the same. */
+  readonly contracts: Readonly<Record<ContractSetting, string>>;
   readonly subnetControlPlane: string;
   readonly contractVersions: VersionRange;
 }
@@ -23,34 +34,47 @@ const OPEN: GateVerdict = { kind: "open" };
 export function createEvmGates(options: EvmGatesOptions, deps: EvmGatesDeps): readonly Gate[] {
   const { chain } = deps;
   const controlPlane = subnetControlPlaneReads(options.subnetControlPlane);
-  return [
-    { name: "RPC_REACHABLE", check: () => checkRpc(deps.probe) },
-    { name: "CHAIN_ID", check: () => checkChainId(chain, options.chainId) },
-    { name: "CONTRACT_CODE", check: () => checkCode(chain, options.contracts) },
-    {
-      name: "CONTRACT_VERSION",
-      check: async () => {
-        const read = controlPlane.getProtocolVersion();
-        const answer = await answerOf(() => chain.call(read).then(read.decode));
-        return "problem" in answer
-          ? refuse(
-              `ethereum.subnet_control_plane_address (${options.subnetControlPlane}) does not answer getProtocolVersion (${answer.problem}); check that it is a SubnetControlPlane`,
-            )
-          : checkVersion(answer.value, options.contractVersions);
-      },
+  const checks: Readonly<Record<string, () => Promise<GateVerdict>>> = {
+    RPC_REACHABLE: () => checkRpc(deps.probe),
+    CHAIN_ID: () => checkChainId(chain, options.chainId),
+    CONTRACT_ADDRESS: async () => checkDistinct(options.contracts),
+    CONTRACT_CODE: () => checkCode(chain, options.contracts),
+    CONTRACT_VERSION: async () => {
+      const answer = await ask(chain, controlPlane.getProtocolVersion());
+      return "problem" in answer
+        ? refuseAsOther("subnet_control_plane_address", "SubnetControlPlane", answer)
+        : checkVersion(answer.value, options.contractVersions);
     },
-    {
-      name: "WORKER_ACTIVE",
-      check: async () => {
-        const read = controlPlane.isWorkerActive(options.wallet);
-        return (await chain.call(read).then(read.decode))
-          ? OPEN
-          : wait(
-              `worker ${options.wallet} is not active in the SubnetControlPlane at ${options.subnetControlPlane}; register it there (registerWorker), or have its owner reinstate it; the node goes on by itself as soon as it is`,
-            );
-      },
+    TASK_QUEUE: async () => {
+      const taskQueue = taskQueueReads(options.contracts.task_queue_address);
+      const answer = await ask(chain, taskQueue.getWorkerActivities(options.wallet));
+      return "problem" in answer ? refuseAsOther("task_queue_address", "TaskQueue", answer) : OPEN;
     },
-  ];
+    WORKER_ACTIVE: async () => {
+      const answer = await ask(chain, controlPlane.isWorkerActive(options.wallet));
+      if ("problem" in answer) {
+        return refuseAsOther("subnet_control_plane_address", "SubnetControlPlane", answer);
+      }
+      return answer.value
+        ? OPEN
+        : wait(
+            `worker ${options.wallet} is not active in the SubnetControlPlane at ${options.subnetControlPlane}; register it there (registerWorker), or have its owner reinstate it; the node goes on by itself as soon as it is`,
+          );
+    },
+  };
+  return Object.entries(checks).map(([name, check]) => ({ name, check: () => waitingForAnswers(check) }));
+}
+
+/** An endpoint that answers with an error of its own, such as a rate limit, says nothing about the configuration. */
+async function waitingForAnswers(check: () => Promise<GateVerdict>): Promise<GateVerdict> {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof StoppedError) throw error;
+    return wait(
+      `the RPC endpoint answers with an error (${messageOf(error)}); check ethereum.rpc_url; trying on`,
+    );
+  }
 }
 
 async function checkRpc(probe: () => Promise<bigint>): Promise<GateVerdict> {
@@ -71,6 +95,16 @@ async function checkChainId(chain: Chain, expected: bigint): Promise<GateVerdict
     ? OPEN
     : refuse(
         `ethereum.rpc_url serves chain ${actual}, but ethereum.chain_id is ${expected}; point rpc_url at the right network or correct chain_id`,
+      );
+}
+
+function checkDistinct(contracts: EvmGatesOptions["contracts"]): GateVerdict {
+  const byAddress = Map.groupBy(Object.entries(contracts), ([, address]) => address.toLowerCase());
+  const [same] = [...byAddress.values()].filter((entries) => entries.length > 1);
+  return same === undefined
+    ? OPEN
+    : refuse(
+        `${same.map(([name]) => `ethereum.${name}`).join(" and ")} are the same address (${same[0]?.[1]}); each is a contract of its own, so correct the wrong one`,
       );
 }
 
@@ -99,15 +133,32 @@ function checkVersion(version: string, range: VersionRange): GateVerdict {
   );
 }
 
-async function answerOf<T>(
-  ask: () => Promise<T>,
-): Promise<{ readonly value: T } | { readonly problem: string }> {
+interface NoAnswer {
+  readonly address: string;
+  readonly problem: string;
+}
+
+/** Asks a contract; a problem is one that only another contract would have. */
+async function ask<T>(chain: Chain, read: ContractRead<T>): Promise<{ readonly value: T } | NoAnswer> {
   try {
-    return { value: await ask() };
+    return { value: read.decode(await chain.call({ to: read.to, data: read.data })) };
   } catch (error) {
-    if (error instanceof StoppedError) throw error;
-    return { problem: error instanceof CallReverted ? error.revert.message : messageOf(error) };
+    if (error instanceof CallReverted) return { address: read.to, problem: error.revert.message };
+    if (error instanceof ContractsError && error.code === "BAD_ANSWER") {
+      return { address: read.to, problem: "its answer is not one" };
+    }
+    throw error;
   }
+}
+
+function refuseAsOther(
+  setting: ContractSetting,
+  contract: string,
+  { address, problem }: NoAnswer,
+): GateVerdict {
+  return refuse(
+    `the contract at ethereum.${setting} (${address}) does not answer as a ${contract} does (${problem}); correct the address: another contract is there`,
+  );
 }
 
 function wait(reason: string): GateVerdict {
