@@ -7,6 +7,8 @@ export interface LogLine {
   readonly msg?: string;
   readonly activity_id?: string;
   readonly run_id?: string;
+  /** A line that is not JSON, which no process of ours should write. */
+  readonly notJson?: string;
   readonly [field: string]: unknown;
 }
 
@@ -47,7 +49,15 @@ export function parseLines(text: string): readonly LogLine[] {
     .split("\n")
     .slice(0, -1)
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as LogLine);
+    .map(parseLine);
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { notJson: line };
+  }
 }
 
 /** What the processes said last, in the order in which they said it: for the output of a test that failed. */

@@ -6,6 +6,7 @@ import { parseSpec, type WorkflowSpec } from "@subnet-worker/activity-spec";
 import { type Devnet, type DevnetState, startDevnet } from "@subnet-worker/devnet";
 import { AnvilRemote } from "./_anvil.ts";
 import { LogFile } from "./_logs.ts";
+import { COMPILE_CACHE } from "./_process.ts";
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -38,6 +39,7 @@ export interface Network extends AsyncDisposable {
 }
 
 export async function startNetwork(): Promise<Network> {
+  process.env["NODE_COMPILE_CACHE"] = COMPILE_CACHE; // the devnet passes it on to its children
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "e2e-"));
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));

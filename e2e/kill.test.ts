@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LogLine, printStory } from "./_logs.ts";
-import { type Network, startNetwork } from "./_network.ts";
+import { AUDIO_SPEC_PATH, type Network, startNetwork } from "./_network.ts";
 import { writeRecording } from "./_recording.ts";
+import { configWith, fundedWallet, makeWcp, wcpConfig, type WcpConfig } from "./_wcp.ts";
 import { countOf, productOf, recordsOf, type Submitted, submitRecording } from "./_workflow.ts";
 
 /** Long enough for a restart while the handler runs. */
@@ -35,7 +36,7 @@ afterAll(() => network[Symbol.asyncDispose]());
 
 afterEach(async ({ task }) => {
   if (task.result?.state === "fail") printStory(network.logs);
-  await network.heal();
+  await network.chain.releaseBlocks();
 });
 
 interface RunningWorkflow {
@@ -88,13 +89,16 @@ async function submitToRunning(kind = "audio.preprocess"): Promise<RunningWorkfl
   const wepMark = network.logs.wep.mark();
   const run = submitRecording(network, recordings.long);
   const isStart = (line: LogLine) => line.msg === "run started" && line["kind"] === kind;
-    const { run_id: runId } = await network.logs.wep.find(`${kind} to run`, isStart, wepMark);
+  const { run_id: runId } = await network.logs.wep.find(`${kind} to run`, isStart, wepMark);
   return { run, runId: String(runId) };
 }
 
 /** Waits for what the WEP logs about a run. */
 async function logged(runId: string, msg: string): Promise<void> {
-  await network.logs.wep.find(`"${msg}" about run ${runId}`, (line) => line.run_id === runId && line.msg === msg);
+  await network.logs.wep.find(
+    `"${msg}" about run ${runId}`,
+    (line) => line.run_id === runId && line.msg === msg,
+  );
 }
 
 async function crash(): Promise<void> {
@@ -109,6 +113,8 @@ function expectUnfinished(runId: string): void {
 }
 
 describe("a WCP killed", () => {
+  afterEach(() => network.heal());
+
   test("right after it sent a claim goes on with the claim that was mined meanwhile", async () => {
     const run = await submitToClaim();
     await network.kill("wcp");
@@ -202,6 +208,8 @@ describe("a WCP killed", () => {
 });
 
 describe("a WEP killed", () => {
+  afterEach(() => network.heal());
+
   test("while audio.preprocess runs is given the activity again, which completes once", async () => {
     const { run, runId } = await submitToRunning();
     await network.kill("wep");
@@ -222,6 +230,8 @@ describe("a WEP killed", () => {
 });
 
 describe("both processes killed", () => {
+  afterEach(() => network.heal());
+
   test("while audio.preprocess runs complete it once after their restart", async () => {
     const { run, runId } = await submitToRunning();
     await network.kill("wcp", "wep");
@@ -234,6 +244,80 @@ describe("both processes killed", () => {
     const run = await submitToCompletion();
     await network.kill("wcp", "wep");
     await network.restart("wep", "wcp");
+    await network.chain.releaseBlocks();
+    await expectDoneOnce(run, "short");
+  });
+});
+
+describe("a WCP told to stop with SIGTERM", () => {
+  let key: Readonly<Record<string, string>>;
+  let config: WcpConfig;
+
+  // The devnet's own would count an end by SIGTERM as a crash; and with two, either could claim.
+  beforeAll(async () => {
+    await network.kill("wcp");
+    const { chain, store, wep } = network.state;
+    const { accessKeyId, secretAccessKey, ...storage } = store;
+    key = {
+      WCP__STORAGE__ACCESS_KEY_ID: accessKeyId,
+      WCP__STORAGE__SECRET_ACCESS_KEY: secretAccessKey,
+      WCP__ETHEREUM__WALLET_PRIVATE_KEY: (await fundedWallet(chain)).privateKey,
+    };
+    config = configWith(wcpConfig(chain, wep.endpoint, AUDIO_SPEC_PATH), { storage });
+  });
+
+  test("while audio.preprocess runs settles it, takes nothing new, and ends with 0", async () => {
+    const home = makeWcp({ dir: network.dir, config, env: key });
+    await using first = await home.start();
+    await first.untilReady();
+    const { run, runId } = await submitToRunning();
+    first.signal("SIGTERM");
+    await first.find("the drain to begin", ({ msg }) => msg?.startsWith("stopping: no new claims") === true);
+    expectUnfinished(runId);
+    expect(await first.ended).toBe(0);
+    const instance = await run.started;
+    expect(await countOf(network, "StepFinalised", instance)).toBe(1);
+    const claims = (await network.chain.pending()).filter(({ name }) => name === "claimActivity");
+    expect(claims).toEqual([]);
+
+    await using _second = await home.start();
+    await expectDoneOnce(run, "long");
+  });
+
+  test("leaves a run that takes too long for its deadline, ends with 0, and finds it again", async () => {
+    const home = makeWcp({
+      dir: network.dir,
+      config: configWith(config, { shutdown: { deadline: "100ms" } }),
+      env: key,
+    });
+    await using first = await home.start();
+    await first.untilReady();
+    const { run, runId } = await submitToRunning();
+    first.signal("SIGTERM");
+    expect(await first.ended).toBe(0);
+    expectUnfinished(runId);
+    expect(first.lines().map(({ msg }) => msg)).toContain(
+      "stopping with activities under way; they are stored and go on at the next start",
+    );
+
+    await using _second = await home.start();
+    await logged(runId, "run re-attached");
+    await expectDoneOnce(run, "long");
+  });
+
+  test("does not wait beyond its deadline for a block that does not come, and ends with 0", async () => {
+    const home = makeWcp({
+      dir: network.dir,
+      config: configWith(config, { shutdown: { deadline: "100ms" } }),
+      env: key,
+    });
+    await using first = await home.start();
+    await first.untilReady();
+    const run = await submitToCompletion();
+    first.signal("SIGTERM");
+    expect(await first.ended).toBe(0);
+
+    await using _second = await home.start();
     await network.chain.releaseBlocks();
     await expectDoneOnce(run, "short");
   });

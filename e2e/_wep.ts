@@ -1,0 +1,103 @@
+import { once } from "node:events";
+import { createServer, type ServerHttp2Session } from "node:http2";
+import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type Envelope, envelope, Execution, type Version } from "@subnet-worker/protocol";
+import { programArgs, startProcess, type TestProcess } from "./_process.ts";
+
+export interface WepProcess extends TestProcess {
+  /** Where health is served; waits until it says. */
+  healthUrl(): Promise<string>;
+}
+
+/** Runs `wep` with a module of handlers on a port. */
+export async function startWep(options: {
+  readonly handlers: string;
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<WepProcess> {
+  const { handlers, port, env = {} } = options;
+  const args = ["run", "--handlers", handlers, "--port", String(port), "--health-port", "0"];
+  const wep = await startProcess({
+    command: process.execPath,
+    args: [...programArgs("wep"), ...args],
+    env,
+    cwd: tmpdir(), // no wep.yaml there
+  });
+  return {
+    ...wep,
+    async healthUrl() {
+      const line = await wep.find("the WEP to listen", ({ msg }) => msg === "wep listening");
+      return String(line["health_url"]);
+    },
+  };
+}
+
+/** A WEP of which each answer is written down by the test. */
+export interface ScriptedWep extends AsyncDisposable {
+  readonly url: string;
+  /** The hellos it got. */
+  readonly hellos: readonly Version[];
+}
+
+/** Serves `answers` to the first message of every stream, then keeps the stream open until the peer ends it. */
+export async function startScriptedWep(
+  answers: (hello: Version) => readonly Envelope[],
+  port = 0,
+): Promise<ScriptedWep> {
+  const hellos: Version[] = [];
+  async function* taskStream(requests: AsyncIterable<Envelope>): AsyncGenerator<Envelope> {
+    for await (const { msg } of requests) {
+      if (msg.case !== "hello") continue;
+      hellos.push(msg.value);
+      yield* answers(msg.value);
+    }
+  }
+  const server = createServer(
+    connectNodeAdapter({ routes: (router) => router.service(Execution, { taskStream }) }),
+  );
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => sessions.add(session));
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    hellos,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, "close");
+      server.close();
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+/** The answer of a WEP that speaks these versions only. */
+export function helloAck(min: string, max: string): Envelope {
+  return envelope("helloAck", { min, max });
+}
+
+/** Something that listens and is no WEP: it answers every connection with `bytes`. */
+export async function startGarbageServer(
+  bytes: string,
+  port = 0,
+): Promise<{ readonly url: string } & AsyncDisposable> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}); // a reset by the peer is what this provokes
+    socket.write(bytes);
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, "close");
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
