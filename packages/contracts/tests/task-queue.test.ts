@@ -321,6 +321,22 @@ describe("settling", () => {
     await complete(worker, activityId);
   });
 
+  it.each([[[0, 1, 2, 3]], [[3, 2, 1, 0]], [[0, 3, 1, 2]], [[1, 3, 0, 2]]])(
+    "in the order %j leaves exactly the others with the worker",
+    async (order) => {
+      const worker = await chain.worker(1);
+      const ids: string[] = [];
+      for (const _ of order) ids.push(await chain.enqueue());
+      for (const activityId of ids) await claim(worker, activityId);
+      const remaining = new Set(ids);
+      for (const index of order) {
+        await complete(worker, ids[index]!);
+        remaining.delete(ids[index]!);
+        expect(new Set(await held(worker))).toEqual(remaining);
+      }
+    },
+  );
+
   it("refuses a result above 16 KiB and leaves the activity to its worker", async () => {
     const worker = await chain.worker(1);
     const activityId = await chain.enqueue();

@@ -102,6 +102,8 @@ describe("a workflow of two steps", () => {
       "pending",
     ]);
     expect(await workflows.activities(instance, 1)).toEqual([]);
+    expect(await workflows.isResumable(instance)).toBe(false);
+    await expectRevert(workflows.resume(instance), "WorkflowNotRunning", { instance, status: 2n });
   });
 
   it("keeps an empty result apart from no result", async () => {
