@@ -19,8 +19,13 @@ export interface RunWorkflowOptions {
   readonly state: DevnetState;
   readonly spec: WorkflowSpec;
   readonly inputs: readonly InputValue[];
-  /** With no news about the workflow for this long, it counts as stalled. */
+  /** With no news for this long while it waits for a worker or to be resumed, the workflow counts as stalled. */
   readonly stallMs: number;
+  /**
+   * The same while a handler runs, which need not report progress. Default 11 minutes: by then the
+   * WEP has ended a handler that hangs.
+   */
+  readonly runStallMs?: number;
 }
 
 export interface RunWorkflowDeps {
@@ -69,7 +74,13 @@ export async function runWorkflow(options: RunWorkflowOptions, deps: RunWorkflow
   const { instance, block: fromBlock } = started;
   const run = await explainingStalls(state, () =>
     watchRun(
-      { instance, stepCount: spec.activities.length, fromBlock, stallMs: options.stallMs },
+      {
+        instance,
+        stepCount: spec.activities.length,
+        fromBlock,
+        stallMs: options.stallMs,
+        runStallMs: options.runStallMs ?? RUN_STALL_MS,
+      },
       { chain, heads, signal, clock, onChange: (now) => deps.onChange?.(now) },
     ),
   );
@@ -111,6 +122,8 @@ async function uploadInputs(
   for (const file of files) await store.upload(file.path, keyOf(file), signal);
   return valuesOf(options.inputs, keyOf);
 }
+
+const RUN_STALL_MS = 11 * 60_000;
 
 /** What `run.json` says, for programs. */
 function recordOf({ spec, instance, requester, run, transactions, outputs, totalMs }: FinishedRun): unknown {

@@ -15,8 +15,10 @@ export interface WatchOptions {
   readonly stepCount: number;
   /** The block that started the workflow. */
   readonly fromBlock: number;
-  /** With no news about the workflow for this long, the watch ends. */
+  /** With no news for this long while the workflow waits for a worker or to be resumed, the watch ends. */
   readonly stallMs: number;
+  /** The same while a handler runs. */
+  readonly runStallMs: number;
 }
 
 export interface WatchDeps {
@@ -55,10 +57,11 @@ export async function watchRun(options: WatchOptions, deps: WatchDeps): Promise<
       }
       continue;
     }
-    if (clock.monotonicMs() - newsMs > options.stallMs) {
+    const limitMs = run.steps.some(({ kind }) => kind === "running") ? options.runStallMs : options.stallMs;
+    if (clock.monotonicMs() - newsMs > limitMs) {
       throw new DevnetError(
         "STALLED",
-        `The chain has shown nothing new about the workflow for ${durationText(options.stallMs)}; ${whereItStands(run)}.`,
+        `The chain has shown nothing new about the workflow for ${durationText(limitMs)}; ${whereItStands(run)}.`,
       );
     }
     await Promise.race([announced, clock.sleep(ASK_ANYWAY_MS, signal)]);
