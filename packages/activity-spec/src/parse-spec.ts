@@ -37,6 +37,9 @@ const PARAM_NAME: TextRule = {
   pattern: /^[A-Za-z_]\w*$/,
   remedy: "write letters, digits and _, like audio_object_key",
 };
+const TYPE: TextRule = {
+  remedy: "write a Solidity ABI type, like string or (bool,uint256)[]; within { } it needs quotes",
+};
 const MEDIA_TYPE: TextRule = {
   pattern: /^[\w.+-]+\/[\w.+*-]+$/,
   remedy: "write a media type, like audio/wav",
@@ -87,7 +90,7 @@ function readWorkflow(root: YamlFields): WorkflowSpec {
   const workflow = root.requiredText("version", WORKFLOW_VERSION) ?? "?/0.0.0";
   const [name = "", version = ""] = workflow.split("/");
   const fields = root.list("activities", ACTIVITY_KEYS);
-  if (fields.length === 0) root.report("activities", "there are none", "list at least one activity");
+  if (root.isEmpty("activities")) root.report("activities", "there are none", "list at least one activity");
   const activities = fields.map((activity) => readActivity(activity, workflow));
   refuseDuplicates(fields, activities, "id");
   return {
@@ -191,19 +194,13 @@ function readParam(fields: YamlFields): Param {
 }
 
 function readType(fields: YamlFields): string | undefined {
-  const text = fields.requiredText("type", {
-    remedy: "write a Solidity ABI type, like string or (bool,uint256)[]",
-  });
+  const text = fields.requiredText("type", TYPE);
   if (text === undefined) return undefined;
   try {
     return formatAbiType(parseAbiType(text));
   } catch (error) {
     if (!(error instanceof AbiError)) throw error;
-    fields.report(
-      "type",
-      error.problems.join("; "),
-      "write a Solidity ABI type, like string or (bool,uint256)[]",
-    );
+    fields.report("type", error.problems.join("; "), TYPE.remedy);
     return undefined;
   }
 }

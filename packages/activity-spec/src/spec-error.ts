@@ -11,6 +11,9 @@ export interface SpecProblem {
   readonly remedy: string;
 }
 
+// Beyond this a list no longer helps; `problems` has them all.
+const MOST_SHOWN = 50;
+
 /** Everything that is wrong with a spec file, at once, in the order of its lines. */
 export class SpecError extends Error {
   override readonly name = "SpecError";
@@ -20,9 +23,11 @@ export class SpecError extends Error {
   constructor(problems: readonly SpecProblem[]) {
     const sorted = problems.toSorted((a, b) => a.line - b.line);
     const file = sorted[0]?.file ?? "the spec";
+    const shown = sorted.slice(0, MOST_SHOWN).map(formatProblem);
+    if (sorted.length > MOST_SHOWN) shown.push(`and ${sorted.length - MOST_SHOWN} more`);
     super(
       `[BAD_SPEC] ${sorted.length} problem${sorted.length === 1 ? "" : "s"} in ${file}:` +
-        sorted.map((problem) => `\n  - ${formatProblem(problem)}`).join(""),
+        shown.map((line) => `\n  - ${line}`).join(""),
     );
     this.problems = sorted;
   }

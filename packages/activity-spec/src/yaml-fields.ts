@@ -1,5 +1,6 @@
 import {
   type Document,
+  type Alias,
   isAlias,
   isMap,
   isNode,
@@ -8,10 +9,17 @@ import {
   LineCounter,
   type Pair,
   parseDocument,
+  visit,
+  type YAMLError,
   type YAMLMap,
 } from "yaml";
 import { type SpecProblem } from "./spec-error.ts";
 import { nearest } from "./suggest.ts";
+
+// Many times what a large workflow needs. The parser follows an alias by walking the
+// whole document, so without bounds a file of a megabyte keeps it busy for minutes.
+const LONGEST_TEXT = 200_000;
+const MOST_ALIASES = 100;
 
 /** A YAML document being read, and what is wrong with it so far. */
 export class YamlSource {
@@ -22,24 +30,28 @@ export class YamlSource {
 
   constructor(text: string, fileName: string) {
     this.#fileName = fileName;
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    for (const error of this.#document.errors) {
-      this.report(
-        { offset: error.pos[0] },
-        { field: "", message: error.message, remedy: "correct the YAML" },
-      );
+    const isTooLong = text.length > LONGEST_TEXT;
+    this.#document = parseDocument(isTooLong ? "" : text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // The parser compares every key with every other; YamlFields does it with a set.
+      uniqueKeys: false,
+    });
+    if (isTooLong) {
+      const message = `the file has more than ${LONGEST_TEXT} characters`;
+      this.report({ offset: 0 }, { field: "", message, remedy: "give each workflow its own file" });
     }
+    this.#reportSyntax(text);
+    this.#reportAliases();
   }
 
-  /** The document's top level, or undefined when it is no mapping: that is then reported. */
+  /** The document's top level, or undefined when there is no reading it: why is then reported. */
   root(keys: (found: ReadonlySet<string>) => readonly string[]): YamlFields | undefined {
     if (this.problems.length > 0) return undefined;
-    const node = this.resolve(this.#document.contents);
+    const node = this.#document.contents;
     if (isMap(node)) return new YamlFields(this, { node, field: "", keys: keys(keysOf(node)) });
-    this.report(
-      { offset: 0 },
-      { field: "", message: "the file is not a mapping", remedy: "start with `name:` and `version:`" },
-    );
+    const remedy = "start with `name:`, `version:` and `activities:`";
+    this.report({ offset: 0 }, { field: "", message: "the file is empty or not a mapping", remedy });
     return undefined;
   }
 
@@ -51,6 +63,33 @@ export class YamlSource {
   /** Follows an alias to what it stands for. */
   resolve(node: unknown): unknown {
     return isAlias(node) ? node.resolve(this.#document) : node;
+  }
+
+  #reportSyntax(text: string): void {
+    const lines = new Set<number>();
+    for (const error of [...this.#document.errors, ...this.#document.warnings]) {
+      const { line } = this.#lines.linePos(error.pos[0]);
+      // What follows on the same line follows from the first error.
+      if (lines.has(line)) continue;
+      lines.add(line);
+      this.report({ offset: error.pos[0] }, { field: "", ...explainSyntax(error, text) });
+    }
+  }
+
+  #reportAliases(): void {
+    if (this.problems.length > 0) return;
+    const aliases: Alias[] = [];
+    visit(this.#document, { Alias: (_key, node) => void aliases.push(node) });
+    if (aliases.length > MOST_ALIASES) {
+      const message = `there are more than ${MOST_ALIASES} aliases (*name)`;
+      this.report({ offset: 0 }, { field: "", message, remedy: "write their content out" });
+      return;
+    }
+    for (const alias of aliases.filter((each) => this.resolve(each) === undefined)) {
+      const message = `*${alias.source} stands for nothing`;
+      const remedy = `mark what it should stand for with &${alias.source}, further up`;
+      this.report({ offset: alias.range?.[0] ?? 0 }, { field: "", message, remedy });
+    }
   }
 }
 
@@ -87,13 +126,24 @@ export class YamlFields {
     this.#node = node;
     this.#field = field;
     this.offset = node.range?.[0] ?? 0;
-    for (const pair of node.items) this.#checkKey(pair, keys);
+    const seen = new Set<string>();
+    for (const pair of node.items) {
+      this.#checkKey(pair, keys);
+      if (seen.has(keyOf(pair))) this.#reportPair(pair, "the key occurs twice", "keep one of them");
+      seen.add(keyOf(pair));
+    }
   }
 
   /** Says that something is wrong with `key`. */
   report(key: string, message: string, remedy: string): void {
     const offset = this.#entry(key)?.offset ?? this.offset;
     this.#source.report({ offset }, { field: this.#path(key), message, remedy });
+  }
+
+  /** Whether there is nothing under `key`, or an empty list. */
+  isEmpty(key: string): boolean {
+    const value = this.#entry(key)?.value;
+    return value === undefined || (isSeq(value) && value.items.length === 0);
   }
 
   /** Text that must be there. */
@@ -197,10 +247,12 @@ export class YamlFields {
     const near = nearest(key, keys);
     const remedy =
       near === undefined ? `remove it; the keys here are ${keys.join(", ")}` : `did you mean ${near}?`;
-    this.#source.report(
-      { offset: offsetOf(pair) },
-      { field: this.#path(key.slice(0, 60)), message: "there is no such key", remedy },
-    );
+    this.#reportPair(pair, "there is no such key", remedy);
+  }
+
+  #reportPair(pair: Pair, message: string, remedy: string): void {
+    const field = this.#path(keyOf(pair).slice(0, 60));
+    this.#source.report({ offset: offsetOf(pair) }, { field, message, remedy });
   }
 
   #path(key: string): string {
@@ -208,12 +260,24 @@ export class YamlFields {
   }
 }
 
+function explainSyntax(error: YAMLError, text: string): { message: string; remedy: string } {
+  if (error.code === "MULTIPLE_DOCS") {
+    return { message: "a second document starts here", remedy: "keep one document in each file" };
+  }
+  if (error.message.startsWith("Maximum call stack")) {
+    return { message: "it is nested too deeply to be read", remedy: "a spec is five levels deep" };
+  }
+  const line = text.slice(text.lastIndexOf("\n", error.pos[0] - 1) + 1).split("\n", 1)[0] ?? "";
+  const remedy = /type:[^"']*\[/.test(line) ? 'put the type in quotes, like "[]string"' : "correct the YAML";
+  return { message: error.message, remedy };
+}
+
 function keysOf(node: YAMLMap): ReadonlySet<string> {
   return new Set(node.items.map(keyOf));
 }
 
 function keyOf(pair: Pair): string {
-  return isScalar(pair.key) ? String(pair.key.value) : "?";
+  return isScalar(pair.key) ? String(pair.key.value) : "(not text)";
 }
 
 function offsetOf(pair: Pair): number {
