@@ -72,6 +72,8 @@ export class MemoryDisk {
   }
 
   #saveIntent(intent: Intent, raw: string | undefined): void {
+    if (raw !== undefined && this.raws.has(raw))
+      throw new Error(`an attempt of ${intent.key} is stored already`);
     const stored = this.#intents.get(intent.key);
     if (stored === undefined || !isOpenIntent(stored)) {
       throw new Error(`intent ${intent.key} had already ended`);

@@ -194,6 +194,15 @@ function describeIntents(createPlace: () => StorePlace): void {
     expect(store.intentByKey("a")?.state.kind).toBe("mined");
   });
 
+  it("takes no attempt twice", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const intent = await addSigned(store, "a", 3);
+    const [attempt] = intent.state.kind === "signed" ? intent.state.attempts : [];
+    await expect(store.saveIntent(intent, attempt)).rejects.toThrow();
+    expect(store.openIntents()).toEqual([intent]);
+  });
+
   it("gives one nonce to one intent only", async () => {
     using place = createPlace();
     using store = place.open();

@@ -16,11 +16,8 @@ import {
   INTENT_PRIORITY,
   type IntentEvent,
   nextIntent,
-  type Receipt,
-  type Revert,
 } from "../domain/intent.ts";
 import {
-  CallReverted,
   type Chain,
   type Heads,
   type IntentOutcome,
@@ -31,6 +28,7 @@ import {
   type TransactionLane,
 } from "../ports.ts";
 import { LaneFees } from "./lane-fees.ts";
+import { Simulation } from "./simulation.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
 
@@ -62,17 +60,21 @@ export interface LaneDeps {
 interface Outstanding {
   intent: Intent & { readonly state: { readonly kind: "signed" } };
   sentAtMs: number;
-  /** Checks that found the nonce mined and no receipt of ours. */
-  missing: number;
+  /** Since when its nonce is mined and there is no receipt of ours. */
+  missingSinceMs: number | undefined;
+  /** What keeps it from being mined, as sentences for the operator. */
+  readonly troubles: Map<"funds" | "fees", string>;
 }
 
-const MISSING_LIMIT = 5;
+/** A receipt may lag behind the count of mined transactions, most of all where several nodes share one address. */
+const MISSING_MS = 10_000;
 
 export class Lane implements Service, TransactionLane {
   readonly name = "lane";
   readonly #options: LaneOptions;
   readonly #deps: LaneDeps;
   readonly #fees: LaneFees;
+  readonly #simulation: Simulation;
   readonly #work = new TaskGroup();
   readonly #fillWake = new Wake();
   readonly #confirmWake = new Wake();
@@ -84,17 +86,17 @@ export class Lane implements Service, TransactionLane {
   #nextNonce = 0;
   #signing: Promise<unknown> = Promise.resolve();
   #stopped = false;
-  #trouble: string | undefined;
 
   constructor(options: LaneOptions, deps: LaneDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#fees = new LaneFees(deps);
+    this.#simulation = new Simulation({ ...deps, from: deps.signer.address });
   }
 
   /** Why transactions do not get through at present; empty when they do. */
   notReady(): readonly string[] {
-    return this.#trouble === undefined ? [] : [this.#trouble];
+    return [...new Set([...this.#outstanding.values()].flatMap(({ troubles }) => [...troubles.values()]))];
   }
 
   /** Nonces outstanding and intents waiting for one. */
@@ -164,7 +166,7 @@ export class Lane implements Service, TransactionLane {
     }
     this.#known.add(intent.key);
     if (isSigned(intent)) {
-      this.#outstanding.set(intent.state.nonce, { intent, sentAtMs: Number.NEGATIVE_INFINITY, missing: 0 });
+      this.#outstanding.set(intent.state.nonce, outstanding(intent, Number.NEGATIVE_INFINITY));
     } else {
       this.#enqueue(intent);
     }
@@ -195,44 +197,47 @@ export class Lane implements Service, TransactionLane {
   }
 
   async #prepare(intent: Intent, signal: AbortSignal): Promise<void> {
-    const gasLimit = await this.#gasLimit(intent, signal);
-    if (typeof gasLimit !== "bigint") {
-      await this.#end(intent, { kind: "refused", revert: gasLimit });
+    const gas = await this.#simulation.gas(intent, signal);
+    if (typeof gas !== "bigint") {
+      await this.#end(intent, { kind: "refused", revert: gas });
       return;
     }
-    const fees = this.#capped(await this.#fees.market());
-    const [signed, attempt] = await this.#exclusively(async () => {
-      const nonce = this.#nextNonce;
-      const made = await this.#sign(intent, { nonce, gasLimit, fees });
-      this.#nextNonce = nonce + 1; // L3
-      return [{ ...intent, state: nextIntent(intent.state, { kind: "signed", nonce, attempt: made }) }, made];
-    });
+    const gasLimit = (gas * BigInt(100 + this.#options.gasMarginPercent)) / 100n;
+    const { nonce, attempt } = await this.#signNext(intent, gasLimit, signal);
+    const signed: Intent = { ...intent, state: nextIntent(intent.state, { kind: "signed", nonce, attempt }) };
     if (!isSigned(signed)) throw new Error(`intent ${intent.key} was signed and is ${signed.state.kind}`);
-    const entry: Outstanding = { intent: signed, sentAtMs: this.#deps.clock.nowMs(), missing: 0 };
-    this.#outstanding.set(signed.state.nonce, entry);
+    const entry = outstanding(signed, this.#deps.clock.nowMs());
+    this.#outstanding.set(nonce, entry);
     await this.#deps.store.saveIntent(signed, attempt); // L1
     await this.#send(entry);
   }
 
-  /** Simulates; a contract that throws now would throw on chain, so its reason comes back and no gas is spent. */
-  async #gasLimit(intent: Intent, signal: AbortSignal): Promise<bigint | Revert> {
-    const { chain, signer, clock, logger } = this.#deps;
+  /** Signs with the next nonce, which is taken once there is a signature; a signer that fails is asked again. */
+  async #signNext(intent: Intent, gasLimit: bigint, signal: AbortSignal) {
     const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
     for (;;) {
       if (signal.aborted) throw new StoppedError();
+      const fees = this.#capped(await this.#fees.market());
       try {
-        const gas = await chain.estimateGas({ from: signer.address, to: intent.to, data: intent.data });
-        return (gas * BigInt(100 + this.#options.gasMarginPercent)) / 100n;
+        return await this.#exclusively(async () => {
+          const nonce = this.#nextNonce;
+          const attempt = await this.#sign(intent, { nonce, gasLimit, fees });
+          this.#nextNonce = nonce + 1; // L3
+          return { nonce, attempt };
+        });
       } catch (error) {
-        if (error instanceof CallReverted) return error.revert;
         if (error instanceof StoppedError) throw error;
-        logger.error(
-          { activity_id: intent.taskId, intent: intent.key, err: error },
-          "the node will not estimate this transaction; trying again",
-        );
-        await clock.sleep(backoff.nextMs(), signal);
+        this.#onSignerFailure(intent, error);
       }
+      await this.#deps.clock.sleep(backoff.nextMs(), signal);
     }
+  }
+
+  #onSignerFailure(intent: Intent, error: unknown): void {
+    this.#deps.logger.error(
+      { activity_id: intent.taskId, intent: intent.key, err: error },
+      "the signer failed; asking it again",
+    );
   }
 
   async #sign(
@@ -265,7 +270,7 @@ export class Lane implements Service, TransactionLane {
     };
     switch (outcome.kind) {
       case "accepted":
-        this.#trouble = undefined;
+        entry.troubles.delete("funds");
         this.#deps.logger.debug(context, "transaction sent");
         break;
       case "nonce_too_low":
@@ -277,10 +282,12 @@ export class Lane implements Service, TransactionLane {
         );
         await this.#bump(entry);
         break;
-      case "insufficient_funds":
-        this.#trouble = `the wallet ${this.#deps.signer.address} cannot pay for gas; send it funds, transactions then go on by themselves`;
-        this.#deps.logger.error({ ...context, answer: outcome.message }, this.#trouble);
+      case "insufficient_funds": {
+        const trouble = `the wallet ${this.#deps.signer.address} cannot pay for gas; send it funds, transactions then go on by themselves`;
+        entry.troubles.set("funds", trouble);
+        this.#deps.logger.error({ ...context, answer: outcome.message }, trouble);
         break;
+      }
       case "unknown":
         this.#deps.logger.warn(
           { ...context, answer: outcome.message },
@@ -294,16 +301,8 @@ export class Lane implements Service, TransactionLane {
   /** Replaces the last attempt with one that pays more, unless that passes the ceiling; says whether it did. */
   async #bump(entry: Outstanding): Promise<boolean> {
     const { intent } = entry;
-    const last = intent.state.attempts.at(-1);
-    if (last === undefined) return false;
-    const fees = bumpedFees(last, await this.#fees.market(), this.#options.gasBumpPercent);
-    if (this.#options.maxFeePerGasWei > 0n && fees.maxFeePerGasWei > this.#options.maxFeePerGasWei) {
-      this.#trouble =
-        "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
-      this.#deps.logger.warn({ intent: intent.key, nonce: intent.state.nonce }, this.#trouble);
-      return false;
-    }
-    const attempt = await this.#sign(intent, { nonce: intent.state.nonce, gasLimit: last.gasLimit, fees });
+    const attempt = await this.#replacement(entry);
+    if (attempt === undefined) return false;
     if (this.#outstanding.get(intent.state.nonce) !== entry) return true; // mined while it was being signed
     const state = nextIntent(intent.state, { kind: "signed", nonce: intent.state.nonce, attempt });
     if (state.kind !== "signed") return false;
@@ -325,6 +324,30 @@ export class Lane implements Service, TransactionLane {
     return true;
   }
 
+  async #replacement({ intent, troubles }: Outstanding): Promise<Attempt | undefined> {
+    const last = intent.state.attempts.at(-1);
+    if (last === undefined) return undefined;
+    const fees = bumpedFees(last, await this.#fees.market(), this.#options.gasBumpPercent);
+    if (this.#options.maxFeePerGasWei > 0n && fees.maxFeePerGasWei > this.#options.maxFeePerGasWei) {
+      const trouble =
+        "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
+      troubles.set("fees", trouble);
+      this.#deps.logger.warn({ intent: intent.key, nonce: intent.state.nonce }, trouble);
+      return undefined;
+    }
+    troubles.delete("fees");
+    try {
+      const { gasLimit } = last;
+      const attempt = await this.#sign(intent, { nonce: intent.state.nonce, gasLimit, fees });
+      // On a chain without fees, more is as much: the same bytes, which are no replacement.
+      return attempt.txHash === last.txHash ? undefined : attempt;
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      this.#onSignerFailure(intent, error);
+      return undefined;
+    }
+  }
+
   async #confirmLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#confirmWake.wait(signal);
@@ -335,7 +358,11 @@ export class Lane implements Service, TransactionLane {
   /** Looks for receipts of everything that the chain says is mined. */
   async confirm(): Promise<void> {
     const mined = await this.#deps.chain.minedCount(this.#deps.signer.address);
-    const due = [...this.#outstanding.values()].filter((entry) => entry.intent.state.nonce < mined);
+    const due = [...this.#outstanding.values()].filter((entry) => {
+      const isDue = entry.intent.state.nonce < mined;
+      if (!isDue) entry.missingSinceMs = undefined;
+      return isDue;
+    });
     await Promise.all(due.map((entry) => this.#settle(entry)));
   }
 
@@ -352,14 +379,15 @@ export class Lane implements Service, TransactionLane {
       await this.#end(entry.intent, {
         kind: "reverted",
         receipt,
-        revert: await this.#revertOf(entry.intent, receipt),
+        revert: await this.#simulation.revertOf(entry.intent, receipt),
       });
     }
   }
 
   async #onMissing(entry: Outstanding): Promise<void> {
-    entry.missing += 1;
-    if (entry.missing < MISSING_LIMIT) return;
+    const nowMs = this.#deps.clock.monotonicMs();
+    entry.missingSinceMs ??= nowMs;
+    if (nowMs - entry.missingSinceMs < MISSING_MS) return;
     const { intent } = entry;
     this.#deps.logger.error(
       { activity_id: intent.taskId, intent: intent.key, nonce: intent.state.nonce },
@@ -370,21 +398,6 @@ export class Lane implements Service, TransactionLane {
     await this.#deps.store.saveIntent(queued);
     this.#nextNonce = Math.max(this.#nextNonce, await this.#deps.chain.minedCount(this.#deps.signer.address));
     this.#enqueue(queued);
-  }
-
-  /** Replays the call at the block that refused it: receipts carry no reason. */
-  async #revertOf(intent: Intent, receipt: Receipt): Promise<Revert> {
-    const request = { from: this.#deps.signer.address, to: intent.to, data: intent.data };
-    for (const block of [receipt.blockNumber, receipt.blockNumber - 1]) {
-      try {
-        await this.#deps.chain.call(request, block);
-      } catch (error) {
-        if (error instanceof CallReverted) return error.revert;
-        if (error instanceof StoppedError) throw error;
-        this.#deps.logger.debug({ err: error, block }, "the endpoint cannot replay this block");
-      }
-    }
-    return { name: "", message: "reverted for a reason that a replay does not show, such as out of gas" };
   }
 
   async #end(intent: Intent, event: IntentEvent): Promise<void> {
@@ -412,12 +425,16 @@ export class Lane implements Service, TransactionLane {
   /** Sends again, or replaces, what has been outstanding for too long. */
   async tick(): Promise<void> {
     const nowMs = this.#deps.clock.nowMs();
-    for (const entry of this.#outstanding.values()) {
-      const signedAtMs = entry.intent.state.attempts.at(-1)?.signedAtMs ?? nowMs;
-      if (nowMs - entry.sentAtMs < this.#options.resendAfterMs) continue;
-      const replaced = nowMs - signedAtMs >= this.#options.bumpAfterMs && (await this.#bump(entry));
-      if (!replaced) await this.#send(entry);
-    }
+    const late = [...this.#outstanding.values()].filter(
+      ({ sentAtMs }) => nowMs - sentAtMs >= this.#options.resendAfterMs,
+    );
+    await Promise.all(
+      late.map(async (entry) => {
+        const signedAtMs = entry.intent.state.attempts.at(-1)?.signedAtMs ?? nowMs;
+        const isReplaced = nowMs - signedAtMs >= this.#options.bumpAfterMs && (await this.#bump(entry));
+        if (!isReplaced) await this.#send(entry);
+      }),
+    );
     if (this.#outstanding.size > 0) this.#confirmWake.notify();
   }
 
@@ -427,6 +444,10 @@ export class Lane implements Service, TransactionLane {
     const tip = fees.maxPriorityFeePerGasWei;
     return { maxFeePerGasWei: ceiling, maxPriorityFeePerGasWei: tip < ceiling ? tip : ceiling };
   }
+}
+
+function outstanding(intent: Outstanding["intent"], sentAtMs: number): Outstanding {
+  return { intent, sentAtMs, missingSinceMs: undefined, troubles: new Map() };
 }
 
 function isSigned(intent: Intent): intent is Outstanding["intent"] {

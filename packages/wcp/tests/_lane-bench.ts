@@ -1,0 +1,129 @@
+import { FakeClock } from "@subnet-worker/testkit";
+import type { Attempt, Intent } from "../src/domain/intent.ts";
+import type { IntentOutcome, IntentRequest, Store } from "../src/ports.ts";
+import { Lane, type LaneDeps, type LaneOptions } from "../src/services/lane.ts";
+import { aRequest } from "./_builders.ts";
+import { FakeChain, FakeSigner } from "./_fake-chain.ts";
+import { captureLogs, type Logs } from "./_logs.ts";
+import { MemoryDisk } from "./_memory-store.ts";
+import { settle } from "./_until.ts";
+
+export const LANE_OPTIONS: LaneOptions = {
+  maxPending: 64,
+  gasBumpPercent: 15,
+  gasMarginPercent: 30,
+  resendAfterMs: 12_000,
+  bumpAfterMs: 48_000,
+  maxFeePerGasWei: 0n,
+};
+
+/** A request whose key and data are its name, so that its effect can be found on the chain. */
+export function request(name: string, kind: IntentRequest["kind"] = "claim"): IntentRequest {
+  return aRequest({ key: name, kind, taskId: name, data: `0x${name}` });
+}
+
+/** Lets the world turn, up to `turns` times, until `all` has settled. */
+export async function turnUntilSettled<T>(
+  all: Promise<T>,
+  turn: () => Promise<void>,
+  turns: number,
+): Promise<T> {
+  const progress = { isDone: false };
+  const watched = all.finally(() => {
+    progress.isDone = true;
+  });
+  for (let count = 0; count < turns && !progress.isDone; count += 1) await turn();
+  if (progress.isDone) return watched;
+  watched.catch(() => undefined); // the news is that it never settled
+  throw new Error(`not settled after ${turns} turns`);
+}
+
+/** A lane on a chain, a disk and a clock that outlive it. */
+export class LaneBench implements AsyncDisposable {
+  readonly chain: FakeChain;
+  readonly disk: MemoryDisk;
+  readonly clock: FakeClock;
+  readonly signer: FakeSigner;
+  readonly logs: Logs = captureLogs();
+  readonly lane: Lane;
+  readonly ended: Intent[] = [];
+  readonly #stop = new AbortController();
+  readonly #store: Store;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: Partial<LaneOptions> = {},
+    parts: Partial<Pick<LaneBench, "chain" | "disk" | "clock" | "signer">> & {
+      readonly deps?: Partial<LaneDeps>;
+    } = {},
+  ) {
+    this.chain = parts.chain ?? new FakeChain();
+    this.disk = parts.disk ?? new MemoryDisk();
+    this.clock = parts.clock ?? new FakeClock();
+    this.signer = parts.signer ?? new FakeSigner();
+    this.#store = this.disk.open();
+    this.lane = new Lane(
+      { ...LANE_OPTIONS, ...options },
+      {
+        chain: this.chain,
+        heads: this.chain,
+        signer: this.signer,
+        store: this.#store,
+        clock: this.clock,
+        logger: this.logs.logger,
+        onOutcome: (intent) => this.ended.push(intent),
+        ...parts.deps,
+      },
+    );
+  }
+
+  /** A lane that runs. */
+  static async start(...args: ConstructorParameters<typeof LaneBench>): Promise<LaneBench> {
+    const bench = new LaneBench(...args);
+    bench.run();
+    await settle();
+    return bench;
+  }
+
+  run(): void {
+    this.#running = this.lane.run(this.#stop.signal);
+    this.#running.catch(() => undefined); // `stop` rejects with it
+  }
+
+  /** Submits; the outcome is looked at later, so a rejection meanwhile is not an unhandled one. */
+  submit(name: string, kind?: IntentRequest["kind"]): Promise<IntentOutcome> {
+    const outcome = this.lane.submit(request(name, kind));
+    outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  /** Asks the lane to stop and waits for its end. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Lets time pass in steps, so that what waits for the disk in one is done before the next. */
+  async pass(ms: number): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += 500) {
+      await this.clock.advance(500);
+      await settle(6);
+    }
+  }
+
+  /** The stored attempts of an intent that is signed. */
+  attempts(name: string): readonly Attempt[] {
+    const state = this.#store.intentByKey(name)?.state;
+    return state?.kind === "signed" ? state.attempts : [];
+  }
+
+  /** Data of what was sent, in order. */
+  sentData(): string[] {
+    return this.chain.sent.map((raw) => (JSON.parse(raw) as { readonly data: string }).data);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.#store[Symbol.dispose]();
+  }
+}
