@@ -16,7 +16,7 @@ export const DEFAULT_PORTS = {
   store: 9100,
 } as const;
 
-export type PortName = keyof typeof DEFAULT_PORTS;
+type PortName = keyof typeof DEFAULT_PORTS;
 export type Ports = Readonly<Record<PortName, number>>;
 
 /** Ports that no other devnet takes until this is disposed of. */

@@ -9,7 +9,7 @@ import { childEnvironment } from "../src/processes/child-env.ts";
 import { ownEntryPoint } from "../src/processes/entry-point.ts";
 
 export const BUCKET = "devnet";
-export const KEY_PAIR = { accessKeyId: "AKDEVNET", secretAccessKey: "the-secret" };
+const KEY_PAIR = { accessKeyId: "AKDEVNET", secretAccessKey: "the-secret" };
 
 /** A store in its own process, as a devnet runs it. */
 export interface TestStore extends AsyncDisposable {

@@ -51,7 +51,7 @@ export type StepState =
   | ({ readonly kind: "completed" } & Settled)
   | ({ readonly kind: "failed"; readonly reason: string } & Settled);
 
-export type RunOutcome =
+type RunOutcome =
   | { readonly kind: "running" }
   | { readonly kind: "completed" }
   | { readonly kind: "failed"; readonly reason: string };

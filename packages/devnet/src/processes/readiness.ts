@@ -63,7 +63,7 @@ export async function acceptReadyz(response: Response): Promise<true | string> {
 }
 
 /** The reasons in a `/readyz` answer, or the answer itself. */
-export function reasonsIn(text: string): string {
+function reasonsIn(text: string): string {
   try {
     const { reasons } = JSON.parse(text) as { reasons?: unknown };
     if (Array.isArray(reasons)) return reasons.join("; ");
