@@ -1,6 +1,6 @@
 import { AbiCoder } from "ethers";
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   AbiError,
   type AbiType,
@@ -16,6 +16,9 @@ import {
   toTyped,
 } from "../src/index.ts";
 import { abiType, check, typedCases } from "./_arbitraries.ts";
+
+// Thousands of runs take seconds on an idle machine, and much longer on a busy one.
+vi.setConfig({ testTimeout: 300_000 });
 
 const ETHERS = AbiCoder.defaultAbiCoder();
 
