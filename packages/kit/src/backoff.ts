@@ -19,10 +19,21 @@ export interface Backoff {
   reset(): void;
 }
 
-/** Creates exponential backoff with jitter. */
+/**
+ * Creates exponential backoff with jitter.
+ *
+ * @example
+ * ```ts
+ * import { createBackoff, systemClock } from "@subnet-worker/kit";
+ *
+ * const backoff = createBackoff({ initialMs: 100, maxMs: 5_000 });
+ * await systemClock.sleep(backoff.nextMs());
+ * ```
+ */
 export function createBackoff(options: BackoffOptions): Backoff {
   const { initialMs, maxMs, factor = 2, jitter = 0.5, random = Math.random } = options;
-  let base = initialMs;
+  const first = Math.min(initialMs, maxMs);
+  let base = first;
   return {
     nextMs() {
       const delay = base;
@@ -30,7 +41,7 @@ export function createBackoff(options: BackoffOptions): Backoff {
       return Math.round(delay * (1 - jitter * random()));
     },
     reset() {
-      base = initialMs;
+      base = first;
     },
   };
 }

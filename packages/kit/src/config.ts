@@ -1,4 +1,9 @@
 import convict from "convict";
+import { registerFormats } from "./config-formats.ts";
+import { readSchema, type Section, type Setting, settingsOf } from "./config-schema.ts";
+import { suggest } from "./suggest.ts";
+
+export { parseDuration } from "./config-formats.ts";
 
 /** Settings by section: for each a default, a format and what it means. */
 export type ConfigSchema<T> = convict.Schema<T>;
@@ -28,173 +33,167 @@ export interface ConfigSource {
   readonly envPrefix: string;
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/**
- * Reads a duration with its unit, `250ms`, `1.5s`, `10m`, `3h` or `1d`, as milliseconds.
- *
- * @throws {RangeError} when there is no unit or the text is something else
- */
-export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
-  const unit = UNITS_MS[match?.[2] ?? ""];
-  if (match === null || unit === undefined) {
-    throw new RangeError(`"${text}" is not a duration; write a number and a unit, like "250ms", "1s", "10m" or "3h"`);
-  }
-  return Math.round(Number(match[1]) * unit);
-}
-
-function coerced(parse: (text: string) => unknown): (value: unknown) => unknown {
-  return (value) => {
-    if (typeof value !== "string") return value;
-    try {
-      return parse(value);
-    } catch {
-      return value; // stays a string, which `validate` then refuses with a full message
-    }
-  };
-}
-
-function refuse(message: string): never {
-  throw new Error(message);
-}
-
-convict.addFormats({
-  duration: {
-    coerce: coerced(parseDuration),
-    validate(value: unknown) {
-      if (typeof value === "string") parseDuration(value);
-      if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-        refuse('must be a duration with a unit, like "250ms", "1s" or "3h"');
-      }
-    },
-  },
-  "non-empty": {
-    validate(value: unknown) {
-      if (typeof value !== "string" || value === "") refuse("is required and must not be empty");
-    },
-  },
-  "http-url": {
-    validate(value: unknown) {
-      const protocol = typeof value === "string" && URL.canParse(value) ? new URL(value).protocol : "";
-      if (protocol !== "http:" && protocol !== "https:") refuse("must be a URL that starts with http:// or https://");
-    },
-  },
-  "ws-url": {
-    validate(value: unknown) {
-      if (value === "") return;
-      const protocol = typeof value === "string" && URL.canParse(value) ? new URL(value).protocol : "";
-      if (protocol !== "ws:" && protocol !== "wss:") refuse("must be a URL that starts with ws:// or wss://");
-    },
-  },
-  address: {
-    validate(value: unknown) {
-      if (typeof value !== "string" || !/^0x[0-9a-fA-F]{40}$/.test(value)) {
-        refuse("must be an address: 0x and 40 hex digits");
-      }
-    },
-  },
-  semver: {
-    validate(value: unknown) {
-      if (typeof value !== "string" || !/^\d+\.\d+\.\d+$/.test(value)) refuse("must be a version like 1.2.3");
-    },
-  },
-  list: {
-    coerce: coerced((text) => text.split(",").map((part) => part.trim()).filter((part) => part !== "")),
-    validate(value: unknown) {
-      if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) {
-        refuse("must be a list of strings (in the environment: separated by commas)");
-      }
-    },
-  },
-  "positive-int": {
-    coerce: coerced(Number),
-    validate(value: unknown) {
-      if (!Number.isSafeInteger(value) || (value as number) < 1) refuse("must be a whole number of at least 1");
-    },
-  },
-  count: {
-    coerce: coerced(Number),
-    validate(value: unknown) {
-      if (!Number.isSafeInteger(value) || (value as number) < 0) refuse("must be a whole number of at least 0");
-    },
-  },
-});
+registerFormats();
 
 /**
  * Reads a configuration from a parsed file and the environment, which wins.
  * Unknown keys and unknown `PREFIX__` variables are refused, and every problem
- * is listed at once. Formats beyond convict's own: `duration` (to milliseconds),
+ * is listed at once; the value of a setting with `sensitive: true` is never
+ * shown. Formats beyond convict's own: `duration` (to milliseconds),
  * `non-empty`, `http-url`, `ws-url` (or empty), `address`, `semver`, `list`,
  * `positive-int`, `count`.
  *
  * @returns a deeply frozen object
  * @throws {ConfigError} with all problems
+ *
+ * @example
+ * ```ts
+ * import { loadConfig } from "@subnet-worker/kit/config";
+ *
+ * const config = loadConfig(
+ *   { server: { port: { format: "port", default: 7070 } } },
+ *   { file: undefined, fileName: "wep.yaml", env: process.env, envPrefix: "WEP" },
+ * );
+ * ```
  */
 export function loadConfig<T>(schema: ConfigSchema<T>, source: ConfigSource): T {
-  const leaves = new Map<string, string>();
-  const withEnv = addEnv(schema, { prefix: source.envPrefix, path: [], leaves }) as convict.Schema<T>;
-  const problems: string[] = [];
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(source.env)) {
-    if (!name.startsWith(`${source.envPrefix}__`) || value === undefined) continue;
-    if (leaves.has(name)) env[name] = value;
-    else problems.push(`${name}: no such setting; ${suggest(name, [...leaves.keys()])}`);
-  }
-  const config = convict(withEnv, { env, args: [] });
+  const reader = new ConfigReader(readSchema(schema, source.envPrefix), source);
+  const { file, env } = reader.read();
+  const config = convict(withEnv(schema, reader.root) as convict.Schema<T>, { env, args: [] });
   try {
-    if (source.file !== undefined) config.load(source.file as object);
+    config.load(file);
     config.validate({ allowed: "strict" });
   } catch (error) {
-    problems.push(...describe(error, source, leaves));
+    reader.addFormatProblems(error);
   }
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return deepFreeze(config.getProperties());
 }
 
-interface EnvWalk {
-  readonly prefix: string;
-  readonly path: readonly string[];
-  /** Environment variable name to dotted path; filled by the walk. */
-  readonly leaves: Map<string, string>;
-}
+/**
+ * Sorts out what convict would misread: it turns "no" into true and "70x" into
+ * 70, loses its way when a section is a plain value, and takes a bare number for
+ * a duration.
+ */
+class ConfigReader {
+  readonly problems: string[] = [];
+  readonly root: Section;
+  readonly #source: ConfigSource;
+  readonly #settings: readonly Setting[];
+  readonly #refused = new Set<string>();
 
-function addEnv(node: unknown, walk: EnvWalk): unknown {
-  if (typeof node !== "object" || node === null || Array.isArray(node)) return node;
-  if ("default" in node) {
-    const env = [walk.prefix, ...walk.path].join("__").toUpperCase();
-    walk.leaves.set(env, walk.path.join("."));
-    return { ...node, env };
+  constructor(root: Section, source: ConfigSource) {
+    this.root = root;
+    this.#source = source;
+    this.#settings = settingsOf(root);
   }
-  return Object.fromEntries(
-    Object.entries(node).map(([key, child]) => [key, addEnv(child, { ...walk, path: [...walk.path, key] })]),
-  );
-}
 
-function describe(error: unknown, source: ConfigSource, leaves: ReadonlyMap<string, string>): string[] {
-  const message = error instanceof Error ? error.message : String(error);
-  const envOf = new Map([...leaves].map(([env, path]) => [path, env]));
-  return message.split("\n").map((line) => {
-    const undeclared = /^configuration param '(.+)' not declared in the schema$/.exec(line)?.[1];
-    if (undeclared !== undefined) {
-      return `${undeclared}: no such setting (in ${source.fileName}); ${suggest(undeclared, [...leaves.values()])}`;
+  /** What of the file and the environment convict may see. */
+  read(): { readonly file: object; readonly env: Record<string, string> } {
+    const env: Record<string, string> = {};
+    const byName = new Map(this.#settings.map((setting) => [setting.env, setting]));
+    for (const [name, value] of Object.entries(this.#source.env)) {
+      if (!name.startsWith(`${this.#source.envPrefix}__`) || value === undefined) continue;
+      const setting = byName.get(name);
+      if (setting === undefined)
+        this.problems.push(`${name}: no such setting; ${this.#remedy(name, [...byName.keys()], "__")}`);
+      else if (this.#isReadable(setting, value)) env[name] = value;
     }
-    const path = line.split(":", 1)[0] ?? "";
-    const env = envOf.get(path);
-    return env === undefined ? line : `${line} (set ${path} in ${source.fileName}, or ${env})`;
-  });
+    return { file: this.#section(this.root, this.#source.file ?? {}) ?? {}, env };
+  }
+
+  /** convict's own list of problems, less those known already. */
+  addFormatProblems(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const byPath = new Map(this.#settings.map((setting) => [setting.path, setting]));
+    for (const line of message.split("\n")) {
+      const setting = byPath.get(line.split(":", 1)[0] ?? "");
+      if (setting === undefined) this.problems.push(line);
+      else if (!this.#refused.has(setting.path)) this.problems.push(`${line} ${this.#where(setting)}`);
+    }
+  }
+
+  #section(section: Section, value: unknown): object | undefined {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      const what = section.path === "" ? "it" : section.path;
+      this.problems.push(
+        `${what}: must hold settings, like ${settingsOf(section)[0]?.path} (in ${this.#source.fileName})`,
+      );
+      for (const { path } of settingsOf(section)) this.#refused.add(path);
+      return undefined;
+    }
+    const kept: [string, unknown][] = [];
+    for (const [key, child] of Object.entries(value)) {
+      const node = section.children.get(key);
+      const value = node === undefined ? this.#unknown(section, key) : this.#child(node, child);
+      if (value !== undefined) kept.push([key, value]);
+    }
+    return Object.fromEntries(kept);
+  }
+
+  #child(node: Section | Setting, value: unknown): unknown {
+    if (node.kind === "section") return this.#section(node, value);
+    return this.#isReadable(node, value) ? value : undefined;
+  }
+
+  #unknown(section: Section, key: string): undefined {
+    const path = section.path === "" ? key : `${section.path}.${key}`;
+    const sections = [...this.root.children.values()].map((child) => child.path);
+    const known = new Set([...sections, ...this.#settings.map((setting) => setting.path)]);
+    this.problems.push(
+      `${path}: no such setting (in ${this.#source.fileName}); ${this.#remedy(path, [...known], ".")}`,
+    );
+  }
+
+  #remedy(name: string, known: readonly string[], separator: string): string {
+    const near = suggest(name, known, separator);
+    return near === undefined ? "remove it" : `did you mean ${near}?`;
+  }
+
+  #isReadable(setting: Setting, value: unknown): boolean {
+    const problem = misreadBy(setting.format, value);
+    if (problem === undefined) return true;
+    const shown = setting.isSensitive ? "" : `: value was ${JSON.stringify(value)}`;
+    if (!this.#refused.has(setting.path)) {
+      this.problems.push(`${setting.path}: ${problem}${shown} ${this.#where(setting)}`);
+    }
+    this.#refused.add(setting.path);
+    return false;
+  }
+
+  #where({ path, env }: Setting): string {
+    return `(set ${path} in ${this.#source.fileName}, or ${env})`;
+  }
 }
 
-/** Says which known name is nearest, by shared letter pairs. */
-function suggest(name: string, known: readonly string[]): string {
-  const pairs = (text: string) => new Set(Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2).toLowerCase()));
-  const wanted = pairs(name);
-  const score = (other: string) => {
-    const have = pairs(other);
-    return (2 * wanted.intersection(have).size) / (wanted.size + have.size);
-  };
-  const best = known.toSorted((a, b) => score(b) - score(a))[0];
-  return best !== undefined && score(best) > 0.5 ? `did you mean ${best}?` : "remove it";
+const BOOLEANS: readonly unknown[] = [Boolean, "Boolean", "boolean"];
+const NUMBERS: readonly unknown[] = [Number, "Number", "number", "port", "nat", "int", "integer"];
+
+/** Why convict would misread a value, or undefined when it would not. */
+function misreadBy(format: unknown, value: unknown): string | undefined {
+  if (format === "duration" && typeof value === "number") {
+    return 'must be a duration with a unit, like "250ms", "1s" or "3h"';
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date)) {
+    return "must be one value, not a section";
+  }
+  if (typeof value !== "string") return undefined;
+  if (BOOLEANS.includes(format) && !/^(?:true|false)$/i.test(value)) return "must be true or false";
+  if (NUMBERS.includes(format) && !/^-?\d+(?:\.\d+)?$/.test(value)) return "must be a number";
+  return undefined;
+}
+
+/** The schema with the name of its environment variable at each setting. */
+function withEnv(node: unknown, tree: Section | Setting): unknown {
+  if (tree.kind === "section") {
+    const children = Object.entries(node as object).map(([key, child]: [string, unknown]) => {
+      const below = tree.children.get(key);
+      return [key, below === undefined ? child : withEnv(child, below)];
+    });
+    return Object.fromEntries(children) as unknown;
+  }
+  const isBare = typeof node !== "object" || node === null || !("default" in node);
+  return isBare ? { default: node, env: tree.env } : { ...node, env: tree.env };
 }
 
 function deepFreeze<T>(value: T): T {

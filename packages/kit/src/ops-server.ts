@@ -32,12 +32,12 @@ export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps):
   const server = createServer((request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD") {
+      response.setHeader("allow", "GET, HEAD");
       sendJson(response, 405, { error: "only GET is served here" });
     } else if (path === "/healthz") {
       sendJson(response, 200, { status: "ok" });
     } else if (path === "/readyz") {
-      const reasons = deps.notReady();
-      sendJson(response, reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+      sendReadiness(response, deps.notReady);
     } else if (path === "/metrics") {
       void sendMetrics(response, deps.metrics);
     } else {
@@ -65,6 +65,16 @@ function listen(server: Server, port: number, host: string): Promise<void> {
       resolve();
     });
   });
+}
+
+/** A check that throws must not take the process with it: that is what the probe is there to find out. */
+function sendReadiness(response: ServerResponse, notReady: OpsServerDeps["notReady"]): void {
+  try {
+    const reasons = notReady();
+    sendJson(response, reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+  } catch (error) {
+    sendJson(response, 503, { ready: false, reasons: [`the readiness check failed: ${String(error)}`] });
+  }
 }
 
 async function sendMetrics(response: ServerResponse, metrics: Registry): Promise<void> {

@@ -27,14 +27,22 @@ export interface RunProcessOptions {
   /** After the first signal, how long to drain before the process ends with code 1. */
   readonly deadlineMs: () => number;
   readonly clock?: Clock;
-  /** Where the last words go. Default: one JSON line on standard error. */
+  /** Where the last words go. Default: standard error, as one JSON line; on a terminal, as they are. */
   readonly report?: (error: unknown) => void;
 }
 
 /**
  * Runs `main` until it ends. SIGINT or SIGTERM aborts the signal it got and arms
  * a deadline; the second one ends the process at once. Sets `process.exitCode`:
- * 0 when `main` resolves, a {@link StartupError}'s own code, else 1.
+ * 0 when `main` resolves, a {@link StartupError}'s own code, else 1. Something
+ * that `main` left open keeps the process alive, but not beyond the deadline.
+ *
+ * @example
+ * ```ts
+ * import { runProcess, systemClock } from "@subnet-worker/kit";
+ *
+ * await runProcess((signal) => systemClock.sleep(60_000, signal), { deadlineMs: () => 5_000 });
+ * ```
  */
 export async function runProcess(
   main: (signal: AbortSignal) => Promise<void>,
@@ -42,14 +50,19 @@ export async function runProcess(
 ): Promise<void> {
   const { clock = systemClock, report = reportToStderr } = options;
   const stop = new AbortController();
-  let deadline: Disposable | undefined;
+  const giveUpAfter = (what: string) => {
+    const deadlineMs = options.deadlineMs();
+    clock.timer(deadlineMs, () => {
+      report(new Error(`still busy ${deadlineMs} ms after ${what}; giving up`));
+      process.exit(
+        process.exitCode === undefined || process.exitCode === EXIT.ok ? EXIT.fault : process.exitCode,
+      );
+    });
+  };
   const onSignal = (name: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(EXIT.fault);
     stop.abort(name);
-    deadline = clock.timer(options.deadlineMs(), () => {
-      report(new Error(`still busy ${options.deadlineMs()} ms after ${name}; giving up`));
-      process.exit(EXIT.fault);
-    });
+    giveUpAfter(name);
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
@@ -59,13 +72,33 @@ export async function runProcess(
     report(error);
     process.exitCode = error instanceof StartupError ? error.exitCode : EXIT.fault;
   } finally {
-    deadline?.[Symbol.dispose]();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    // These timers do not keep the process alive: they end only one that something else keeps.
+    if (!stop.signal.aborted) giveUpAfter("the end of its work");
   }
 }
 
 function reportToStderr(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  const stack = error instanceof StartupError || !(error instanceof Error) ? undefined : error.stack;
-  process.stderr.write(`${JSON.stringify({ level: "fatal", time: new Date().toISOString(), msg: message, stack })}\n`);
+  const stack = error instanceof StartupError || !(error instanceof Error) ? undefined : fullStack(error);
+  if (process.stderr.isTTY) {
+    process.stderr.write(`${stack ?? message}\n`);
+    return;
+  }
+  process.stderr.write(
+    `${JSON.stringify({ level: "fatal", time: new Date().toISOString(), msg: message, stack })}\n`,
+  );
+}
+
+// util.inspect would show causes too, but with every property of the errors: requests, headers, keys.
+const DEEPEST_CAUSE = 5;
+
+/** The stack with those of its causes, and of the errors gathered in it. */
+function fullStack(error: Error, depth = 0): string {
+  const stack = error.stack ?? String(error);
+  const gathered: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+  const below = [...gathered, error.cause].filter((each) => each !== undefined);
+  if (depth === DEEPEST_CAUSE || below.length === 0) return stack;
+  const texts = below.map((each) => (each instanceof Error ? fullStack(each, depth + 1) : String(each)));
+  return [stack, ...texts].join("\ncaused by: ");
 }
