@@ -84,6 +84,23 @@ export class AnvilRemote {
     await this.rpc("anvil_dropTransaction", [hash]);
   }
 
+  /** Sends from an account that the node signs for; returns the events once it is mined. */
+  async send(transaction: {
+    readonly from: string;
+    readonly to: string;
+    readonly data: string;
+  }): Promise<readonly ChainEvent[]> {
+    const hash = await this.rpc("eth_sendTransaction", [transaction]);
+    const { status, logs } = await until("a receipt", async () => {
+      const receipt = await this.rpc("eth_getTransactionReceipt", [hash]);
+      return receipt === null
+        ? undefined
+        : (receipt as { readonly status: string; readonly logs: readonly RawLog[] });
+    });
+    if (status !== "0x1") throw new Error(`transaction ${String(hash)} reverted`);
+    return parseLogs(logs);
+  }
+
   /** Every event of the two contracts, oldest first. */
   async events(contracts: {
     readonly taskQueue: string;
@@ -94,12 +111,15 @@ export class AnvilRemote {
       fromBlock: "0x0",
       toBlock: "latest",
     };
-    const logs = (await this.rpc("eth_getLogs", [filter])) as readonly RawLog[];
-    return logs.flatMap((log) => {
-      const parsed = taskQueueInterface.parseLog(log) ?? workflowEngineInterface.parseLog(log);
-      return parsed === null ? [] : [{ name: parsed.name, args: parsed.args }];
-    });
+    return parseLogs((await this.rpc("eth_getLogs", [filter])) as readonly RawLog[]);
   }
+}
+
+function parseLogs(logs: readonly RawLog[]): readonly ChainEvent[] {
+  return logs.flatMap((log) => {
+    const parsed = taskQueueInterface.parseLog(log) ?? workflowEngineInterface.parseLog(log);
+    return parsed === null ? [] : [{ name: parsed.name, args: parsed.args }];
+  });
 }
 
 function callName(data: string): string {

@@ -21,8 +21,12 @@ export interface BareChain extends AsyncDisposable {
   readonly anvil: AnvilRemote;
   /** Starts the workflow; returns its instance. */
   startEcho(text: string): Promise<string>;
+  /** The activity of its only step. */
+  activityOf(instance: string): Promise<string>;
   /** How often an event happened to an instance or one of its activities. */
   count(name: string, instance: string): Promise<number>;
+  /** How often it happened on this chain at all. */
+  total(name: string): Promise<number>;
   untilCompleted(instance: string): Promise<void>;
 }
 
@@ -42,9 +46,11 @@ export async function startBareChain(): Promise<BareChain> {
   const anvil = new AnvilRemote(process.url);
   const [, requester] = (await anvil.rpc("eth_accounts")) as readonly string[];
   const send = (name: string, args: readonly unknown[]) =>
-    anvil.rpc("eth_sendTransaction", [
-      { from: requester, to: workflowEngine, data: workflowEngineInterface.encodeFunctionData(name, args) },
-    ]);
+    anvil.send({
+      from: requester ?? "",
+      to: workflowEngine,
+      data: workflowEngineInterface.encodeFunctionData(name, args),
+    });
   const steps = ECHO_SPEC.activities.map(({ id, workerClass, numWorkers, quorum, skipOnPrevSuccess }) => [
     ...[activityTypeAddress(ECHO_SPEC.workflow, id), workerClass, numWorkers, quorum, skipOnPrevSuccess],
   ]);
@@ -57,10 +63,12 @@ export async function startBareChain(): Promise<BareChain> {
     facts,
     anvil,
     count,
+    activityOf: async (instance) => activitiesOf(await events(), instance)[0] ?? "",
+    total: async (wanted) => (await events()).filter(({ name }) => name === wanted).length,
     async startEcho(text) {
       const input = encodeParams(ECHO_SPEC.activities[0]?.inputs ?? [], { text });
-      await send("startWorkflow", [ECHO_SPEC.workflow, input]);
-      const started = (await events()).findLast(({ name }) => name === "WorkflowStarted");
+      const logs = await send("startWorkflow", [ECHO_SPEC.workflow, input]);
+      const started = logs.find(({ name }) => name === "WorkflowStarted");
       return String(started?.args["instance"]);
     },
     async untilCompleted(instance) {
@@ -70,10 +78,14 @@ export async function startBareChain(): Promise<BareChain> {
   };
 }
 
-function countIn(events: readonly ChainEvent[], name: string, instance: string): number {
-  const activityIds = events
+function activitiesOf(events: readonly ChainEvent[], instance: string): readonly string[] {
+  return events
     .filter((event) => event.name === "StepEnqueued" && event.args["instance"] === instance)
     .flatMap(({ args }) => [...(args["activityIds"] as Iterable<string>)]);
+}
+
+function countIn(events: readonly ChainEvent[], name: string, instance: string): number {
+  const activityIds = activitiesOf(events, instance);
   return events.filter(
     ({ name: its, args }) =>
       its === name && (args["instance"] === instance || activityIds.includes(String(args["activityId"]))),

@@ -40,7 +40,7 @@ export async function registerWorker(chain: ChainFacts, { address }: TestWallet)
   const anvil = new AnvilRemote(chain.rpcUrl);
   const data = subnetControlPlaneInterface.encodeFunctionData("registerWorker", [16]);
   await anvil.rpc("anvil_impersonateAccount", [address]);
-  await anvil.rpc("eth_sendTransaction", [{ from: address, to: chain.subnetControlPlane, data }]);
+  await anvil.send({ from: address, to: chain.subnetControlPlane, data });
   await anvil.rpc("anvil_stopImpersonatingAccount", [address]);
 }
 

@@ -34,9 +34,15 @@ export async function startWep(options: {
   };
 }
 
-/** A WEP of which each answer is written down by the test. */
-export interface ScriptedWep extends AsyncDisposable {
+/** Something that a WCP dials and that is no WEP of ours. */
+export interface Impostor extends AsyncDisposable {
   readonly url: string;
+  /** How often it was dialled. */
+  tries(): number;
+}
+
+/** A WEP of which each answer is written down by the test. */
+export interface ScriptedWep extends Impostor {
   /** The hellos it got. */
   readonly hellos: readonly Version[];
 }
@@ -64,6 +70,7 @@ export async function startScriptedWep(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     hellos,
+    tries: () => hellos.length,
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();
@@ -79,13 +86,10 @@ export function helloAck(min: string, max: string): Envelope {
 }
 
 /** Something that listens and is no WEP: it answers every connection with `bytes`. */
-export async function startGarbageServer(
-  bytes: string,
-  port = 0,
-): Promise<{ readonly url: string } & AsyncDisposable> {
-  const sockets = new Set<Socket>();
+export async function startGarbageServer(bytes: string, port = 0): Promise<Impostor> {
+  const sockets: Socket[] = [];
   const server = createTcpServer((socket) => {
-    sockets.add(socket);
+    sockets.push(socket);
     socket.on("error", () => {}); // a reset by the peer is what this provokes
     socket.write(bytes);
   });
@@ -93,6 +97,7 @@ export async function startGarbageServer(
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    tries: () => sockets.length,
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();

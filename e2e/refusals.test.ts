@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type BareChain, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
+import { programArgs, startProcess } from "./_process.ts";
 import {
   configWith,
   fundedWallet,
@@ -299,4 +300,51 @@ test("an admin port that is taken ends the WCP with 75, so that its supervisor t
   } finally {
     server.close();
   }
+});
+
+// util-linux has it on every Linux; macOS spells its options differently.
+const hasTerminal = process.platform === "linux" && existsSync("/usr/bin/script");
+
+interface TerminalCase {
+  readonly what: string;
+  readonly env: () => Readonly<Record<string, string>>;
+  readonly changes: Changes;
+  readonly sentence: string;
+}
+
+const TERMINAL_CASES: readonly TerminalCase[] = [
+  {
+    what: "a missing key",
+    env: () => ({}),
+    changes: {},
+    sentence: "ethereum.wallet_private_key: is required and must not be empty",
+  },
+  {
+    what: "an endpoint of another chain",
+    env: () => ({ [KEY]: wallet.privateKey }),
+    changes: { ethereum: { chain_id: 1 } },
+    sentence:
+      "ethereum.rpc_url serves chain 31337, but ethereum.chain_id is 1; point rpc_url at the right network or correct chain_id",
+  },
+];
+
+describe.skipIf(!hasTerminal)("on a terminal (needs script of util-linux)", () => {
+  test.for(TERMINAL_CASES)(
+    "$what is told in a plain sentence, not as JSON",
+    async ({ changes, env, sentence }) => {
+      const home = makeWcp({ dir, config: configWith(config, changes), env: {} });
+      const command = [process.execPath, ...programArgs("wcp"), "run", "--config", home.configPath]
+        .map((word) => `'${word}'`)
+        .join(" ");
+      await using terminal = await startProcess({
+        command: "/usr/bin/script",
+        args: ["--quiet", "--return", "--command", command, "/dev/null"],
+        env: { ...env(), SHELL: "/bin/sh", TERM: "dumb" },
+      });
+      expect(await terminal.ended).toBe(78);
+      const last = terminal.stdout().trim().split("\n").at(-1) ?? "";
+      expect(last).toContain(sentence);
+      expect(last).not.toMatch(/^\{|\\n|"level"/);
+    },
+  );
 });
