@@ -97,7 +97,7 @@ const DEEPEST_CAUSE = 5;
 function fullStack(error: Error, depth = 0): string {
   const stack = error.stack ?? String(error);
   const gathered: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
-  const below = [...gathered, error.cause].filter((each) => each !== undefined);
+  const below: readonly unknown[] = [...gathered, error.cause].filter((each) => each !== undefined);
   if (depth === DEEPEST_CAUSE || below.length === 0) return stack;
   const texts = below.map((each) => (each instanceof Error ? fullStack(each, depth + 1) : String(each)));
   return [stack, ...texts].join("\ncaused by: ");

@@ -1,2 +1,4 @@
 export { createDeferred, type Deferred } from "./deferred.ts";
 export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export { type HttpAnswer, type HttpRequest, ScriptedHttp } from "./scripted-http.ts";
+export { ScriptedSocket, SocketPeer } from "./scripted-socket.ts";
