@@ -41,7 +41,10 @@ export async function startBareChain(): Promise<BareChain> {
     rpcUrl: process.url,
     wsUrl: process.wsUrl,
     chainId: 31_337,
-    ...{ taskQueue, workflowEngine, subnetControlPlane, multicall3 },
+    taskQueue,
+    workflowEngine,
+    subnetControlPlane,
+    multicall3,
   };
   const anvil = new AnvilRemote(process.url);
   const [, requester] = (await anvil.rpc("eth_accounts")) as readonly string[];
@@ -51,9 +54,10 @@ export async function startBareChain(): Promise<BareChain> {
       to: workflowEngine,
       data: workflowEngineInterface.encodeFunctionData(name, args),
     });
-  const steps = ECHO_SPEC.activities.map(({ id, workerClass, numWorkers, quorum, skipOnPrevSuccess }) => [
-    ...[activityTypeAddress(ECHO_SPEC.workflow, id), workerClass, numWorkers, quorum, skipOnPrevSuccess],
-  ]);
+  const steps = ECHO_SPEC.activities.map((step) => {
+    const type = activityTypeAddress(ECHO_SPEC.workflow, step.id);
+    return [type, step.workerClass, step.numWorkers, step.quorum, step.skipOnPrevSuccess];
+  });
   await send("registerWorkflow", [ECHO_SPEC.workflow, steps]);
 
   const events = () => anvil.events({ taskQueue, workflowEngine });

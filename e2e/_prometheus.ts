@@ -35,12 +35,20 @@ export function parseMetrics(text: string): readonly Sample[] {
 }
 
 function addSample(line: string, types: ReadonlyMap<string, string>, samples: Map<string, Sample>): void {
-  const [, name = "", labels = "", text = ""] = SAMPLE.exec(line) ?? [];
-  const value = text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : Number(text);
-  if (name === "" || (Number.isNaN(value) && text !== "NaN")) throw new Error(`no metric: ${line}`);
+  const [, name, labels = "", text = ""] = SAMPLE.exec(line) ?? [];
+  if (name === undefined) throw new Error(`no metric: ${line}`);
   const family = types.has(name) ? name : name.replace(/_(bucket|sum|count)$/, "");
   if (!types.has(family)) throw new Error(`no type before: ${line}`);
   const series = `${name}{${labels}}`;
   if (samples.has(series)) throw new Error(`twice: ${series}`);
-  samples.set(series, { name, labels, value });
+  samples.set(series, { name, labels, value: parseValue(text, line) });
+}
+
+/** As Go's ParseFloat reads it, which takes `Nan` too. */
+function parseValue(text: string, line: string): number {
+  if (/^nan$/i.test(text)) return Number.NaN;
+  const infinity = /^([+-]?)inf$/i.exec(text);
+  const value = infinity === null ? Number(text) : Number(`${infinity[1]}Infinity`);
+  if (Number.isNaN(value)) throw new Error(`no number: ${line}`);
+  return value;
 }

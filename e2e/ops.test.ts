@@ -52,7 +52,9 @@ async function startNode(wepEnv: Readonly<Record<string, string>> = {}): Promise
 let gates = 0;
 
 /** Starts a workflow whose handler runs until `open` is called; returns once it runs. */
-async function startHeldRun({ wep }: Node): Promise<{ readonly instance: string; open(): void }> {
+async function startHeldRun({
+  wep,
+}: Node): Promise<{ readonly instance: string; readonly open: () => void }> {
   gates += 1;
   const path = join(dir, `gate-${gates}`);
   const instance = await chain.startEcho(`wait for ${path}`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Envelope, envelope } from "@subnet-worker/protocol";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type BareChain, ECHO_HANDLERS, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
+import { parseMetrics } from "./_prometheus.ts";
 import { freePort, startRpcProxy } from "./_rpc-proxy.ts";
 import { until } from "./_until.ts";
 import {
@@ -62,15 +63,24 @@ async function untilReason(wcp: WcpProcess, ...parts: readonly string[]): Promis
   );
 }
 
-/** The WCP has seen every activity on the chain, and has not claimed this one. */
+/** The WCP has seen every activity on the chain, had the time to claim this one, and did not begin to. */
 async function expectSeenUnclaimed(wcp: WcpProcess, instance: string): Promise<void> {
   const enqueued = await chain.total("ActivityEnqueued");
-  await until("the WCP to see the activity", async () => {
-    const metrics = await (await fetch(`${await wcp.adminUrl()}/metrics`)).text();
-    return metrics.includes(`wcp_task_transitions_total{state="offered"} ${enqueued}\n`);
+  const read = async (series: string) => {
+    const samples = parseMetrics(await (await fetch(`${await wcp.adminUrl()}/metrics`)).text());
+    return samples.find(({ name, labels }) => `${name}{${labels}}` === series)?.value ?? 0;
+  };
+  const offered = 'wcp_task_transitions_total{state="offered"}';
+  await until("the WCP to see the activity", async () => (await read(offered)) === enqueued);
+  // A claim would go out with the next few calls, and these come with every block.
+  const heads = 'wcp_rpc_calls_total{method="eth_getLogs",outcome="ok"}';
+  const seen = await read(heads);
+  await until("the WCP to look at more blocks", async () => {
+    await chain.anvil.mine();
+    return (await read(heads)) >= seen + 3;
   });
+  expect(await read('wcp_task_transitions_total{state="claiming"}')).toBe(0);
   expect(await chain.count("ActivityClaimed", instance)).toBe(0);
-  expect(await chain.anvil.pending()).toEqual([]);
 }
 
 async function expectDoneOnce(instance: string): Promise<void> {
