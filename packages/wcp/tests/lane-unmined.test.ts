@@ -125,6 +125,21 @@ describe("a transaction that is not mined", () => {
     expect(bench.lane.notReady()).toEqual([]);
   });
 
+  it("is sent on as it is when there is nothing to sign a replacement with", async () => {
+    await using bench = await LaneBench.start();
+    const outcome = bench.submit("a1");
+    await until(() => bench.chain.pool.size === 1);
+    bench.signer.before = () => Promise.reject(new Error("the key service is down"));
+    await bench.pass(61_000);
+    expect(new Set(bench.chain.sent).size).toBe(1);
+    expect(bench.logs.at("error")).toContain("the transaction could not be signed; trying again");
+    bench.signer.before = async () => undefined;
+    await bench.pass(13_000);
+    expect(bench.attempts("a1")).toHaveLength(2);
+    bench.chain.mine();
+    expect(await outcome).toMatchObject({ kind: "mined", nonce: 0 });
+  });
+
   it("is replaced once fees have fallen below the ceiling again", async () => {
     await using bench = await LaneBench.start({ maxFeePerGasWei: 30n * GWEI });
     const outcome = bench.submit("a1");

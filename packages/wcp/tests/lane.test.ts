@@ -101,7 +101,24 @@ describe("a lane", () => {
     await until(() => bench.chain.pool.size === 3);
     bench.chain.mine();
     expect((await Promise.all(outcomes)).map((outcome) => outcome.kind)).toEqual(["mined", "mined", "mined"]);
-    expect(bench.logs.at("error")).toContain("the signer failed; asking it again");
+    expect(bench.logs.at("error")).toContain("the transaction could not be signed; trying again");
+  });
+
+  it("asks for the fees again when the node has none to tell", async () => {
+    await using bench = await LaneBench.start();
+    const market = bench.chain.marketFees.bind(bench.chain);
+    let asked = 0;
+    bench.chain.marketFees = () => {
+      asked += 1;
+      return asked === 1 ? Promise.reject(new Error("[BAD_HEAD] no block")) : market();
+    };
+    const outcome = bench.submit("a1");
+    await settle();
+    expect(bench.chain.pool.size).toBe(0);
+    await bench.pass(1_000);
+    bench.chain.mine();
+    expect(await outcome).toMatchObject({ kind: "mined", nonce: 0 });
+    expect(bench.logs.at("error")).toEqual(["the transaction could not be signed; trying again"]);
   });
 
   it("spends no nonce on what the simulation refuses, and says why", async () => {

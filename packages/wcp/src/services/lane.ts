@@ -212,13 +212,13 @@ export class Lane implements Service, TransactionLane {
     await this.#send(entry);
   }
 
-  /** Signs with the next nonce, which is taken once there is a signature; a signer that fails is asked again. */
+  /** Signs with the next nonce, which is taken once there is a signature; tries until there is one. */
   async #signNext(intent: Intent, gasLimit: bigint, signal: AbortSignal) {
     const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
     for (;;) {
       if (signal.aborted) throw new StoppedError();
-      const fees = this.#capped(await this.#fees.market());
       try {
+        const fees = this.#capped(await this.#fees.market());
         return await this.#exclusively(async () => {
           const nonce = this.#nextNonce;
           const attempt = await this.#sign(intent, { nonce, gasLimit, fees });
@@ -226,17 +226,17 @@ export class Lane implements Service, TransactionLane {
           return { nonce, attempt };
         });
       } catch (error) {
-        if (error instanceof StoppedError) throw error;
-        this.#onSignerFailure(intent, error);
+        this.#onNotSigned(intent, error);
       }
       await this.#deps.clock.sleep(backoff.nextMs(), signal);
     }
   }
 
-  #onSignerFailure(intent: Intent, error: unknown): void {
+  #onNotSigned(intent: Intent, error: unknown): void {
+    if (error instanceof StoppedError) throw error;
     this.#deps.logger.error(
       { activity_id: intent.taskId, intent: intent.key, err: error },
-      "the signer failed; asking it again",
+      "the transaction could not be signed; trying again",
     );
   }
 
@@ -324,26 +324,26 @@ export class Lane implements Service, TransactionLane {
     return true;
   }
 
+  /** `undefined` when the last attempt stays: fees beyond the ceiling, or nothing to sign with. */
   async #replacement({ intent, troubles }: Outstanding): Promise<Attempt | undefined> {
     const last = intent.state.attempts.at(-1);
     if (last === undefined) return undefined;
-    const fees = bumpedFees(last, await this.#fees.market(), this.#options.gasBumpPercent);
-    if (this.#options.maxFeePerGasWei > 0n && fees.maxFeePerGasWei > this.#options.maxFeePerGasWei) {
-      const trouble =
-        "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
-      troubles.set("fees", trouble);
-      this.#deps.logger.warn({ intent: intent.key, nonce: intent.state.nonce }, trouble);
-      return undefined;
-    }
-    troubles.delete("fees");
     try {
+      const fees = bumpedFees(last, await this.#fees.market(), this.#options.gasBumpPercent);
+      if (this.#isAboveCeiling(fees)) {
+        const trouble =
+          "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
+        troubles.set("fees", trouble);
+        this.#deps.logger.warn({ intent: intent.key, nonce: intent.state.nonce }, trouble);
+        return undefined;
+      }
+      troubles.delete("fees");
       const { gasLimit } = last;
       const attempt = await this.#sign(intent, { nonce: intent.state.nonce, gasLimit, fees });
       // On a chain without fees, more is as much: the same bytes, which are no replacement.
       return attempt.txHash === last.txHash ? undefined : attempt;
     } catch (error) {
-      if (error instanceof StoppedError) throw error;
-      this.#onSignerFailure(intent, error);
+      this.#onNotSigned(intent, error);
       return undefined;
     }
   }
@@ -438,9 +438,14 @@ export class Lane implements Service, TransactionLane {
     if (this.#outstanding.size > 0) this.#confirmWake.notify();
   }
 
-  #capped(fees: Fees): Fees {
+  #isAboveCeiling(fees: Fees): boolean {
     const ceiling = this.#options.maxFeePerGasWei;
-    if (ceiling === 0n || fees.maxFeePerGasWei <= ceiling) return fees;
+    return ceiling > 0n && fees.maxFeePerGasWei > ceiling;
+  }
+
+  #capped(fees: Fees): Fees {
+    if (!this.#isAboveCeiling(fees)) return fees;
+    const ceiling = this.#options.maxFeePerGasWei;
     const tip = fees.maxPriorityFeePerGasWei;
     return { maxFeePerGasWei: ceiling, maxPriorityFeePerGasWei: tip < ceiling ? tip : ceiling };
   }

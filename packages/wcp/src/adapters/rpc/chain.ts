@@ -10,15 +10,8 @@ import {
   type SendOutcome,
   StoppedError,
 } from "../../ports.ts";
-import { classifySendError, revertData } from "./classify.ts";
+import { classifySendError, errorText, revertData } from "./classify.ts";
 import { type JsonRpc, RpcError, RpcUnavailable } from "./json-rpc.ts";
-
-interface RawBlock {
-  readonly number: string;
-  readonly hash: string;
-  readonly timestamp: string;
-  readonly baseFeePerGas?: string;
-}
 
 interface RawReceipt {
   readonly transactionHash: string;
@@ -42,15 +35,31 @@ export interface RpcChainDeps {
   readonly decodeRevert: (data: string) => Revert;
 }
 
-/** Turns a block as JSON-RPC has it into a {@link Head}. */
-export function parseHead(raw: unknown): Head {
-  const block = raw as RawBlock;
+const QUANTITY = /^0x[0-9a-fA-F]+$/;
+
+/** A block as JSON-RPC has it; `undefined` for anything else that an endpoint may say. */
+export function readHead(raw: unknown): Head | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const { number, hash, timestamp, baseFeePerGas = "0x0" } = raw as Readonly<Record<string, unknown>>;
+  const isQuantity = (value: unknown): value is string => typeof value === "string" && QUANTITY.test(value);
+  if (!isQuantity(number) || !isQuantity(timestamp) || !isQuantity(baseFeePerGas)) return undefined;
+  if (typeof hash !== "string") return undefined;
   return {
-    number: Number(block.number),
-    hash: block.hash,
-    timestampS: Number(block.timestamp),
-    baseFeePerGasWei: BigInt(block.baseFeePerGas ?? 0),
+    number: Number(number),
+    hash,
+    timestampS: Number(timestamp),
+    baseFeePerGasWei: BigInt(baseFeePerGas),
   };
+}
+
+/** As {@link readHead}. @throws with `[BAD_HEAD]` for what is no block */
+export function parseHead(raw: unknown): Head {
+  const head = readHead(raw);
+  if (head !== undefined) return head;
+  const text = JSON.stringify(raw) ?? "nothing";
+  throw new Error(
+    `[BAD_HEAD] the endpoint gives no newest block but ${text.slice(0, 200)}; check that ethereum.rpc_url is a node's`,
+  );
 }
 
 const tag = (blockNumber: number | undefined) =>
@@ -103,7 +112,7 @@ export class RpcChain implements Chain {
       await this.#rpc.once("eth_sendRawTransaction", [raw]);
       return { kind: "accepted" };
     } catch (error) {
-      if (error instanceof RpcError) return classifySendError(error.message);
+      if (error instanceof RpcError) return classifySendError(errorText(error));
       // A timeout or reset after the request was written says nothing about the transaction.
       if (error instanceof RpcUnavailable) return { kind: "unknown", message: error.message };
       throw error;

@@ -8,26 +8,34 @@ type Verdict = "already_known" | SendOutcome["kind"];
  */
 const PATTERNS: readonly (readonly [RegExp, Verdict])[] = [
   [
-    /already known|already imported|known transaction|already in (the )?(mem)?pool|transaction already exists/i,
+    // Not "unknown transaction type".
+    /already ?known|already imported|(?<!un)known transaction|already in (the )?(mem)?pool|(tx|transaction) already exists|existing tx with same hash/i,
     "already_known",
   ],
   [
-    /nonce (is )?too low|nonce has already been used|invalid nonce.*expected|lower than the current nonce|oldnonce|stale nonce/i,
+    /nonce (is )?too low|nonce has already been used|nonce is lower|lower than the current nonce|oldnonce|stale nonce/i,
     "nonce_too_low",
   ],
   [
-    /replacement transaction underpriced|underpriced|fee.*(too low|below)|less than block base fee|feecap.*(less|below)|gas price too low|could not replace/i,
-    "underpriced",
+    /insufficient ?(funds|balance)|enough (funds|balance)|upfront cost|exceeds (the )?(account )?balance|overdraft/i,
+    "insufficient_funds",
   ],
   [
-    /insufficient (funds|balance)|not enough (funds|balance)|upfront cost|exceeds (the )?balance/i,
-    "insufficient_funds",
+    /underpriced|insufficient gas price to replace|replacementnotallowed|could not replace|insufficient fee|fee ?too ?low|fee.*(too low|below)|less than (the )?(block )?base fee|gas price.*(too low|below)|provided fee < minimum/i,
+    "underpriced",
   ],
 ];
 
+/** Cosmos chains name both numbers under one phrase: only they tell a nonce that is used from one that is early. */
+function isUsedNonce(message: string): boolean {
+  const match = /invalid nonce; got (\d+), (?:should be )?expected (\d+)/i.exec(message);
+  return match !== null && Number(match[1]) < Number(match[2]);
+}
+
 /** How a node's refusal of a raw transaction is to be understood; what no pattern knows may have been taken. */
 export function classifySendError(message: string): SendOutcome {
-  const verdict = PATTERNS.find(([pattern]) => pattern.test(message))?.[1] ?? "unknown";
+  const known = PATTERNS.find(([pattern]) => pattern.test(message))?.[1];
+  const verdict = known ?? (isUsedNonce(message) ? "nonce_too_low" : "unknown");
   switch (verdict) {
     case "already_known":
       return { kind: "accepted" };
@@ -42,14 +50,40 @@ export function classifySendError(message: string): SendOutcome {
 const HEX_DATA = /^0x(?:[0-9a-fA-F]{2})*$/;
 
 /**
- * The revert data in a node's error, wherever that client puts it: `data`,
- * `data.data`, `data.result`, or behind "Reverted " in a text. `undefined` when
+ * The revert data in a node's error, wherever that client puts it: `data`, `data.data`,
+ * `data.result`, `data.originalError.data`, or behind "Reverted " in a text. `undefined` when
  * the error is not a revert; `0x` for a revert without data.
  */
 export function revertData(message: string, data: unknown): string | undefined {
   const found = findHex(data);
   if (found !== undefined) return found;
-  return /revert|invalid opcode|out of gas/i.test(message) ? "0x" : undefined;
+  const text = errorText({ message, data });
+  return /revert|invalid opcode|bad instruction|out of gas/i.test(text) ? "0x" : undefined;
+}
+
+/** An error as a node gave it. */
+export interface NodeError {
+  readonly message: string;
+  readonly data: unknown;
+}
+
+/** All that an error says in words: some nodes write "Internal error" and put the rest into `data`. */
+export function errorText({ message, data }: NodeError): string {
+  if (typeof data === "string") return `${message} ${data}`;
+  const inner = (data as { readonly message?: unknown } | null | undefined)?.message;
+  return typeof inner === "string" ? `${message} ${inner}` : message;
+}
+
+const TEMPORARY =
+  /rate.?limit|too many (concurrent )?requests|request (count|rate|limit)|requests? per second|compute units|throttl|limit exceeded|try again|temporar|overload|busy|timed? ?out|unavailable|header not found|unknown block|missing trie node|not available|syncing/i;
+
+/** Invalid request, unknown method, bad parameters: "the method does not exist/is not available" is for good. */
+const FOR_GOOD: ReadonlySet<number> = new Set([-32_600, -32_601, -32_602]);
+
+/** Whether asking the same again may be answered: a limit, a node that lags or restarts. A revert never is. */
+export function isTemporaryError(error: NodeError & { readonly code: number }): boolean {
+  if (FOR_GOOD.has(error.code) || revertData(error.message, error.data) !== undefined) return false;
+  return error.code === 429 || TEMPORARY.test(errorText(error));
 }
 
 function findHex(data: unknown): string | undefined {
@@ -58,6 +92,11 @@ function findHex(data: unknown): string | undefined {
     return HEX_DATA.test(hex) ? hex : undefined;
   }
   if (typeof data !== "object" || data === null) return undefined;
-  const { data: inner, result } = data as { readonly data?: unknown; readonly result?: unknown };
-  return findHex(inner) ?? findHex(result);
+  for (const key of ["data", "result", "return", "originalError"]) {
+    const found = findHex((data as Readonly<Record<string, unknown>>)[key]);
+    if (found !== undefined) return found;
+  }
+  // An older Ganache: what became of it under the transaction's hash.
+  const [, outcome] = Object.entries(data).find(([key]) => /^0x[0-9a-fA-F]{64}$/.test(key)) ?? [];
+  return outcome === undefined ? undefined : findHex(outcome);
 }

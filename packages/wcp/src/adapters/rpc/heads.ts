@@ -1,6 +1,6 @@
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { type Head, type Heads, StoppedError } from "../../ports.ts";
-import { parseHead } from "./chain.ts";
+import { parseHead, readHead } from "./chain.ts";
 import { type JsonRpc, redactUrl } from "./json-rpc.ts";
 
 export interface HeadWatcherOptions {
@@ -74,10 +74,11 @@ export class HeadWatcher implements Heads, Service {
     const backoff = createBackoff({ initialMs: 250, maxMs: 30_000 });
     while (!signal.aborted) {
       const subscription = this.#subscribe(() => backoff.reset());
-      const stop = () => subscription.close();
-      signal.addEventListener("abort", stop, { once: true });
-      await subscription.closed;
-      signal.removeEventListener("abort", stop);
+      const stop = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => stop.resolve(), { once: true });
+      // A peer that is gone without a word never answers a close: the end does not wait for it.
+      await Promise.race([subscription.closed, stop.promise]);
+      subscription.close();
       this.#pushedAtMs = Number.NEGATIVE_INFINITY;
       if (signal.aborted) return;
       const delayMs = backoff.nextMs();
@@ -120,7 +121,7 @@ function parsePush(text: string): Head | undefined {
   const message = parseJson(text) as
     | { readonly method?: string; readonly params?: { readonly result?: unknown } }
     | undefined;
-  return message?.method === "eth_subscription" ? parseHead(message.params?.result) : undefined;
+  return message?.method === "eth_subscription" ? readHead(message.params?.result) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,6 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import { StoppedError } from "../../ports.ts";
+import { isTemporaryError } from "./classify.ts";
 
 /** The endpoint answered a call with an error object. */
 export class RpcError extends Error {
@@ -61,6 +62,7 @@ interface Reply {
 export class JsonRpc {
   readonly #options: JsonRpcOptions;
   readonly #deps: JsonRpcDeps;
+  readonly #endpoint: Endpoint;
   readonly #inFlight = new Set<AbortController>();
   #batchSize: number;
   #queue: Call[] = [];
@@ -69,6 +71,7 @@ export class JsonRpc {
   constructor(options: JsonRpcOptions, deps: JsonRpcDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#endpoint = parseEndpoint(options.url);
     this.#batchSize = options.batchSize;
     deps.signal.addEventListener("abort", () => {
       for (const request of this.#inFlight) request.abort(new StoppedError());
@@ -80,8 +83,15 @@ export class JsonRpc {
     return this.#failure;
   }
 
-  /** One try. @throws {RpcError} the node's own error. @throws {RpcUnavailable} no usable answer. */
+  /**
+   * One try.
+   *
+   * @throws {RpcError} the node's own error
+   * @throws {RpcUnavailable} no usable answer
+   * @throws {StoppedError} when the process is stopping: nothing was sent
+   */
   once(method: string, params: readonly unknown[]): Promise<unknown> {
+    if (this.#deps.signal.aborted) return Promise.reject(new StoppedError());
     return new Promise((resolve, reject) => {
       if (this.#queue.length === 0) setImmediate(() => this.#flush());
       this.#queue.push({ method, params, resolve, reject });
@@ -89,7 +99,8 @@ export class JsonRpc {
   }
 
   /**
-   * Tries until the endpoint answers. For reads, which are harmless to repeat.
+   * Tries until the endpoint answers with something that will not pass by itself. For
+   * reads, which are harmless to repeat.
    *
    * @throws {RpcError} the node's own error
    * @throws {StoppedError} when the process stops
@@ -102,8 +113,9 @@ export class JsonRpc {
       try {
         return await this.once(method, params);
       } catch (error) {
-        if (!(error instanceof RpcUnavailable)) throw error;
+        if (!isWorthRepeating(error)) throw error;
         const delayMs = backoff.nextMs();
+        if (tries >= 3) this.#failure = error.message;
         if (tries === 3) {
           logger.warn(
             { method, err: error },
@@ -148,22 +160,23 @@ export class JsonRpc {
     const { status, text } = await this.#request(
       JSON.stringify(requests.length === 1 ? requests[0] : requests),
     );
-    const body = parseReplies(text);
-    if (body === undefined) {
-      throw new RpcUnavailable(`${redactUrl(this.#options.url)} answered HTTP ${status} without JSON-RPC`);
-    }
-    if (requests.length > 1 && body.length === 1) {
-      // One error for the whole batch: this endpoint takes single calls only.
+    const body = TRY_LATER.has(status) ? undefined : parseBody(text);
+    if (requests.length > 1 && isBatchRefusal(status, body)) {
       this.#batchSize = 1;
       throw new RpcUnavailable(
-        `batches are refused (${JSON.stringify(body[0]?.error ?? null)}); sending calls one by one`,
+        `${redactUrl(this.#options.url)} refuses batches (HTTP ${status}); sending calls one by one`,
       );
     }
-    return new Map(body.map((reply) => [reply.id, reply]));
+    const replies = (Array.isArray(body) ? body : [body]).filter(isReply);
+    if (replies.length === 0) {
+      throw new RpcUnavailable(`${redactUrl(this.#options.url)} answered HTTP ${status} without JSON-RPC`);
+    }
+    return new Map(replies.map((reply) => [reply.id, reply]));
   }
 
   async #request(body: string): Promise<{ readonly status: number; readonly text: string }> {
-    const { url, timeoutMs } = this.#options;
+    const { url, headers } = this.#endpoint;
+    const { timeoutMs } = this.#options;
     const abort = new AbortController();
     this.#inFlight.add(abort);
     // AbortSignal.any over the process-long signal would keep every request alive until the end.
@@ -171,7 +184,6 @@ export class JsonRpc {
       abort.abort(new RpcUnavailable(`${redactUrl(url)}: no answer within ${timeoutMs} ms`)),
     );
     try {
-      const headers = { "content-type": "application/json" };
       const response = await fetch(url, { method: "POST", headers, body, signal: abort.signal });
       return { status: response.status, text: await response.text() };
     } finally {
@@ -180,16 +192,31 @@ export class JsonRpc {
   }
 }
 
-function parseReplies(text: string): readonly Reply[] | undefined {
+/** What a gateway says when it did not ask the node. */
+const TRY_LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+/** `undefined` when it is not JSON: the caller reports the HTTP status instead. */
+function parseBody(text: string): unknown {
   try {
-    const body: unknown = JSON.parse(text);
-    if (Array.isArray(body)) return body as Reply[];
-    return typeof body === "object" && body !== null && ("result" in body || "error" in body)
-      ? [body as Reply]
-      : undefined;
+    return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // not JSON: the caller reports the HTTP status instead
+    return undefined;
   }
+}
+
+function isReply(value: unknown): value is Reply {
+  return typeof value === "object" && value !== null && ("result" in value || "error" in value);
+}
+
+/** One error for the whole batch, or a gateway's own refusal: this endpoint takes single calls only. */
+function isBatchRefusal(status: number, body: unknown): boolean {
+  if (body === undefined) return status >= 400 && status < 500 && status !== 408 && !TRY_LATER.has(status);
+  const [first, ...more] = (Array.isArray(body) ? body : [body]) as unknown[];
+  return isReply(first) && more.length === 0 && first.error !== undefined && typeof first.id !== "number";
+}
+
+function isWorthRepeating(error: unknown): error is RpcError | RpcUnavailable {
+  return error instanceof RpcUnavailable || (error instanceof RpcError && isTemporaryError(error));
 }
 
 function settle(call: Call, reply: Reply | undefined): void {
@@ -199,7 +226,13 @@ function settle(call: Call, reply: Reply | undefined): void {
     call.resolve(reply.result);
   } else {
     const { code, message, data } = reply.error;
-    call.reject(new RpcError(Number(code ?? 0), String(message ?? "the node gave no message"), data));
+    call.reject(
+      new RpcError(
+        Number(code ?? 0),
+        typeof message === "string" ? message : JSON.stringify(reply.error),
+        data,
+      ),
+    );
   }
 }
 
@@ -209,6 +242,23 @@ function toUnavailable(error: unknown, url: string): RpcUnavailable {
   return new RpcUnavailable(`${redactUrl(url)}: ${cause instanceof Error ? cause.message : String(cause)}`, {
     cause: error,
   });
+}
+
+interface Endpoint {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** `fetch` takes no URL with a user and password in it, and repeats such a URL in its error. */
+function parseEndpoint(text: string): Endpoint {
+  const url = new URL(text);
+  const headers = { "content-type": "application/json" };
+  if (url.username === "" && url.password === "") return { url: text, headers };
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = "";
+  url.password = "";
+  const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
+  return { url: url.href, headers: { ...headers, authorization } };
 }
 
 /** Hosted endpoints carry their key in the path or query: neither is ever shown. */
