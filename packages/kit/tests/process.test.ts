@@ -2,10 +2,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 const CHILD = fileURLToPath(new URL("_process-child.ts", import.meta.url));
 const FOREVER_MS = 3_600_000;
+
+// A test that times out never leaves its scope, so its child is killed here.
+const children = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of children) child.kill("SIGKILL");
+});
 
 /** A child process; killed when it leaves scope. */
 class Child implements AsyncDisposable {
@@ -18,7 +24,8 @@ class Child implements AsyncDisposable {
   constructor(what: string, deadlineMs: number) {
     const args = ["--conditions=@subnet-worker/source", CHILD, what, String(deadlineMs)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-    this.#exited = once(child, "close");
+    children.add(child);
+    this.#exited = once(child, "close").finally(() => children.delete(child));
     createInterface(child.stdout).on("line", (line) => {
       this.lines.push(line);
       for (const look of this.#watchers) look();
