@@ -47,6 +47,9 @@ export async function startProcess(options: TestProcessOptions): Promise<TestPro
   });
   await once(child, "spawn");
   const lines = () => parseLines(said.stdout).concat(parseLines(said.stderr));
+  const tail = () => (said.stdout + said.stderr).slice(-4_000);
+  let isOver = false;
+  void ended.then(() => (isOver = true));
   return {
     pid: child.pid as number,
     ended,
@@ -54,7 +57,17 @@ export async function startProcess(options: TestProcessOptions): Promise<TestPro
     stdout: () => said.stdout,
     stderr: () => said.stderr,
     find: (what, fits) =>
-      until(what, () => lines().find(fits), { instead: () => (said.stdout + said.stderr).slice(-4_000) }),
+      until(
+        what,
+        () => {
+          const wasOver = isOver; // before looking, or its last words could be missed
+          const found = lines().find(fits);
+          if (found === undefined && wasOver)
+            throw new Error(`the process ended without ${what}:\n${tail()}`);
+          return found;
+        },
+        { instead: tail },
+      ),
     signal: (name) => void child.kill(name),
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");

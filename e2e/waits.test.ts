@@ -206,7 +206,14 @@ describe("what listens where the WEP should be", () => {
     await using wcp = await homeWith().start();
     {
       await using impostor = await start();
-      await until("three tries", () => impostor.tries() >= 3, { instead: () => wcp.stdout() + wcp.stderr() });
+      await until(
+        "three tries",
+        async () => {
+          await wcp.reasons(); // it still answers, too
+          return impostor.tries() >= 3;
+        },
+        { instead: () => wcp.stdout() + wcp.stderr() },
+      );
       await untilReason(wcp, `WEP ${impostor.url}`);
     }
     await using _wep = await startEchoWep();
