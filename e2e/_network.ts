@@ -10,15 +10,18 @@ import { COMPILE_CACHE } from "./_process.ts";
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-export const AUDIO_HANDLERS: string = inRepository("examples/audio/src/handlers.ts");
+const inSample = (path: string) =>
+  fileURLToPath(new URL(path, import.meta.resolve("@subnet-worker/example-audio/package.json")));
+
+export const AUDIO_HANDLERS: string = inSample("src/handlers.ts");
 export const AUDIO_SPEC_PATH: string = inRepository("activity-specs/audio.yaml");
 export const AUDIO_SPEC: WorkflowSpec = parseSpec(readFileSync(AUDIO_SPEC_PATH, "utf8"), {
   fileName: AUDIO_SPEC_PATH,
 });
 /** Two seconds of speech. */
-export const SHORT_RECORDING: string = inRepository("examples/audio/samples/recording.wav");
+export const SHORT_RECORDING: string = inSample("samples/recording.wav");
 
-export type NodeName = "wep" | "wcp";
+type NodeName = "wep" | "wcp";
 
 /** A devnet with the audio sample, whose node can be crashed. Disposal ends it and removes its files. */
 export interface Network extends AsyncDisposable {

@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type LogLine, parseLines } from "./_logs.ts";
 import { until } from "./_until.ts";
 
 /** How a process ended: its exit code, or the signal that ended it. */
-export type Ended = number | NodeJS.Signals;
+type Ended = number | NodeJS.Signals;
 
 /** A process of ours and all it has said. Disposal kills it. */
 export interface TestProcess extends AsyncDisposable {
@@ -30,6 +30,13 @@ export interface TestProcessOptions {
 /** Halves what a start costs: most of it is compiling the same sources again. */
 export const COMPILE_CACHE: string = fileURLToPath(new URL("node_modules/.cache/compile", import.meta.url));
 
+const running = new Set<ChildProcess>();
+
+// A test that timed out has disposed of nothing.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts a process with only the environment it is given, and a search path. */
 export async function startProcess(options: TestProcessOptions): Promise<TestProcess> {
   const child = spawn(options.command, options.args, {
@@ -37,12 +44,14 @@ export async function startProcess(options: TestProcessOptions): Promise<TestPro
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
   // Not "exit": by "close" everything it said has arrived.
   const ended = once(child, "close").then((result): Ended => {
     const [code, signal] = result as [number | null, NodeJS.Signals | null];
+    running.delete(child);
     return signal ?? code ?? 0;
   });
   await once(child, "spawn");
@@ -77,8 +86,13 @@ export async function startProcess(options: TestProcessOptions): Promise<TestPro
   };
 }
 
+const MANIFESTS: Readonly<Record<"wcp" | "wep", string>> = {
+  wcp: import.meta.resolve("@subnet-worker/wcp/package.json"),
+  wep: import.meta.resolve("@subnet-worker/wep/package.json"),
+};
+
 /** The command line of one of our programs, run from its source. */
-export function programArgs(name: "wcp" | "wep"): readonly string[] {
-  const main = fileURLToPath(new URL(`../packages/${name}/src/main.ts`, import.meta.url));
+export function programArgs(name: keyof typeof MANIFESTS): readonly string[] {
+  const main = fileURLToPath(new URL("src/main.ts", MANIFESTS[name]));
   return ["--conditions=@subnet-worker/source", main];
 }

@@ -3,7 +3,7 @@ import { systemClock } from "@subnet-worker/kit";
 const LOOK_EVERY_MS = 20;
 
 /** Generous: a slow, noisy machine must not fail a test that a fast one passes. */
-export const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 45_000;
 
 export interface UntilOptions {
   /** Default {@link PATIENCE_MS}. */

@@ -90,7 +90,7 @@ function isSection<T>(
 }
 
 /** Strings, numbers, booleans and lists of strings are written alike in JSON and TOML. */
-export function toToml(config: WcpConfig): string {
+function toToml(config: WcpConfig): string {
   const line = ([key, value]: readonly [string, unknown]) => `${key} = ${JSON.stringify(value)}`;
   const entries = Object.entries(config);
   const top = entries.filter(([, value]) => !isSection(value)).map(line);
