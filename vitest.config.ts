@@ -4,14 +4,36 @@ export default defineConfig({
   resolve: { conditions: ["@subnet-worker/source"] },
   ssr: { resolve: { conditions: ["@subnet-worker/source"] } },
   test: {
-    include: [
-      "packages/*/src/**/*.test.ts",
-      "packages/*/tests/**/*.test.ts",
-      "examples/*/src/**/*.test.ts",
-      "examples/*/tests/**/*.test.ts",
-      "e2e/**/*.test.ts",
-    ],
+    // The sources of other packages run as they are, in the tests' child processes and threads too.
+    execArgv: ["--conditions=@subnet-worker/source"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "packages/*/src/**/*.test.ts",
+            "packages/*/tests/**/*.test.ts",
+            "examples/*/src/**/*.test.ts",
+            "examples/*/tests/**/*.test.ts",
+            "bench/src/**/*.test.ts",
+            "scripts/**/*.test.ts",
+          ],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.test.ts"],
+          // Each file starts whole networks: one at a time, or they starve each other of two cores.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
   },
 });

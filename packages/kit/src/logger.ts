@@ -21,13 +21,21 @@ export interface LoggerOptions {
  */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
-    name: options.name,
     level: options.level ?? "info",
     base: { component: options.name, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
-      paths: ["private_key", "*.private_key", "secret_access_key", "*.secret_access_key", "authorization", "*.authorization", "password", "*.password"],
+      paths: [
+        "private_key",
+        "*.private_key",
+        "secret_access_key",
+        "*.secret_access_key",
+        "authorization",
+        "*.authorization",
+        "password",
+        "*.password",
+      ],
       censor: "[REDACTED]",
     },
   };

@@ -81,7 +81,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const { source } = evm;
   const runner = new Runner({ source, book, storage, logger });
   const dispatcher = new Dispatcher(dispatcherOptions(config), {
-    ...{ source, executor: pool, runner, book, clock, logger },
+    source,
+    executor: pool,
+    runner,
+    book,
+    clock,
+    logger,
     holdClaims: () => evm.notReady().length > 0,
   });
   const keeper = new LeaseKeeper(

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ConfigError, type ConfigSchema, loadConfig } from "@subnet-worker/kit/config";
+import { ConfigError, type ConfigSchema, loadConfig, parseDuration } from "@subnet-worker/kit/config";
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { parse } from "smol-toml";
 
@@ -60,11 +60,7 @@ export interface Config {
 }
 
 const address = (doc: string) => ({ doc, format: "address", default: "" });
-const duration = (doc: string, value: string) => ({
-  doc,
-  format: "duration",
-  default: value as unknown as number,
-});
+const duration = (doc: string, value: string) => ({ doc, format: "duration", default: parseDuration(value) });
 const count = (doc: string, value: number) => ({ doc, format: "count", default: value });
 const positive = (doc: string, value: number) => ({ doc, format: "positive-int", default: value });
 const text = (doc: string, value: string) => ({ doc, format: String, default: value });
@@ -151,7 +147,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   shutdown: {
     deadline: duration("After the first signal: how long activities under way may take to settle.", "30s"),
   },
-} as ConfigSchema<Config>;
+};
 
 export interface ConfigLocation {
   /** The file; `undefined` for `configs/{ENVIRONMENT}.toml`, where ENVIRONMENT defaults to `local`. */

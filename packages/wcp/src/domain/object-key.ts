@@ -30,8 +30,13 @@ export function uploadKey(prefix: string, name: string): string {
   return `${prefix}${name}`;
 }
 
-/** Where a run may write. Ends in a slash. */
+const SHORT_ID = 16;
+
+/**
+ * Where a run may write; ends in a slash. The ids are cut short, because keys end
+ * up in results, where every byte costs gas; the run id alone makes it unique.
+ */
 export function uploadPrefix(workflowInstanceId: string, taskId: string, runId: string): string {
-  const short = (id: string) => id.replace(/^0x/, "");
+  const short = (id: string) => id.replace(/^0x/, "").slice(0, SHORT_ID);
   return `runs/${short(workflowInstanceId) || "none"}/${short(taskId)}/${runId}/`;
 }

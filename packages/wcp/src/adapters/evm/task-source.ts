@@ -87,7 +87,10 @@ export class EvmTaskSource implements TaskSource {
     const { spec, workflowInputs } = this.#deps.specs.ofTask(task);
     return {
       inputs: decode(spec.inputs, activity.inputData, `input of ${spec.id}`),
-      workflowInputs: decode(workflowInputs, activity.initData, `workflow input of ${spec.id}`),
+      workflowInputs:
+        task.workflowInstanceId === ""
+          ? []
+          : decode(workflowInputs, activity.initData, `workflow input of ${spec.id}`),
     };
   }
 
@@ -117,16 +120,10 @@ export class EvmTaskSource implements TaskSource {
     ]);
     // Named by the lease it renews: after a crash the same renewal is not sent twice.
     const outcome = await this.#submit(task, `heartbeat:${lease.expiresAtMs}`, data);
-    if (outcome.kind === "mined") {
-      return {
-        kind: "extended",
-        lease: { ...lease, expiresAtMs: this.#deps.clock.nowMs() + lease.durationMs },
-      };
-    }
+    // The contract knows the lease. The renewal may be one of a process before this one, and long ago.
     const held = this.#leaseOf(await this.#deps.caller.activity(task.id));
-    return held === undefined
-      ? { kind: "lost", reason: outcome.revert.message }
-      : { kind: "extended", lease: held };
+    if (held !== undefined) return { kind: "extended", lease: held };
+    return { kind: "lost", reason: outcome.kind === "mined" ? "the lease ran out" : outcome.revert.message };
   }
 
   complete(task: Task, resultHex: string): Promise<SettleOutcome> {

@@ -1,0 +1,122 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startAnvil } from "@subnet-worker/contracts/anvil";
+import { type Devnet, startDevnet } from "@subnet-worker/devnet";
+import { ZeroAddress } from "ethers";
+import type { Benchmark, Report } from "../benchmark.ts";
+import { QueueClient, type SeenEvent, watchEvents } from "../queue-client.ts";
+import { percentile, round } from "../report.ts";
+
+const SLOTS = 16;
+const LATENCY_SAMPLES = 200;
+const DRAINED = 500;
+const TRANSFERS = 2_000;
+/** Requests in flight while anvil's own rate is measured: more does not raise it. */
+const IN_FLIGHT = 64;
+/** Transactions that the node sends per activity without a workflow: claim and complete. */
+const TRANSACTIONS_PER_ACTIVITY = 2;
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+/** The whole node around a handler that does nothing, on a chain that mines at once. */
+export const benchmark: Benchmark = {
+  about: "enqueue to completion on chain, and 500 activities drained, beside anvil's own transaction rate",
+  run,
+};
+
+async function run(): Promise<Report> {
+  const dir = await mkdtemp(join(tmpdir(), "bench-e2e-"));
+  try {
+    await using devnet = await startDevnet(
+      { dir, cwd: dir, handlers: [fixture("noop.ts")], specs: [fixture("noop.yaml")], slots: SLOTS },
+      { signal: AbortSignal.timeout(600_000) },
+    );
+    using client = new QueueClient(devnet.state.chain);
+    await client.fund();
+    const latencies = await measureLatency(devnet, client);
+    await devnet.kill("wcp");
+    const anvilRate = await measureAnvil();
+    const drainRate = await measureDrain(devnet, client);
+    return toReport(latencies, drainRate, anvilRate);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** One activity at a time: from its block being announced to its completion's. Both are seen on the same socket. */
+async function measureLatency({ state }: Devnet, client: QueueClient): Promise<number[]> {
+  const latencies: number[] = [];
+  const enqueuedAtMs = new Map<string, number>();
+  let completed = Promise.withResolvers<void>();
+  using _events = await watchEvents(state.chain, (event) => {
+    if (event.name === "ActivityEnqueued") enqueuedAtMs.set(event.activityId, event.atMs);
+    if (event.name === "ActivityFailed") completed.reject(new Error(`activity ${event.activityId} failed`));
+    if (event.name !== "ActivityCompleted") return;
+    latencies.push(event.atMs - (enqueuedAtMs.get(event.activityId) ?? Number.NaN));
+    completed.resolve();
+  });
+  for (let number = 0; number < LATENCY_SAMPLES; number += 1) {
+    completed = Promise.withResolvers();
+    await client.send(client.signEnqueue(number));
+    await completed.promise;
+  }
+  return latencies;
+}
+
+/** Signed transfers per second that an anvil with nothing else to do mines, and a client that only sends. */
+async function measureAnvil(): Promise<number> {
+  await using anvil = await startAnvil();
+  using client = new QueueClient({ rpcUrl: anvil.url, chainId: 31_337, taskQueue: ZeroAddress });
+  await client.fund();
+  const signed = Array.from({ length: TRANSFERS }, () => client.signTransfer());
+  const startMs = performance.now();
+  await client.sendAll(signed, IN_FLIGHT);
+  return TRANSFERS / ((performance.now() - startMs) / 1_000);
+}
+
+/** A backlog that the node finds when it starts: from the first claim to the last completion. */
+async function measureDrain(devnet: Devnet, client: QueueClient): Promise<number> {
+  const enqueues = Array.from({ length: DRAINED }, (_, number) => client.signEnqueue(number));
+  await client.sendAll(enqueues, IN_FLIGHT);
+  const drained = Promise.withResolvers<number>();
+  let firstClaimMs: number | undefined;
+  const completed = new Set<string>();
+  using _events = await watchEvents(devnet.state.chain, (event: SeenEvent) => {
+    if (event.name === "ActivityClaimed") firstClaimMs ??= event.atMs;
+    if (event.name === "ActivityFailed") drained.reject(new Error(`activity ${event.activityId} failed`));
+    if (event.name === "ActivityCompleted") completed.add(event.activityId);
+    if (completed.size === DRAINED) drained.resolve(event.atMs - (firstClaimMs ?? Number.NaN));
+  });
+  await devnet.restart("wcp");
+  return DRAINED / ((await drained.promise) / 1_000);
+}
+
+function toReport(latencies: readonly number[], drainRate: number, anvilRate: number): Report {
+  const p50 = percentile(latencies, 0.5);
+  const p99 = percentile(latencies, 0.99);
+  const txRate = drainRate * TRANSACTIONS_PER_ACTIVITY;
+  return {
+    rows: [
+      { what: "enqueue to completion, p50", value: `${round(p50, 1)} ms`, beside: "limit 250 ms" },
+      { what: "enqueue to completion, p99", value: `${round(p99, 1)} ms`, beside: "limit 1,000 ms" },
+      {
+        what: `drain of ${DRAINED}, ${SLOTS} slots`,
+        value: `${round(drainRate, 0)} activities/s`,
+        beside: "claim and complete each",
+      },
+      {
+        what: "our transactions",
+        value: `${round(txRate, 0)} tx/s`,
+        beside: `anvil's own transfers: ${round(anvilRate, 0)} tx/s`,
+      },
+    ],
+    metrics: {
+      latency_p50_ms: round(p50, 2),
+      latency_p99_ms: round(p99, 2),
+      activities_per_s: round(drainRate, 1),
+      share_of_anvil_tx_rate: round(txRate / anvilRate, 3),
+    },
+  };
+}
