@@ -31,32 +31,56 @@ export interface ConfigInput {
   readonly cwd: string;
 }
 
+/** As the file has it: numbers in the environment are text. */
 type Raw = Omit<Config, "runtime"> & {
   readonly runtime: Omit<Config["runtime"], "max_concurrency"> & {
     readonly max_concurrency: number | string;
   };
 };
 
-const SCHEMA: Schema<Raw> = {
+/** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
+export const CONFIG_SCHEMA: Schema<Raw> = {
   server: {
-    host: { format: "non-empty", default: "127.0.0.1" },
-    port: { format: "port", default: 7070 },
+    host: { doc: "Address the gRPC server listens on.", format: "non-empty", default: "127.0.0.1" },
+    port: { doc: "Its port; 0 picks a free one.", format: "port", default: 7070 },
   },
   health: {
-    host: { format: "non-empty", default: "127.0.0.1" },
-    port: { format: "port", default: 7071 },
+    host: {
+      doc: "Address that serves /healthz, /readyz and /metrics.",
+      format: "non-empty",
+      default: "127.0.0.1",
+    },
+    port: { doc: "Its port; 0 picks a free one.", format: "port", default: 7071 },
   },
   runtime: {
-    max_concurrency: { format: checkConcurrency, default: "auto" },
-    tags: { format: "list", default: [] },
-    handler_timeout_s: { format: "count", default: 600 },
-    graceful_shutdown_s: { format: "count", default: 15 },
+    max_concurrency: {
+      doc: "Most runs at once; `auto` for one per CPU that this process may use.",
+      format: checkConcurrency,
+      default: "auto",
+    },
+    tags: { doc: "Told to the WCP with the capabilities.", format: "list", default: [] },
+    handler_timeout_s: {
+      doc: "Seconds after which a handler is told to stop; 0 for no limit.",
+      format: "count",
+      default: 600,
+    },
+    graceful_shutdown_s: {
+      doc: "Seconds that runs under way may go on after the first signal.",
+      format: "count",
+      default: 15,
+    },
   },
-  handlers: { modules: { format: "list", default: [] } },
-  logging: { level: { format: [...LOG_LEVELS], default: "info" } },
+  handlers: {
+    modules: {
+      doc: "Modules that export handlers; relative to the configuration file.",
+      format: "list",
+      default: [],
+    },
+  },
+  logging: { level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" } },
   protocol: {
-    proto_min: { format: "semver", default: "1.0.0" },
-    proto_max: { format: "semver", default: "1.1.0" },
+    proto_min: { doc: "Lowest protocol version offered to a WCP.", format: "semver", default: "1.0.0" },
+    proto_max: { doc: "Highest protocol version offered to a WCP.", format: "semver", default: "1.1.0" },
   },
 };
 
@@ -73,7 +97,7 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     throw new ConfigError([`${path}: no such file; create it or leave --config out`]);
   }
   const file = isThere ? parseYaml(path) : undefined;
-  const raw = loadConfig(SCHEMA, { file, fileName: path, env, envPrefix: "WEP" });
+  const raw = loadConfig(CONFIG_SCHEMA, { file, fileName: path, env, envPrefix: "WEP" });
   const base = env["WEP__HANDLERS__MODULES"] === undefined ? dirname(path) : cwd;
   const modules = [
     ...raw.handlers.modules.map((module) => resolve(base, module)),
