@@ -1,6 +1,14 @@
 import { encodeParams } from "@subnet-worker/activity-spec";
 import { activityTypeAddress, taskQueueInterface } from "@subnet-worker/contracts";
-import { Interface, JsonRpcProvider, Transaction, Wallet, ZeroHash, parseEther, toQuantity } from "ethers";
+import {
+  type Interface,
+  JsonRpcProvider,
+  parseEther,
+  toQuantity,
+  Transaction,
+  Wallet,
+  ZeroHash,
+} from "ethers";
 
 const TASK_QUEUE_EVENTS = [
   "ActivityEnqueued",
