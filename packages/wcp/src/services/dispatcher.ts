@@ -48,6 +48,8 @@ export interface DispatcherDeps {
 }
 
 const OVERLOADED = 4002;
+/** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
+const LOOK_AGAIN_MS = 1_000;
 
 export class Dispatcher implements Service, OfferSink {
   readonly name = "dispatcher";
@@ -72,6 +74,7 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   async offer(offer: Offer): Promise<void> {
+    if (this.#driven.has(offer.id)) return; // D3: a run whose lease was lost may still be stopping
     const cooldown = this.#cooldownUntilMs.get(offer.id);
     if (cooldown !== undefined && this.#deps.clock.nowMs() < cooldown) return;
     this.#cooldownUntilMs.delete(offer.id);
@@ -85,10 +88,7 @@ export class Dispatcher implements Service, OfferSink {
   async recover(): Promise<void> {
     const { source, book, logger } = this.#deps;
     for (const { offer, lease } of await source.recover()) {
-      const known = book.get(offer.id);
-      if (known !== undefined && known.state.kind !== "offered") continue;
-      const state = { kind: "claimed", lease, attempts: 0 } as const;
-      await book.adopt({ ...offer, round: known?.round ?? 1, state });
+      if (!(await book.adopt(offer, lease))) continue;
       logger.warn(
         { activity_id: offer.id },
         "activity recovered from the network: it is ours and was not in the store",
@@ -102,7 +102,7 @@ export class Dispatcher implements Service, OfferSink {
       if (task.state.kind === "offered") this.#backlog.add(task.id);
       else this.#start(task.id, undefined, signal);
     }
-    await this.#work.run(this.#loop(signal));
+    await this.#work.run(Promise.all([this.#loop(signal), this.#lookAgain(signal)]).then(() => undefined));
   }
 
   /** Takes no more tasks and resolves when those under way are settled. */
@@ -125,13 +125,20 @@ export class Dispatcher implements Service, OfferSink {
     }
   }
 
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(LOOK_AGAIN_MS, signal);
+      if (this.#backlog.size > 0) this.#wake.notify();
+    }
+  }
+
   #fill(signal: AbortSignal): void {
     if (this.#draining || this.#deps.holdClaims()) return;
     const full = new Set<string>();
     for (const id of this.#backlog) {
       if (this.#driven.size >= this.#options.maxInflight) return;
       const task = this.#deps.book.get(id);
-      if (task === undefined) {
+      if (task === undefined || this.#driven.has(id)) {
         this.#backlog.delete(id);
         continue;
       }

@@ -21,14 +21,17 @@ export interface LeaseKeeperDeps {
   readonly onLeaseLost: (taskId: string) => void;
 }
 
+/** No more heartbeats than this in one lease, but for progress where that may be reported more often. */
+const MOST_PER_LEASE = 20;
+
 /** Renews the lease of every task the node holds, and reports progress on the way. */
 export class LeaseKeeper implements Service {
   readonly name = "lease-keeper";
   readonly #options: LeaseKeeperOptions;
   readonly #deps: LeaseKeeperDeps;
   readonly #beating = new Set<string>();
-  /** Percent last reported per task. */
-  readonly #reported = new Map<string, number>();
+  /** The last heartbeat of each task. */
+  readonly #beaten = new Map<string, { readonly percent: number; readonly atMs: number }>();
   readonly #work = new TaskGroup();
 
   constructor(options: LeaseKeeperOptions, deps: LeaseKeeperDeps) {
@@ -55,24 +58,34 @@ export class LeaseKeeper implements Service {
       this.#beating.add(task.id);
       this.#work.start(() => this.#beat(task, held.percent).finally(() => this.#beating.delete(task.id)));
     }
-    for (const id of this.#reported.keys()) {
-      if (this.#deps.book.get(id) === undefined) this.#reported.delete(id);
+    for (const id of this.#beaten.keys()) {
+      if (this.#deps.book.get(id) === undefined) this.#beaten.delete(id);
     }
   }
 
   #isDue(id: string, held: { readonly lease: Lease; readonly percent: number }): boolean {
-    const hasNews = held.percent !== (this.#reported.get(id) ?? 0);
+    const { lease, percent } = held;
+    const last = this.#beaten.get(id);
+    const nowMs = this.#deps.clock.nowMs();
+    // An endpoint that lags behind still tells the old lease: no reason to pay for one heartbeat per look.
+    const shortestMs = Math.min(
+      this.#options.heartbeatIntervalMs,
+      lease.durationMs / MOST_PER_LEASE,
+      (lease.expiresAtMs - nowMs) / 4,
+    );
+    if (last !== undefined && nowMs - last.atMs < shortestMs) return false;
+    const hasNews = percent !== (last?.percent ?? 0);
     const intervalMs = hasNews ? this.#options.heartbeatIntervalMs : Number.POSITIVE_INFINITY;
-    return this.#deps.clock.nowMs() >= heartbeatDueAtMs(held.lease, intervalMs);
+    return nowMs >= heartbeatDueAtMs(lease, intervalMs);
   }
 
   async #beat(task: Task, percent: number): Promise<void> {
     const outcome = await this.#deps.source.heartbeat(task, percent);
     const current = this.#deps.book.get(task.id);
     // The run may have ended meanwhile; then settling decides, not the heartbeat.
-    if (current === undefined || heldLease(current) === undefined) return;
+    if (current?.round !== task.round || heldLease(current) === undefined) return;
     if (outcome.kind === "extended") {
-      this.#reported.set(task.id, percent);
+      this.#beaten.set(task.id, { percent, atMs: this.#deps.clock.nowMs() });
       await this.#deps.book.move(task.id, { kind: "lease_extended", lease: outcome.lease });
     } else {
       this.#deps.logger.warn(

@@ -41,7 +41,7 @@ export class Life {
       this.#started = !signal.aborted;
       if (this.#started) await runServices(services, stop.signal);
     } catch (error) {
-      if (!signal.aborted || !(error instanceof StoppedError)) throw error;
+      if (!signal.aborted || !isStop(error)) throw error;
     } finally {
       signal.removeEventListener("abort", stopping);
       stop.abort();
@@ -65,4 +65,9 @@ export class Life {
     }
     stop.abort();
   }
+}
+
+/** Several services may be stopped in the middle of a call. */
+function isStop(error: unknown): boolean {
+  return error instanceof AggregateError ? error.errors.every(isStop) : error instanceof StoppedError;
 }

@@ -25,6 +25,8 @@ export interface RunnerDeps {
   readonly logger: Logger;
 }
 
+const LOST: RunOutcome = { kind: "rejected", code: 5001, reason: "its lease was lost before it could start" };
+
 /** Carries one task through one run on a slot. */
 export class Runner {
   readonly #deps: RunnerDeps;
@@ -56,6 +58,7 @@ export class Runner {
       leaseExpiresAtMs: lease.expiresAtMs,
       progressIntervalS: progressIntervalS(lease),
     };
+    if (this.#deps.book.get(task.id) === undefined) return LOST; // while its inputs were being read
     await this.#deps.book.move(task.id, { kind: "assigned", run });
     return slot.run(assignment, this.#listener(assignment), signal);
   }

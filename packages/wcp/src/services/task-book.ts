@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
-import { FINAL_STATES, nextTask, type Task, type TaskEvent } from "../domain/task.ts";
+import { FINAL_STATES, type Lease, nextTask, type Task, type TaskEvent } from "../domain/task.ts";
 import type { Offer, Store } from "../ports.ts";
 
 export interface TaskBookDeps {
@@ -39,9 +39,22 @@ export class TaskBook {
     return this.#add({ ...stored, round: stored.round + 1, state }, stored.state.kind);
   }
 
-  /** Adds a task that the network says is ours, whatever the store thought of it. */
-  async adopt(task: Task): Promise<Task> {
-    return this.#add(task, this.#deps.store.task(task.id)?.state.kind ?? "new");
+  /**
+   * Adds a task that the network says is ours; says whether it was news. What the
+   * store knows as under way or done is not: an endpoint may be behind. What it
+   * has given up becomes a new round, or an effect of the old one would pass for one of the new.
+   */
+  async adopt(offer: Offer, lease: Lease): Promise<boolean> {
+    const stored = this.#deps.store.task(offer.id);
+    const isOver = stored !== undefined && FINAL_STATES.has(stored.state.kind);
+    if (stored !== undefined && stored.state.kind !== "offered" && (!isOver || stored.state.kind === "done"))
+      return false;
+    const round = (stored?.round ?? 1) + (isOver ? 1 : 0);
+    await this.#add(
+      { ...offer, round, state: { kind: "claimed", lease, attempts: 0 } },
+      stored?.state.kind ?? "new",
+    );
+    return true;
   }
 
   async #add(task: Task, from: Task["state"]["kind"] | "new"): Promise<Task> {

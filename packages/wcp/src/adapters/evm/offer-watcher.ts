@@ -67,19 +67,19 @@ export class OfferWatcher {
       const next = new Promise<void>((resolve) => {
         resume = resolve;
       });
-      const more = await this.#attempt("events", () => this.syncEvents(sink));
+      const more = await this.#attempt("events", signal, () => this.syncEvents(sink));
       if (more !== true && !signal.aborted) await next;
     }
   }
 
   async #pollQueues(sink: OfferSink, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#attempt("poll", () => this.poll(sink));
+      await this.#attempt("poll", signal, () => this.poll(sink));
       await this.#deps.clock.sleep(this.#options.pollIntervalMs, signal);
     }
   }
 
-  async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  async #attempt<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
@@ -88,7 +88,7 @@ export class OfferWatcher {
         { err: error, what },
         "the chain could not be read for new activities; trying again",
       );
-      await this.#deps.clock.sleep(1_000);
+      await this.#deps.clock.sleep(1_000, signal);
       return undefined;
     }
   }
