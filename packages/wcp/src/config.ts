@@ -70,7 +70,7 @@ const list = (doc: string, value: string[]) => ({ doc, format: "list", default: 
 export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   wep_grpc_endpoint: list("URL of the WEP, or several: http://host:port.", ["http://127.0.0.1:7070"]),
   ethereum: {
-    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "" },
+    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "", sensitive: true },
     ws_url: {
       doc: "Websocket endpoint of the same node, for pushed heads; empty to poll.",
       format: "ws-url",

@@ -68,7 +68,7 @@ export class OfferWatcher {
         resume = resolve;
       });
       const more = await this.#attempt("events", signal, () => this.syncEvents(sink));
-      if (more !== true && !signal.aborted) await next;
+      if (more === false && !signal.aborted) await next;
     }
   }
 
