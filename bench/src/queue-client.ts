@@ -41,6 +41,7 @@ export class QueueClient implements Disposable {
     this.provider = new JsonRpcProvider(chain.rpcUrl, chain.chainId, {
       cacheTimeout: -1,
       staticNetwork: true,
+      batchStallTime: 0,
     });
     this.#wallet = new Wallet(Wallet.createRandom().privateKey);
     this.#taskQueue = chain.taskQueue;
