@@ -226,7 +226,7 @@ describe("a problem says what to do", () => {
     [
       "an empty required value",
       { env: { WCP__CHAIN__KEY: "" } },
-      "chain.key: is required and must not be empty (set chain.key in local.toml, or WCP__CHAIN__KEY)",
+      "chain.key: is required and must not be empty (set WCP__CHAIN__KEY in the environment)",
     ],
   ])("%s", (...[, source, problem]) => {
     const [first, ...others] = problemsOf(source);

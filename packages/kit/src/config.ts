@@ -161,7 +161,9 @@ class ConfigReader {
     return false;
   }
 
-  #where({ path, env }: Setting): string {
+  #where({ path, env, isSensitive }: Setting): string {
+    // A secret in a file ends up in backups and repositories.
+    if (isSensitive) return `(set ${env} in the environment)`;
     return `(set ${path} in ${this.#source.fileName}, or ${env})`;
   }
 }

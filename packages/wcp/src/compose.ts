@@ -142,7 +142,7 @@ function composeEvm(base: Base) {
   );
   const onOutcome = (intent: Parameters<Metrics["onIntent"]>[0]) => metrics.onIntent(intent, clock.nowMs());
   const lane = new Lane(laneOptions(config), { chain, heads, signer, store, clock, logger, onOutcome });
-  const specs = new SpecIndex(readSpecs(config.specs.files));
+  const specs = new SpecIndex(readSpecs(config));
   const taskQueue = ethereum.task_queue_address;
   const caller = new ContractCaller({ chain, wallet: signer.address, taskQueue });
   const watcher = new OfferWatcher(

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type ConfigSchema, loadConfig, parseDuration } from "@subnet-worker/kit/config";
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
+import { isVersionInRange } from "@subnet-worker/protocol";
 import { parse } from "smol-toml";
 
 /** The configuration as its file has it; durations are in milliseconds. */
@@ -70,7 +71,7 @@ const list = (doc: string, value: string[]) => ({ doc, format: "list", default: 
 export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   wep_grpc_endpoint: list("URL of the WEP, or several: http://host:port.", ["http://127.0.0.1:7070"]),
   ethereum: {
-    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "", sensitive: true },
+    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "" },
     ws_url: {
       doc: "Websocket endpoint of the same node, for pushed heads; empty to poll.",
       format: "ws-url",
@@ -210,6 +211,10 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function negotiable(min: string, max: string): boolean {
+  return isVersionInRange(min, { min: "0.0.0", max });
+}
+
 /** What no single setting shows. */
 function crossCheck(config: Config): string[] {
   const problems: string[] = [];
@@ -217,6 +222,11 @@ function crossCheck(config: Config): string[] {
   const require = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
   };
+  const { contract_min: min, contract_max: max } = config.protocol;
+  require(negotiable(
+    min,
+    max,
+  ), `protocol.contract_min (${min}) is above protocol.contract_max (${max}); exchange them`);
   require(scheduler.queue_name.length >
     0, "scheduler.queue_name: name at least one queue, like audio/1.0.0/processing");
   require(config.specs.files.length >

@@ -14,8 +14,21 @@ import { StoreError } from "./adapters/sqlite/store-error.ts";
 import type { Config } from "./config.ts";
 import type { Signer, Store } from "./ports.ts";
 
-/** Reads the workflow files. @throws {StartupError} exit code 78 */
-export function readSpecs(files: readonly string[]): WorkflowSpec[] {
+/** Reads the workflow files, which must describe every queue. @throws {StartupError} exit code 78 */
+export function readSpecs({ specs, scheduler }: Config): WorkflowSpec[] {
+  const workflows = parseSpecs(specs.files);
+  const described = workflows.flatMap(({ activities }) => activities.map(({ queue }) => queue));
+  const unknown = scheduler.queue_name.filter((queue) => !described.includes(queue));
+  if (unknown.length > 0) {
+    throw new StartupError(
+      EXIT.badConfig,
+      `scheduler.queue_name: no file in specs.files describes ${unknown.join(" and ")}; the files describe ${[...new Set(described)].join(", ")}`,
+    );
+  }
+  return workflows;
+}
+
+function parseSpecs(files: readonly string[]): WorkflowSpec[] {
   try {
     return files.map((fileName) => parseSpec(readFileSync(fileName, "utf8"), { fileName }));
   } catch (error) {

@@ -153,7 +153,10 @@ export interface Slot extends Disposable {
 export interface SlotWish {
   readonly kind: string;
   readonly version: string;
-  /** Where a run already is; it gets a slot there even when all are taken, since it holds one. */
+  /**
+   * Where a run already is; it gets a slot there even when all are taken, since it holds one,
+   * and for a while none elsewhere when that place is out of reach.
+   */
   readonly executor?: string;
 }
 

@@ -81,14 +81,17 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
   return {
     address: { host: options.host, port },
     async [Symbol.asyncDispose]() {
-      const closed = Promise.withResolvers<void>();
-      server.close(() => closed.resolve());
+      const closed = new AbortController();
+      const closing = new Promise<void>((resolve) => server.close(() => resolve())).then(() =>
+        closed.abort(),
+      );
       for (const session of sessions) session.close();
       // Both wait, without limit, for open streams and for peers that do not hang up:
       // last words get a moment, then the sockets go.
-      await Promise.race([closed.promise, systemClock.sleep(LAST_WORDS_MS)]);
+      // The sleep ends with the server, or it alone would keep a drained process alive.
+      await systemClock.sleep(LAST_WORDS_MS, closed.signal);
       for (const socket of sockets) socket.destroy();
-      await closed.promise;
+      await closing;
     },
   };
 }

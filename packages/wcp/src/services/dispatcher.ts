@@ -259,7 +259,8 @@ export class Dispatcher implements Service, OfferSink {
   ): Promise<void> {
     const attempt = "run" in task.state ? task.state.run.attempt : 1;
     const decision = decideRetry(failure, attempt, this.#options.retry);
-    const log = { activity_id: task.id, attempt, error_code: failure.code, error: failure.message };
+    const run = "run" in task.state ? { run_id: task.state.run.id } : {};
+    const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
     if (decision.kind === "fail") {
       this.#deps.logger.warn(log, "the run failed; failing the activity");
       await this.#finish(task.id, { status: "error", code: failure.code, reason: failure.message });

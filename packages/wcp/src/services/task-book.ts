@@ -80,14 +80,16 @@ export class TaskBook {
     else this.#open.set(id, task);
     if (kind === before.state.kind && event.kind !== "assigned") return task;
     this.#deps.onState?.(task);
-    this.#log(task);
+    this.#log(task, before);
     await this.#deps.store.saveTask(task, before.state.kind);
     return task;
   }
 
-  #log(task: Task): void {
+  /** A run that has just ended is in `before` only. */
+  #log(task: Task, before: Task): void {
     const { kind } = task.state;
-    const run = "run" in task.state ? { run_id: task.state.run.id, executor: task.state.run.executor } : {};
+    const [state] = [task.state, before.state].filter((each) => "run" in each);
+    const run = state === undefined ? {} : { run_id: state.run.id, executor: state.run.executor };
     const reason = "reason" in task.state ? { reason: task.state.reason } : {};
     const level = kind === "abandoned" || kind === "expired" ? "warn" : "info";
     this.#deps.logger[level](

@@ -62,12 +62,18 @@ export function parseHead(raw: unknown): Head {
   );
 }
 
+/** `0x` and four bytes. */
+const SELECTOR_LENGTH = 10;
+/** Lengths of results vary: the memory of them is bounded. */
+const MAX_SHAPES = 1_000;
+
 const tag = (blockNumber: number | undefined) =>
   blockNumber === undefined ? "latest" : `0x${blockNumber.toString(16)}`;
 
 /** The chain behind one JSON-RPC endpoint. */
 export class RpcChain implements Chain {
   readonly #rpc: JsonRpc;
+  readonly #gasByShape = new Map<string, bigint>();
   readonly #deps: RpcChainDeps;
 
   constructor(deps: RpcChainDeps) {
@@ -87,8 +93,30 @@ export class RpcChain implements Chain {
     return (await this.#simulate("eth_call", [request, tag(blockNumber)])) as string;
   }
 
+  /**
+   * An estimate is a search: the node runs the transaction many times over. What a call of the same
+   * shape (function and length of data) took before is tried first, in one run; the highest figure is
+   * kept, and where it is not enough the node searches again.
+   */
   async estimateGas(request: CallRequest): Promise<bigint> {
-    return BigInt((await this.#simulate("eth_estimateGas", [request])) as string);
+    const shape = `${request.to}:${request.data.slice(0, SELECTOR_LENGTH)}:${request.data.length}`;
+    const known = this.#gasByShape.get(shape);
+    if (known !== undefined && (await this.#runsWithin(request, known))) return known;
+    const gas = BigInt((await this.#simulate("eth_estimateGas", [request])) as string);
+    if (this.#gasByShape.size >= MAX_SHAPES) this.#gasByShape.clear();
+    this.#gasByShape.set(shape, known === undefined || gas > known ? gas : known);
+    return gas;
+  }
+
+  /** @throws {CallReverted} when the contract says no; false when it may be the gas that is short */
+  async #runsWithin(request: CallRequest, gas: bigint): Promise<boolean> {
+    try {
+      await this.#simulate("eth_call", [{ ...request, gas: `0x${gas.toString(16)}` }, "latest"]);
+      return true;
+    } catch (error) {
+      if (error instanceof CallReverted && error.revert.name === "") return false;
+      throw error;
+    }
   }
 
   async minedCount(address: string): Promise<number> {

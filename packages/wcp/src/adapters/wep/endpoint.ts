@@ -38,7 +38,12 @@ interface ActiveRun {
   readonly assignment: Assignment;
   readonly listener: RunListener;
   readonly ended: PromiseWithResolvers<RunOutcome>;
+  /** Why it was cancelled, if it was. A WEP that was away when that happened is told when it is back. */
+  cancelled: string | undefined;
 }
+
+/** A WEP that is out of reach for no longer than this is expected back with the runs it had. */
+const EXPECTED_BACK_MS = 30_000;
 
 export class WepEndpoint {
   readonly #options: EndpointOptions;
@@ -50,11 +55,13 @@ export class WepEndpoint {
   #capabilities: { readonly maxConcurrency: number; readonly kinds: ReadonlySet<string> } | undefined;
   #inUse = 0;
   #isDraining = false;
+  #missingSinceMs: number;
   #failure = "not connected yet";
 
   constructor(options: EndpointOptions, deps: EndpointDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#missingSinceMs = deps.clock.monotonicMs();
     this.#logger = deps.logger.child({ wep: options.url });
   }
 
@@ -64,6 +71,11 @@ export class WepEndpoint {
 
   get isReady(): boolean {
     return this.#peer !== undefined;
+  }
+
+  /** Away, but not for long: what runs here had better not be run elsewhere too. */
+  get isExpectedBack(): boolean {
+    return !this.isReady && this.#deps.clock.monotonicMs() - this.#missingSinceMs < EXPECTED_BACK_MS;
   }
 
   /** Why nothing can be assigned here; `undefined` when something can. */
@@ -139,16 +151,21 @@ export class WepEndpoint {
   }
 
   cancel(taskId: string, reason: string): void {
-    for (const { assignment } of this.#runs.values()) {
-      if (assignment.task.id === taskId)
-        this.#session?.send(envelope("cancel", { activityId: taskId, reason }));
+    for (const run of this.#runs.values()) {
+      if (run.assignment.task.id !== taskId) continue;
+      run.cancelled = reason;
+      this.#session?.send(envelope("cancel", { activityId: taskId, reason }));
     }
   }
 
   async #execute(what: Pick<ActiveRun, "assignment" | "listener">, signal: AbortSignal): Promise<RunOutcome> {
     if (signal.aborted) throw new StoppedError();
     const { runId } = what.assignment;
-    const run: ActiveRun = { ...what, ended: Promise.withResolvers<RunOutcome>() };
+    const run: ActiveRun = {
+      ...what,
+      ended: Promise.withResolvers<RunOutcome>(),
+      cancelled: undefined,
+    };
     this.#runs.set(runId, run);
     const stop = () => run.ended.reject(new StoppedError());
     signal.addEventListener("abort", stop, { once: true });
@@ -179,12 +196,19 @@ export class WepEndpoint {
       },
       "WEP connected",
     );
-    for (const run of this.#runs.values()) session.send(toAssignMessage(run.assignment)); // E1
+    for (const { assignment, cancelled } of this.#runs.values()) {
+      session.send(toAssignMessage(assignment)); // E1
+      // Assigned all the same: a WEP that was restarted would otherwise never answer.
+      if (cancelled !== undefined) {
+        session.send(envelope("cancel", { activityId: assignment.task.id, reason: cancelled }));
+      }
+    }
     this.#deps.onCapacity();
   }
 
   #onEnd(error: SessionEnded): void {
     const wasReady = this.isReady;
+    if (wasReady) this.#missingSinceMs = this.#deps.clock.monotonicMs();
     this.#session = undefined;
     this.#peer = undefined;
     this.#capabilities = undefined;

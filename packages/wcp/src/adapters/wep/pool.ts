@@ -27,8 +27,9 @@ export class WepPool implements Executor, Service {
 
   reserve(wish: SlotWish): Slot | undefined {
     const able = this.#endpoints.filter((endpoint) => endpoint.canRun(wish));
-    const home = able.find((endpoint) => endpoint.url === wish.executor);
-    if (home !== undefined) return home.take();
+    const home = this.#endpoints.find((endpoint) => endpoint.url === wish.executor);
+    if (home !== undefined && able.includes(home)) return home.take();
+    if (home?.isExpectedBack === true) return undefined;
     const [best] = able.filter((endpoint) => endpoint.free > 0).toSorted((a, b) => b.free - a.free);
     return best?.take();
   }

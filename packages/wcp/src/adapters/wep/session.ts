@@ -3,9 +3,11 @@
  *
  * Invariants
  *  S1  Nothing is sent after the handshake failed or the session ended.
- *  S2  Additions (field 20 and up) are sent only when the negotiated version has them.
+ *  S2  Messages that are additions (field 20 and up) are sent only when the negotiated version has them.
+ *      Fields that are travel always: hello comes before the version is known, and a peer ignores them.
  *  S3  A peer that has them is known to be alive: silence beyond `silenceMs` ends the session.
  */
+import type { ClientHttp2Stream } from "node:http2";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Clock } from "@subnet-worker/kit";
@@ -89,7 +91,7 @@ export class Session {
   /** Runs the session to its end; always rejects, with {@link SessionEnded}. */
   async run(signal: AbortSignal): Promise<never> {
     const { url, handshakeTimeoutMs } = this.#options;
-    const sessions = new Http2SessionManager(url);
+    const sessions = new ListenedSessions(url);
     const stop = () => this.#stop(new SessionEnded("CLOSED", "closed by us"));
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -180,6 +182,19 @@ export class Session {
   }
 }
 
+/**
+ * Hears every session's error. The manager stops listening when it is aborted, and a session that has
+ * just broken, because its peer speaks something else, reports its error only after that; an error that
+ * nobody hears ends the process. What went wrong has reached us through the stream by then.
+ */
+class ListenedSessions extends Http2SessionManager {
+  override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...args);
+    stream.session?.on("error", () => {});
+    return stream;
+  }
+}
+
 function toSessionEnded(error: unknown, url: string): SessionEnded {
   if (error instanceof SessionEnded) return error;
   if (error instanceof VersionError) {
@@ -191,5 +206,17 @@ function toSessionEnded(error: unknown, url: string): SessionEnded {
   if (code === Code.FailedPrecondition) {
     return new SessionEnded("INCOMPATIBLE", `${url} refused us: ${rawMessage}`, { cause: error });
   }
+  if (isHttp2Failure(error)) {
+    return new SessionEnded(
+      "PROTOCOL",
+      `${url} answers, but not as a WEP does, with gRPC over HTTP/2 (${rawMessage}); check that wep_grpc_endpoint is the WEP's own port, not its health port`,
+      { cause: error },
+    );
+  }
   return new SessionEnded("UNREACHABLE", `${url}: ${rawMessage}`, { cause: error });
+}
+
+function isHttp2Failure(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return cause?.code === "ERR_HTTP2_ERROR";
 }
