@@ -67,7 +67,7 @@ export function negotiateVersion(ours: VersionRange, theirs: VersionRange): stri
   return highest;
 }
 
-/** Whether messages and fields numbered 20 and up may be sent under `negotiated`. */
+/** Whether messages numbered 20 and up may be sent under `negotiated`; added fields of deployed messages always may. */
 export function hasAdditions(negotiated: string): boolean {
   return compareVersions(negotiated, FIRST_WITH_ADDITIONS) >= 0;
 }
