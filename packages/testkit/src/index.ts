@@ -2,3 +2,4 @@ export { createDeferred, type Deferred } from "./deferred.ts";
 export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
 export { type HttpAnswer, type HttpRequest, ScriptedHttp } from "./scripted-http.ts";
 export { ScriptedSocket, SocketPeer } from "./scripted-socket.ts";
+export { type MessageKind, type MessageOf, ScriptedWep, WepStream } from "./scripted-wep.ts";
