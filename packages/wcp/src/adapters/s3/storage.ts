@@ -33,10 +33,11 @@ export function createS3Storage(
     downloadUrl: (objectKey) =>
       getSignedUrl(client, new GetObjectCommand({ Bucket: options.bucket, Key: objectKey }), { expiresIn }),
     async uploadTicket(objectKey, wish) {
+      const mediaType = wish.mediaType === "" ? "application/octet-stream" : wish.mediaType;
       const command = new PutObjectCommand({
         Bucket: options.bucket,
         Key: objectKey,
-        ContentType: wish.mediaType,
+        ContentType: mediaType,
         ContentLength: wish.sizeBytes,
       });
       // Type and length are part of the signature: the URL is good for this object and no other.
@@ -45,7 +46,7 @@ export function createS3Storage(
       return {
         objectKey,
         url,
-        headers: { "content-type": wish.mediaType, "content-length": String(wish.sizeBytes) },
+        headers: { "content-type": mediaType, "content-length": String(wish.sizeBytes) },
         expiresAtMs: deps.clock.nowMs() + expiresIn * 1_000,
       };
     },
