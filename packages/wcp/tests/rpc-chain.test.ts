@@ -85,6 +85,68 @@ describe("a transaction", () => {
   });
 });
 
+describe("the gas of a call", () => {
+  const claim = { to: "0xc0", data: `0x12345678${"00".repeat(32)}` };
+
+  /** A node that answers each method as told, in one word per request it got. */
+  async function gasBench(answers: Readonly<Record<string, () => HttpAnswer>>) {
+    const bench = await scripted({});
+    const asked: string[] = [];
+    bench.server.answer = ({ body }) => {
+      const { method, params } = body as Call;
+      const gas = (params[0] as { readonly gas?: string }).gas;
+      asked.push(gas === undefined ? method : `${method} within ${Number(gas)}`);
+      return answers[method]?.() ?? refuse(-32601, `no method ${method}`);
+    };
+    return { ...bench, asked };
+  }
+  const result = (value: string): HttpAnswer => ({
+    kind: "json",
+    value: { jsonrpc: "2.0", id: 0, result: value },
+  });
+
+  it("is estimated once per shape; the next call of that shape is only tried within it", async () => {
+    await using bench = await gasBench({
+      eth_estimateGas: () => result("0x64"),
+      eth_call: () => result("0x"),
+    });
+    expect(await bench.chain.estimateGas(claim)).toBe(100n);
+    expect(await bench.chain.estimateGas({ ...claim, data: claim.data.replace(/0$/, "1") })).toBe(100n);
+    expect(await bench.chain.estimateGas({ ...claim, data: `${claim.data}00` })).toBe(100n);
+    expect(bench.asked).toEqual(["eth_estimateGas", "eth_call within 100", "eth_estimateGas"]);
+  });
+
+  it("is estimated again when it was not enough, in whatever words a node says so, and never falls", async () => {
+    const estimates = ["0x64", "0xc8", "0x96"];
+    await using bench = await gasBench({
+      eth_estimateGas: () => result(estimates.shift() ?? "0x0"),
+      eth_call: () => refuse(-32603, "EVM error ReentrancySentryOOG"),
+    });
+    expect(await bench.chain.estimateGas(claim)).toBe(100n);
+    expect(await bench.chain.estimateGas(claim)).toBe(200n);
+    expect(await bench.chain.estimateGas(claim)).toBe(200n);
+    expect(await bench.chain.estimateGas(claim)).toBe(200n);
+    expect(bench.asked.filter((each) => each.startsWith("eth_call"))).toEqual([
+      "eth_call within 100",
+      "eth_call within 200",
+      "eth_call within 200",
+    ]);
+  });
+
+  it("is not asked for when the contract says no", async () => {
+    const refusal = taskQueueInterface.encodeErrorResult("UnknownActivity", [idOf(1)]);
+    await using bench = await gasBench({
+      eth_estimateGas: () => result("0x64"),
+      eth_call: () => refuse(3, "execution reverted", refusal),
+    });
+    await bench.chain.estimateGas(claim);
+    await expect(bench.chain.estimateGas(claim)).rejects.toMatchObject({
+      revert: { name: "UnknownActivity" },
+    });
+    expect(bench.asked).toEqual(["eth_estimateGas", "eth_call within 100"]);
+  });
+});
+
 describe("a read", () => {
   it("is told from a revert: an error of the node's own is an error", async () => {
     await using bench = await scripted({});

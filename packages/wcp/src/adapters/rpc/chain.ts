@@ -104,18 +104,21 @@ export class RpcChain implements Chain {
     if (known !== undefined && (await this.#runsWithin(request, known))) return known;
     const gas = BigInt((await this.#simulate("eth_estimateGas", [request])) as string);
     if (this.#gasByShape.size >= MAX_SHAPES) this.#gasByShape.clear();
-    this.#gasByShape.set(shape, known === undefined || gas > known ? gas : known);
-    return gas;
+    const highest = known === undefined || gas > known ? gas : known;
+    this.#gasByShape.set(shape, highest);
+    return highest;
   }
 
-  /** @throws {CallReverted} when the contract says no; false when it may be the gas that is short */
+  /** @throws {CallReverted} when the contract says no; false when the gas may be short */
   async #runsWithin(request: CallRequest, gas: bigint): Promise<boolean> {
     try {
       await this.#simulate("eth_call", [{ ...request, gas: `0x${gas.toString(16)}` }, "latest"]);
       return true;
     } catch (error) {
-      if (error instanceof CallReverted && error.revert.name === "") return false;
-      throw error;
+      const isRefusal = error instanceof CallReverted && error.revert.name !== "";
+      if (isRefusal || error instanceof StoppedError) throw error;
+      // Short of gas, which each node says in its own words; the estimate finds out.
+      return false;
     }
   }
 
