@@ -9,6 +9,7 @@ import {
   redactUrl,
 } from "../src/adapters/rpc/json-rpc.ts";
 import { StoppedError } from "../src/ports.ts";
+import { fastClock } from "./_fast-clock.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
 import { settle, until } from "./_until.ts";
 
@@ -38,9 +39,9 @@ async function start(options: BenchOptions = {}): Promise<Bench> {
   const logs = captureLogs();
   const outcomes: string[] = [];
   const server = await ScriptedHttp.listen(echo);
-  const { clock = systemClock, ...rest } = options;
+  const { clock = fastClock(20), ...rest } = options;
   const rpc = new JsonRpc(
-    { url: server.url, timeoutMs: 5_000, batchSize: 100, ...rest },
+    { url: server.url, timeoutMs: 100_000, batchSize: 100, ...rest },
     {
       clock,
       logger: logs.logger,

@@ -1,8 +1,9 @@
 import { taskQueueInterface } from "@subnet-worker/contracts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { StoppedError } from "../src/ports.ts";
-import { AnvilLane, DevChain, fastClock } from "./_anvil-lane.ts";
+import { AnvilLane, DevChain } from "./_anvil-lane.ts";
 import { idOf } from "./_builders.ts";
+import { fastClock } from "./_fast-clock.ts";
 
 let dev: DevChain;
 let fromBlock: number;
