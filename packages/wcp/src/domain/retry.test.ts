@@ -27,6 +27,11 @@ describe("a failed run", () => {
     );
   });
 
+  it("without a pause has none either after a thousand attempts", () => {
+    const impatient = { maxAttempts: 5_000, initialMs: 0, maxMs: 10 };
+    expect(decideRetry(failure, 2_000, impatient)).toEqual({ kind: "retry", delayMs: 0 });
+  });
+
   it("waits at least as long as the handler asked", () => {
     expect(decideRetry({ ...failure, retryAfterMs: 60_000 }, 1, policy)).toEqual({
       kind: "retry",

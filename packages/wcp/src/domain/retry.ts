@@ -15,9 +15,13 @@ export interface RunFailure {
 
 export type RetryDecision = { readonly kind: "retry"; readonly delayMs: number } | { readonly kind: "fail" };
 
+const MOST_DOUBLINGS = 60;
+
 /** Whether a failed run is run again, and when. `attempt` is 1 for the first. */
 export function decideRetry(failure: RunFailure, attempt: number, policy: RetryPolicy): RetryDecision {
   if (!failure.retryable || attempt >= policy.maxAttempts) return { kind: "fail" };
-  const delayMs = Math.min(policy.initialMs * 2 ** (attempt - 1), policy.maxMs);
+  // Beyond 2^1023 it is infinite, and infinity times a pause of 0 is not a number.
+  const growth = 2 ** Math.min(attempt - 1, MOST_DOUBLINGS);
+  const delayMs = Math.min(policy.initialMs * growth, policy.maxMs);
   return { kind: "retry", delayMs: Math.max(delayMs, failure.retryAfterMs) };
 }
