@@ -100,13 +100,13 @@ function runDevnet(cwd: string, args: readonly string[], options: RunOptions = {
 }
 
 /** The state that a devnet in `place` wrote, by its output. */
-export function stateOf(place: Place): DevnetState {
+export function stateOf(place: Pick<Place, "cwd">): DevnetState {
   const dir = readFileSync(join(place.cwd, ".devnet", "latest"), "utf8").trim();
   return JSON.parse(readFileSync(join(place.cwd, dir, "devnet.json"), "utf8")) as DevnetState;
 }
 
 /** What `run.json` says of the only run in `place`. */
-export function recordOf(place: Place): RunRecord {
+export function recordOf(place: Pick<Place, "cwd">): RunRecord {
   const [path] = readdirSync(place.cwd, { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith("run.json"),
   );
