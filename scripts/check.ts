@@ -3,7 +3,10 @@
  * Runs every step, also after one has failed, and ends with 1 if any did.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { packCommand, publishedPackages, ROOT } from "./_published.ts";
 
 interface Step {
   readonly name: string;
@@ -11,13 +14,11 @@ interface Step {
   readonly cwd?: string;
 }
 
-const published = readdirSync("packages").filter(
-  (name) =>
-    (JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as { private?: boolean }).private !==
-    true,
-);
+const PATH = `${join(ROOT, "node_modules", ".bin")}${delimiter}${process.env["PATH"] ?? ""}`;
+const packed = mkdtempSync(join(tmpdir(), "check-"));
+process.on("exit", () => rmSync(packed, { recursive: true, force: true }));
 
-const steps: readonly Step[] = [
+const sourceSteps: readonly Step[] = [
   { name: "format", command: ["oxfmt", "--check"] },
   { name: "types", command: ["tsc", "-b", "tsconfig.json"] },
   { name: "lint", command: ["oxlint", "--type-aware"] },
@@ -28,20 +29,33 @@ const steps: readonly Step[] = [
     command: ["buf", "breaking", "--against", "../packages/protocol/wire-baseline"],
     cwd: "proto",
   },
-  ...published.flatMap((name): Step[] => [
-    { name: `publint ${name}`, command: ["publint", "--strict", "--pack", "npm"], cwd: `packages/${name}` },
-  ]),
+  { name: "pack", command: packCommand(packed) },
 ];
 
-let failed = 0;
-for (const { name, command, cwd = "." } of steps) {
+/** What a package's users would get: its tarball, not its folder. */
+function packageSteps(tarball: string): readonly Step[] {
+  return [
+    { name: `publint ${tarball}`, command: ["publint", "--strict", join(packed, tarball)] },
+    { name: `attw ${tarball}`, command: ["attw", "--profile", "esm-only", join(packed, tarball)] },
+  ];
+}
+
+function passes({ name, command, cwd = "." }: Step): boolean {
   const [program, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: join(ROOT, cwd),
+    env: { ...process.env, PATH },
+    encoding: "utf8",
+  });
   const passed = status === 0;
   process.stdout.write(`${passed ? "ok  " : "FAIL"} ${name}\n`);
-  if (passed) continue;
-  failed += 1;
-  process.stdout.write(`${stdout}${stderr}${error === undefined ? "" : `${error.message}\n`}`);
+  if (!passed) process.stdout.write(`${stdout}${stderr}${error === undefined ? "" : `${error.message}\n`}`);
+  return passed;
 }
-process.stdout.write(`${steps.length - failed} passed, ${failed} failed\n`);
+
+const results = sourceSteps.map(passes);
+const tarballs = readdirSync(packed);
+results.push(tarballs.length === publishedPackages().length, ...tarballs.flatMap(packageSteps).map(passes));
+const failed = results.filter((passed) => !passed).length;
+process.stdout.write(`${results.length - failed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathWithPrograms } from "./system-programs.ts";
 
 interface Report {
   readonly numPassedTests: number;
@@ -20,6 +21,7 @@ interface Report {
 const dir = mkdtempSync(join(tmpdir(), "subnet-worker-test-"));
 try {
   const file = join(dir, "report.json");
+  const env = { ...process.env, PATH: pathWithPrograms(process.env["PATH"] ?? "") };
   const args = [
     "run",
     "--reporter=default",
@@ -27,7 +29,7 @@ try {
     `--outputFile.json=${file}`,
     ...process.argv.slice(2),
   ];
-  const { status, error } = spawnSync("vitest", args, { stdio: "inherit" });
+  const { status, error } = spawnSync("vitest", args, { stdio: "inherit", env });
   if (error !== undefined) throw error;
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   const skipped = report.testResults.flatMap(({ assertionResults }) =>
