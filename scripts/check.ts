@@ -47,15 +47,19 @@ function passes({ name, command, cwd = "." }: Step): boolean {
     env: { ...process.env, PATH },
     encoding: "utf8",
   });
-  const passed = status === 0;
-  process.stdout.write(`${passed ? "ok  " : "FAIL"} ${name}\n`);
-  if (!passed) process.stdout.write(`${stdout}${stderr}${error === undefined ? "" : `${error.message}\n`}`);
+  return report(name, status === 0, `${stdout}${stderr}${error === undefined ? "" : `${error.message}\n`}`);
+}
+
+function report(name: string, passed: boolean, said: string): boolean {
+  process.stdout.write(`${passed ? "ok  " : "FAIL"} ${name}\n${passed ? "" : said}`);
   return passed;
 }
 
 const results = sourceSteps.map(passes);
 const tarballs = readdirSync(packed);
-results.push(tarballs.length === publishedPackages().length, ...tarballs.flatMap(packageSteps).map(passes));
+const areAllPacked = tarballs.length === publishedPackages().length;
+results.push(report("every package packed", areAllPacked, `only ${tarballs.join(", ")}\n`));
+results.push(...tarballs.flatMap(packageSteps).map(passes));
 const failed = results.filter((passed) => !passed).length;
 process.stdout.write(`${results.length - failed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
