@@ -17,7 +17,7 @@ import { describe, expect, test } from "vitest";
 import { envelope, EnvelopeSchema, Execution } from "../src/index.ts";
 
 const FOLDER = fileURLToPath(new URL("../wire-baseline", import.meta.url));
-const BUF = fileURLToPath(new URL("../../../node_modules/.bin/buf", import.meta.url));
+const BUF = fileURLToPath(new URL("bin/buf", import.meta.resolve("@bufbuild/buf/package.json")));
 const baseline = createFileRegistry(
   fromBinary(FileDescriptorSetSchema, execFileSync(BUF, ["build", FOLDER, "-o", "-"])),
 );

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
-import { ConfigError, loadConfig } from "@subnet-worker/kit/config";
-import type { Schema } from "convict";
+import { ConfigError, type ConfigSchema, loadConfig } from "@subnet-worker/kit/config";
 import { parse } from "yaml";
 
 /** Settings of a WEP, under the names of its configuration file. */
@@ -39,7 +38,7 @@ type Raw = Omit<Config, "runtime"> & {
 };
 
 /** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
-export const CONFIG_SCHEMA: Schema<Raw> = {
+export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
   server: {
     host: { doc: "Address the gRPC server listens on.", format: "non-empty", default: "127.0.0.1" },
     port: { doc: "Its port; 0 picks a free one.", format: "port", default: 7070 },
