@@ -44,12 +44,12 @@ describe("a lane", () => {
     expect(chain.sent).toHaveLength(1);
   });
 
-  it("adds the margin to the gas estimate, and offers the market's fees", async () => {
+  it("adds the margin and the headroom to the gas estimate, and offers the market's fees", async () => {
     await using bench = await LaneBench.start({ gasMarginPercent: 30 });
     void bench.submit("a1");
     await until(() => bench.chain.pool.size === 1);
     expect(bench.chain.pool.get(0)).toMatchObject({
-      gasLimit: 65_000n,
+      gasLimit: 95_000n, // 50,000 + 30 % + 30,000
       fees: { maxFeePerGasWei: 21n * GWEI, maxPriorityFeePerGasWei: GWEI },
     });
   });

@@ -2,6 +2,12 @@ import type { Clock } from "@subnet-worker/kit";
 import type { Fees } from "../domain/fees.ts";
 import type { Chain } from "../ports.ts";
 
+/**
+ * Gas added to every limit: a storage slot that was warm when estimated may be cold when mined,
+ * which of a small call is more than a percentage.
+ */
+export const GAS_HEADROOM = 30_000n;
+
 const FRESH_MS = 1_000;
 
 /** Market fees, asked for at most once a second: the cap of tip + 2 x base fee outlives that easily. */

@@ -27,7 +27,7 @@ import {
   type Store,
   type TransactionLane,
 } from "../ports.ts";
-import { LaneFees } from "./lane-fees.ts";
+import { GAS_HEADROOM, LaneFees } from "./lane-fees.ts";
 import { Simulation } from "./simulation.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
@@ -202,7 +202,7 @@ export class Lane implements Service, TransactionLane {
       await this.#end(intent, { kind: "refused", revert: gas });
       return;
     }
-    const gasLimit = (gas * BigInt(100 + this.#options.gasMarginPercent)) / 100n;
+    const gasLimit = (gas * BigInt(100 + this.#options.gasMarginPercent)) / 100n + GAS_HEADROOM;
     const { nonce, attempt } = await this.#signNext(intent, gasLimit, signal);
     const signed: Intent = { ...intent, state: nextIntent(intent.state, { kind: "signed", nonce, attempt }) };
     if (!isSigned(signed)) throw new Error(`intent ${intent.key} was signed and is ${signed.state.kind}`);

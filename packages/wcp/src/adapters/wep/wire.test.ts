@@ -37,9 +37,13 @@ describe("a completion", () => {
     });
   });
 
-  it.each([2002, 3001, 3002, 4002])("with the code %i may be run again by the code alone", (errorCode) => {
-    expect(outcomeOf({ status: "ERROR", errorCode })).toMatchObject({ code: errorCode, retryable: true });
-  });
+  it.each([2002, 3001, 3002, 4002])(
+    "with the code %i is run again only if its handler says so",
+    (errorCode) => {
+      expect(outcomeOf({ status: "ERROR", errorCode })).toMatchObject({ code: errorCode, retryable: false });
+      expect(outcomeOf({ status: "ERROR", errorCode, retryable: true })).toMatchObject({ retryable: true });
+    },
+  );
 
   it.each(["", "success", "DONE"])("with the status %j is an error of the WEP, told as such", (status) => {
     expect(outcomeOf({ status })).toMatchObject({

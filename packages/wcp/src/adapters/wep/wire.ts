@@ -1,10 +1,4 @@
-import {
-  type Completion,
-  type Envelope,
-  envelope,
-  isTaskErrorRetryable,
-  TASK_ERROR,
-} from "@subnet-worker/protocol";
+import { type Completion, type Envelope, envelope, TASK_ERROR } from "@subnet-worker/protocol";
 import type { AssignedInput, Assignment, RunOutcome, UploadTicket } from "../../ports.ts";
 
 /** An assignment as it travels. */
@@ -48,7 +42,8 @@ export function toRunOutcome(completion: Completion): RunOutcome {
         kind: "failed",
         code,
         message: completion.error === "" ? "the handler failed and gave no reason" : completion.error,
-        retryable: completion.retryable || isTaskErrorRetryable(completion.errorCode),
+        // The handler's own word: a code that often passes by itself says nothing against a TerminalError.
+        retryable: completion.retryable,
         retryAfterMs: Number(completion.retryAfterMs),
       };
     }
