@@ -40,6 +40,19 @@ function coerced(parse: (text: string) => unknown): (value: unknown) => unknown 
   };
 }
 
+function splitList(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isListOf(value: unknown, protocols: readonly string[]): value is readonly string[] {
+  const isUrl = (item: unknown) =>
+    typeof item === "string" && URL.canParse(item) && protocols.includes(new URL(item).protocol);
+  return Array.isArray(value) && value.every(isUrl);
+}
+
 function refuse(message: string): never {
   throw new Error(message);
 }
@@ -64,18 +77,18 @@ const FORMATS: Record<string, convict.Format> = {
       if (typeof value !== "string" || value === "") refuse("is required and must not be empty");
     },
   },
-  "http-url": {
+  "http-urls": {
+    coerce: coerced(splitList),
     validate(value: unknown) {
-      const protocol = typeof value === "string" && URL.canParse(value) ? new URL(value).protocol : "";
-      if (protocol !== "http:" && protocol !== "https:")
-        refuse("must be a URL that starts with http:// or https://");
+      if (!isListOf(value, ["http:", "https:"]) || value.length === 0)
+        refuse("must be a URL that starts with http:// or https://, or a list of such");
     },
   },
-  "ws-url": {
+  "ws-urls": {
+    coerce: coerced(splitList),
     validate(value: unknown) {
-      if (value === "") return;
-      const protocol = typeof value === "string" && URL.canParse(value) ? new URL(value).protocol : "";
-      if (protocol !== "ws:" && protocol !== "wss:") refuse("must be a URL that starts with ws:// or wss://");
+      if (!isListOf(value, ["ws:", "wss:"]))
+        refuse("must be a URL that starts with ws:// or wss://, or a list of such");
     },
   },
   address: {
@@ -91,12 +104,7 @@ const FORMATS: Record<string, convict.Format> = {
     },
   },
   list: {
-    coerce: coerced((text) =>
-      text
-        .split(",")
-        .map((part) => part.trim())
-        .filter((part) => part !== ""),
-    ),
+    coerce: coerced(splitList),
     validate(value: unknown) {
       if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) {
         refuse("must be a list of strings (in the environment: separated by commas)");

@@ -40,7 +40,7 @@ registerFormats();
  * Unknown keys and unknown `PREFIX__` variables are refused, and every problem
  * is listed at once; the value of a setting with `sensitive: true` is never
  * shown. Formats beyond convict's own: `duration` (to milliseconds),
- * `non-empty`, `http-url`, `ws-url` (or empty), `address`, `semver`, `list`,
+ * `non-empty`, `http-urls` (at least one), `ws-urls`, `address`, `semver`, `list`,
  * `positive-int`, `count`.
  *
  * @returns a deeply frozen object

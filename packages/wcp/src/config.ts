@@ -10,15 +10,19 @@ export interface Config {
   /** One URL, or several separated by commas. */
   readonly wep_grpc_endpoint: readonly string[];
   readonly ethereum: {
-    readonly rpc_url: string;
-    readonly ws_url: string;
+    /** One URL, or several separated by commas. */
+    readonly rpc_url: readonly string[];
+    readonly ws_url: readonly string[];
     readonly chain_id: number;
+    readonly keystore_file: string;
+    readonly keystore_password_file: string;
     readonly wallet_private_key: string;
     readonly wallet_address: string;
     readonly workflow_engine_address: string;
     readonly task_queue_address: string;
     readonly multicall3_address: string;
     readonly subnet_control_plane_address: string;
+    readonly batch_executor_address: string;
     readonly rpc_timeout: number;
     readonly head_poll_interval: number;
     readonly log_range_blocks: number;
@@ -34,6 +38,7 @@ export interface Config {
     readonly retry_initial: number;
     readonly retry_max: number;
     readonly lost_cooldown: number;
+    readonly reconcile_interval: number;
   };
   readonly tx_policy: {
     readonly gas_bump_percent: number;
@@ -42,6 +47,11 @@ export interface Config {
     readonly resend_after: number;
     readonly bump_after: number;
     readonly max_fee_gwei: number;
+    readonly confirmations: number;
+    readonly repair_after: number;
+    readonly batching: boolean;
+    readonly batch_gas_percent: number;
+    readonly low_balance_gwei: number;
   };
   readonly protocol: { readonly contract_min: string; readonly contract_max: string };
   readonly storage: {
@@ -54,7 +64,7 @@ export interface Config {
     readonly url_lifetime: number;
   };
   readonly specs: { readonly files: readonly string[] };
-  readonly db: { readonly path: string };
+  readonly db: { readonly path: string; readonly retention: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: { readonly level: LogLevel };
   readonly shutdown: { readonly deadline: number };
@@ -71,16 +81,28 @@ const list = (doc: string, value: string[]) => ({ doc, format: "list", default: 
 export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   wep_grpc_endpoint: list("URL of the WEP, or several: http://host:port.", ["http://127.0.0.1:7070"]),
   ethereum: {
-    rpc_url: { doc: "JSON-RPC endpoint.", format: "http-url", default: "" },
+    rpc_url: {
+      doc: "JSON-RPC endpoint, or several: the node changes over when one fails, and sends transactions to all.",
+      format: "http-urls",
+      default: [],
+    },
     ws_url: {
-      doc: "Websocket endpoint of the same node, for pushed heads; empty to poll.",
-      format: "ws-url",
-      default: "",
+      doc: "Websocket endpoint, or several, for pushed heads; empty to poll.",
+      format: "ws-urls",
+      default: [],
     },
     chain_id: positive("The chain this wallet works on; an endpoint of another chain is refused.", 0),
+    keystore_file: text(
+      "The wallet's key as an encrypted JSON keystore (v3); relative to the configuration file. Made by `wcp keys new` or `wcp keys import`.",
+      "",
+    ),
+    keystore_password_file: text(
+      "File whose first line is the keystore's password; relative to the configuration file.",
+      "",
+    ),
     wallet_private_key: {
-      doc: "The wallet's key, 64 hex digits. Set it in the environment, never in the file.",
-      format: "non-empty",
+      doc: "The wallet's key, 64 hex digits, where there is no keystore. Set it in the environment, never in the file.",
+      format: String,
       default: "",
       sensitive: true,
     },
@@ -93,6 +115,10 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
       default: "0xcA11bde05977b3631167028862bE2a173976CA11",
     },
     subnet_control_plane_address: address("SubnetControlPlane contract."),
+    batch_executor_address: text(
+      "BatchExecutor contract that tx_policy.batching delegates the wallet to.",
+      "",
+    ),
     rpc_timeout: duration("An RPC request without an answer for this long is tried again.", "10s"),
     head_poll_interval: duration("Between polls for a new block, when none is pushed.", "1s"),
     log_range_blocks: positive("Blocks per eth_getLogs.", 1_000),
@@ -108,6 +134,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     retry_initial: duration("Before the second run; doubles with each further one.", "1s"),
     retry_max: duration("Longest wait between runs.", "1m"),
     lost_cooldown: duration("An activity lost to another worker is not tried again before this.", "30s"),
+    reconcile_interval: duration("Between comparisons of what the database and the chain say is ours.", "1m"),
   },
   tx_policy: {
     gas_bump_percent: positive("Raise of both fees per replacement; at least 10.", 15),
@@ -116,6 +143,24 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     resend_after: duration("A transaction not mined for this long is sent again.", "12s"),
     bump_after: duration("A transaction not mined for this long is replaced with higher fees.", "48s"),
     max_fee_gwei: count("No transaction pays more per gas than this; 0 for no limit.", 0),
+    confirmations: count(
+      "Blocks on top of a transaction's own before its effect counts as final; 0 where the chain has instant finality.",
+      2,
+    ),
+    repair_after: duration(
+      "A nonce that the chain waits for and that nothing of ours is under way for is filled after this.",
+      "30s",
+    ),
+    batching: {
+      doc: "Puts many claims, heartbeats and completions into one transaction, through an EIP-7702 delegation of the wallet to ethereum.batch_executor_address.",
+      format: Boolean,
+      default: false,
+    },
+    batch_gas_percent: positive("Most gas of one batch, in percent of the block gas limit.", 90),
+    low_balance_gwei: count(
+      "Below this balance the node warns; 0 to warn only when the next transaction cannot be paid.",
+      0,
+    ),
   },
   protocol: {
     contract_min: {
@@ -139,7 +184,10 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     url_lifetime: duration("How long a presigned URL works.", "15m"),
   },
   specs: { files: list("Workflow files; relative to the configuration file.", []) },
-  db: { path: text("SQLite file; relative to the configuration file.", "wcp.db") },
+  db: {
+    path: text("SQLite file; relative to the configuration file.", "wcp.db"),
+    retention: duration("Activities and transactions that ended longer ago than this are forgotten.", "7d"),
+  },
   admin: {
     host: text("Where health and metrics are served.", "127.0.0.1"),
     port: { doc: "0 picks a free one.", format: "port", default: 7080 },
@@ -179,8 +227,17 @@ export function readConfig({ file, env, cwd }: ConfigLocation): Config {
   return {
     ...config,
     specs: { files: config.specs.files.map((name) => resolve(base, name)) },
-    db: { path: resolve(base, config.db.path) },
+    db: { ...config.db, path: resolve(base, config.db.path) },
+    ethereum: {
+      ...config.ethereum,
+      keystore_file: resolveIfSet(base, config.ethereum.keystore_file),
+      keystore_password_file: resolveIfSet(base, config.ethereum.keystore_password_file),
+    },
   };
+}
+
+function resolveIfSet(base: string, name: string): string {
+  return name === "" ? "" : resolve(base, name);
 }
 
 function parseToml(path: string): unknown {
@@ -197,13 +254,18 @@ function parseToml(path: string): unknown {
 
 function asLists(values: Record<string, unknown>): Record<string, unknown> {
   const wrap = (value: unknown) => (typeof value === "string" ? [value] : value);
-  const { wep_grpc_endpoint: endpoint, scheduler } = values;
+  const within = (section: string, key: string) => {
+    const table = values[section];
+    return isTable(table) && key in table ? { [key]: wrap(table[key]) } : {};
+  };
+  const { wep_grpc_endpoint: endpoint, ethereum, scheduler } = values;
   return {
     ...values,
     ...(endpoint === undefined ? {} : { wep_grpc_endpoint: wrap(endpoint) }),
-    ...(isTable(scheduler) && "queue_name" in scheduler
-      ? { scheduler: { ...scheduler, queue_name: wrap(scheduler["queue_name"]) } }
+    ...(isTable(ethereum)
+      ? { ethereum: { ...ethereum, ...within("ethereum", "rpc_url"), ...within("ethereum", "ws_url") } }
       : {}),
+    ...(isTable(scheduler) ? { scheduler: { ...scheduler, ...within("scheduler", "queue_name") } } : {}),
   };
 }
 

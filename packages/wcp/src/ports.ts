@@ -1,7 +1,8 @@
-import type { Fees } from "./domain/fees.ts";
-import type { Attempt, Intent, IntentKind, IntentState, Receipt, Revert } from "./domain/intent.ts";
+import type { FeeMarket, Fees } from "./domain/fees.ts";
+import type { Intent, IntentKind, IntentState, Revert } from "./domain/intent.ts";
 import type { RunFailure } from "./domain/retry.ts";
 import type { Lease, Task } from "./domain/task.ts";
+import type { Attempt, Receipt, Transaction } from "./domain/transaction.ts";
 
 // --- Networks -------------------------------------------------------------
 
@@ -185,8 +186,17 @@ export interface StorageBroker {
 export interface Head {
   readonly number: number;
   readonly hash: string;
+  readonly parentHash: string;
   readonly timestampS: number;
+  /** 0 on a chain without EIP-1559. */
   readonly baseFeePerGasWei: bigint;
+  readonly gasLimit: bigint;
+}
+
+/** A block without its transactions. */
+export interface Block extends Head {
+  /** 2048 bits as 0x hex: no log of the block is outside it. `undefined` where the chain has none. */
+  readonly logsBloom: string | undefined;
 }
 
 export interface CallRequest {
@@ -208,10 +218,22 @@ export class CallReverted extends Error {
 
 /** How a node took a transaction. Whatever is not certain is `unknown`, and the bytes are sent again. */
 export type SendOutcome =
+  /** Taken, or in the pool already. */
   | { readonly kind: "accepted" }
+  /** A transaction with this nonce is mined: ours or somebody else's. */
   | { readonly kind: "nonce_too_low" }
+  /** An earlier nonce is missing; some nodes keep the transaction, some do not. */
+  | { readonly kind: "nonce_too_high"; readonly message: string }
+  /** Below the base fee or the node's floor. */
   | { readonly kind: "underpriced"; readonly message: string }
+  /** Another transaction with this nonce is in the pool, and this one does not pay enough to replace it. */
+  | { readonly kind: "replacement_underpriced"; readonly message: string }
   | { readonly kind: "insufficient_funds"; readonly message: string }
+  /** No block will ever take it: intrinsic gas, block gas limit, size, a type or chain id the chain does not know. */
+  | { readonly kind: "never_valid"; readonly message: string }
+  /** A wallet with an EIP-7702 delegation may have one transaction pending. */
+  | { readonly kind: "in_flight_limit"; readonly message: string }
+  /** Pool full, the node's own fee cap, a timeout after the request was written, anything new: maybe taken. */
   | { readonly kind: "unknown"; readonly message: string };
 
 export interface EventLog {
@@ -219,6 +241,21 @@ export interface EventLog {
   readonly topics: readonly string[];
   readonly data: string;
   readonly blockNumber: number;
+  readonly blockHash: string;
+  readonly logIndex: number;
+}
+
+/** The endpoint answers no range of blocks this wide, or none with this many logs. */
+export class LogRangeTooWide extends Error {
+  override readonly name = "LogRangeTooWide";
+  readonly code = "LOG_RANGE_TOO_WIDE";
+  /** Most blocks it would answer, where it says so. */
+  readonly maxBlocks: number | undefined;
+
+  constructor(message: string, maxBlocks: number | undefined) {
+    super(`[LOG_RANGE_TOO_WIDE] ${message}`);
+    this.maxBlocks = maxBlocks;
+  }
 }
 
 export interface LogQuery {
@@ -228,13 +265,22 @@ export interface LogQuery {
   readonly toBlock: number;
 }
 
+/** What a mined transaction came to, with the logs that tell of its parts. */
+export interface MinedReceipt extends Receipt {
+  readonly logs: readonly EventLog[];
+}
+
 /**
- * A chain as seen through its RPC endpoint. Calls retry a failing endpoint until
- * it answers or the process stops; they reject with {@link CallReverted},
- * {@link StoppedError}, or an error that repeating cannot mend.
+ * A chain as seen through its RPC endpoints. Calls retry and change endpoints until
+ * one answers or the process stops; they reject with {@link CallReverted},
+ * {@link StoppedError}, or an error that repeating cannot mend. No answer is older than
+ * the newest block that was seen, unless every endpoint is behind it.
  */
 export interface Chain {
   chainId(): Promise<bigint>;
+  /** `undefined` when there is no such block (yet, or any more). */
+  block(which: number | "latest"): Promise<Block | undefined>;
+  feeMarket(): Promise<FeeMarket>;
   /** Code at an address as 0x hex; `0x` when there is none. */
   code(address: string): Promise<string>;
   call(request: CallRequest, blockNumber?: number): Promise<string>;
@@ -243,9 +289,11 @@ export interface Chain {
   minedCount(address: string): Promise<number>;
   /** Transactions of `address` that are mined or in the endpoint's pool. */
   pendingCount(address: string): Promise<number>;
-  marketFees(): Promise<Fees>;
+  /** Sends to every endpoint that is up. */
   send(raw: string): Promise<SendOutcome>;
-  receipt(txHash: string): Promise<Receipt | undefined>;
+  /** `undefined` is no proof that it is not mined: the endpoint may be behind. */
+  receipt(txHash: string): Promise<MinedReceipt | undefined>;
+  /** @throws {LogRangeTooWide} */
   logs(query: LogQuery): Promise<readonly EventLog[]>;
   balanceWei(address: string): Promise<bigint>;
 }
@@ -256,18 +304,39 @@ export interface Heads {
   onHead(listener: (head: Head) => void): Disposable;
 }
 
+/** An EIP-7702 authorization: lets the wallet run the code at `contract`; the zero address takes that back. */
+export interface AuthorizationRequest {
+  readonly contract: string;
+  /** The wallet's nonce when it is applied: one more than the transaction's, when the wallet itself sends it. */
+  readonly nonce: number;
+}
+
+export interface Authorization extends AuthorizationRequest {
+  /** 65 bytes as 0x hex. */
+  readonly signature: string;
+}
+
 export interface TransactionRequest {
   readonly nonce: number;
   readonly to: string;
   readonly data: string;
   readonly gasLimit: bigint;
   readonly fees: Fees;
+  /** Makes it a type-4 transaction; `undefined` for type 2, or type 0 where the fees are legacy ones. */
+  readonly authorization?: Authorization;
 }
 
-/** Holds the key. Nothing else does. */
+export interface SignedTransaction {
+  /** What is sent, as 0x hex. */
+  readonly raw: string;
+  readonly txHash: string;
+}
+
+/** Holds the key. Nothing else does. A key in a KMS is another implementation of this. */
 export interface Signer {
   readonly address: string;
-  sign(request: TransactionRequest): Promise<{ readonly raw: string; readonly txHash: string }>;
+  sign(request: TransactionRequest): Promise<SignedTransaction>;
+  authorize(request: AuthorizationRequest): Promise<Authorization>;
 }
 
 export interface IntentRequest {
@@ -276,17 +345,39 @@ export interface IntentRequest {
   readonly taskId: string;
   readonly to: string;
   readonly data: string;
+  /** After this it is of no use: dropped while it has no nonce, replaced by a no-op afterwards. `undefined`: never. */
+  readonly deadlineMs?: number;
+  /** A newer intent of the same name replaces an older one that has no nonce yet. `undefined`: none does. */
+  readonly replaces?: string;
 }
 
-export type IntentOutcome = Extract<IntentState, { kind: "mined" | "reverted" | "refused" }>;
+export type IntentOutcome = Extract<IntentState, { kind: "mined" | "reverted" | "refused" | "dropped" }>;
 
 /** The wallet's one way to the chain. */
 export interface TransactionLane {
   /**
-   * Has the intent take effect once and resolves with how it ended. The same key
-   * again, also after a restart, joins the first. Rejects with {@link StoppedError}.
+   * Has the intent take effect once and resolves with how it ended, as soon as a block has it.
+   * The same key again, also after a restart, joins the first. Rejects with {@link StoppedError}.
    */
   submit(request: IntentRequest): Promise<IntentOutcome>;
+  /**
+   * How a submitted intent ended, once its block is `confirmations` deep. A reorg before that may
+   * change the ending. Rejects with {@link StoppedError}.
+   */
+  confirmed(key: string): Promise<IntentOutcome>;
+}
+
+/** What an operator asked to be done about a transaction, with `wcp tx`. */
+export interface TxOrder {
+  readonly id: number;
+  readonly action: "bump" | "cancel" | "rebroadcast";
+  readonly nonce: number;
+}
+
+/** Where to go on reading events. */
+export interface Cursor {
+  readonly blockNumber: number;
+  readonly blockHash: string;
 }
 
 // --- Persistence ----------------------------------------------------------
@@ -298,17 +389,38 @@ export interface Store extends Disposable {
   task(id: string): Task | undefined;
   /** Resolves once on disk. Rejects when the stored state is not `from`. */
   saveTask(task: Task, from: Task["state"]["kind"] | "new"): Promise<void>;
-  /** Intents that are queued or signed. */
+  /** Intents that have not ended for good, oldest first. */
   openIntents(): Intent[];
   intentByKey(key: string): Intent | undefined;
   /** Adds a queued intent, or returns the one that has its key. Resolves once on disk. */
   addIntent(request: IntentRequest, nowMs: number): Promise<Intent>;
-  /** Resolves once on disk. `attempt` is the one this transition added. */
-  saveIntent(intent: Intent, attempt?: Attempt): Promise<void>;
+  /** Stores intents' new states in one commit. Resolves once on disk. */
+  saveIntents(intents: readonly Intent[]): Promise<void>;
+  /** Transactions that are signed or included. */
+  openTransactions(): Transaction[];
+  /** The transaction that had this nonce last, whatever became of it. */
+  transactionAt(nonce: number): Transaction | undefined;
+  /** Stores a transaction, a new attempt of it, and the states of the intents it carries, in one commit. */
+  saveTransaction(change: TransactionChange): Promise<void>;
   /** Highest nonce ever signed, or `undefined`. */
   highestNonce(): number | undefined;
-  cursor(name: string): number | undefined;
-  saveCursor(name: string, blockNumber: number): Promise<void>;
+  cursor(name: string): Cursor | undefined;
+  saveCursor(name: string, cursor: Cursor): Promise<void>;
+  /** What the operator asked for and nobody has answered. */
+  openOrders(): TxOrder[];
+  answerOrder(id: number, answer: string): Promise<void>;
+  /** Hash of the chain's first block, which tells a reset chain from the one this database knows. */
+  genesisHash(): string | undefined;
+  saveGenesisHash(hash: string): Promise<void>;
+  /** Forgets tasks and transactions that ended before `beforeMs`; how many rows went. */
+  prune(beforeMs: number): Promise<number>;
+}
+
+export interface TransactionChange {
+  readonly transaction: Transaction;
+  /** The attempt that this change added. */
+  readonly attempt?: Attempt;
+  readonly intents?: readonly Intent[];
 }
 
 // --- Start-up ----------------------------------------------------------------

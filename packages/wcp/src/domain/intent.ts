@@ -1,4 +1,5 @@
 import { IllegalTransition } from "./task.ts";
+import type { Receipt } from "./transaction.ts";
 import { unreachable } from "./unreachable.ts";
 
 export type IntentKind = "claim" | "heartbeat" | "complete" | "fail" | "resume" | "noop";
@@ -13,52 +14,62 @@ export const INTENT_PRIORITY: Readonly<Record<IntentKind, number>> = {
   claim: 3,
 };
 
-/** One signed form of an intent. All attempts of an intent share its nonce; at most one can be mined. */
-export interface Attempt {
-  readonly txHash: string;
-  /** The signed bytes as 0x hex: what is sent, and sent again. */
-  readonly raw: string;
-  readonly maxFeePerGasWei: bigint;
-  readonly maxPriorityFeePerGasWei: bigint;
-  readonly gasLimit: bigint;
-  readonly signedAtMs: number;
-}
-
-export interface Receipt {
-  readonly txHash: string;
-  readonly blockNumber: number;
-  readonly gasUsed: bigint;
-  readonly effectiveGasPriceWei: bigint;
-  readonly succeeded: boolean;
-}
-
 /** Why a contract said no. `name` is the custom error's name, for decisions; `message` is for people. */
 export interface Revert {
   readonly name: string;
   readonly message: string;
 }
 
+/** Why an intent was given up without effect. */
+export type DropReason =
+  /** Its deadline passed. */
+  | "expired"
+  /** A newer one says the same and more. */
+  | "superseded"
+  /** The operator cancelled it. */
+  | "cancelled"
+  /** The chain will never take it. */
+  | "purged";
+
 export type IntentState =
   /** Waiting for a nonce. */
   | { readonly kind: "queued" }
-  /** Has a nonce and at least one attempt; may be in a mempool, mined, or nowhere. */
-  | { readonly kind: "signed"; readonly nonce: number; readonly attempts: readonly Attempt[] }
-  | { readonly kind: "mined"; readonly nonce: number; readonly receipt: Receipt }
-  /** Mined, and the contract threw. Final. */
-  | { readonly kind: "reverted"; readonly nonce: number; readonly receipt: Receipt; readonly revert: Revert }
+  /** Carried by the transaction with this nonce, which may be in a mempool, mined, or nowhere. */
+  | { readonly kind: "signed"; readonly nonce: number }
+  /** Took effect. `isConfirmed` once its block is deep enough; then final. */
+  | {
+      readonly kind: "mined";
+      readonly nonce: number;
+      readonly receipt: Receipt;
+      readonly isConfirmed: boolean;
+    }
+  /** Mined, and the contract threw. `isConfirmed` as above. */
+  | {
+      readonly kind: "reverted";
+      readonly nonce: number;
+      readonly receipt: Receipt;
+      readonly revert: Revert;
+      readonly isConfirmed: boolean;
+    }
   /** The simulation threw, so no nonce and no gas was spent. Final. */
-  | { readonly kind: "refused"; readonly revert: Revert };
+  | { readonly kind: "refused"; readonly revert: Revert }
+  /** Given up. Final. */
+  | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string };
 
 export type IntentEvent =
-  | { readonly kind: "signed"; readonly nonce: number; readonly attempt: Attempt }
+  | { readonly kind: "signed"; readonly nonce: number }
   | { readonly kind: "mined"; readonly receipt: Receipt }
   | { readonly kind: "reverted"; readonly receipt: Receipt; readonly revert: Revert }
   | { readonly kind: "refused"; readonly revert: Revert }
-  /** Another transaction took the nonce: nothing of ours can be mined any more. */
-  | { readonly kind: "nonce_taken" };
+  | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string }
+  | { readonly kind: "confirmed" }
+  /** The block is no longer part of the chain; the transaction is sent again. */
+  | { readonly kind: "reorged" }
+  /** Its transaction came to nothing and cannot any more: it needs another. */
+  | { readonly kind: "released" };
 
 /**
- * The intent machine of docs/states/transaction.md. Pure.
+ * The intent machine of docs/states/intent.md. Pure.
  *
  * @throws {IllegalTransition} when the event cannot happen in this state
  */
@@ -71,16 +82,30 @@ export function nextIntent(state: IntentState, event: IntentEvent): IntentState 
 function transition(state: IntentState, event: IntentEvent): IntentState | undefined {
   switch (state.kind) {
     case "queued":
-      if (event.kind === "signed") return { kind: "signed", nonce: event.nonce, attempts: [event.attempt] };
-      return event.kind === "refused" ? { kind: "refused", revert: event.revert } : undefined;
+      return fromQueued(event);
     case "signed":
       return fromSigned(state, event);
     case "mined":
     case "reverted":
+      return fromEnded(state, event);
     case "refused":
+    case "dropped":
       return undefined;
     default:
       return unreachable(state);
+  }
+}
+
+function fromQueued(event: IntentEvent): IntentState | undefined {
+  switch (event.kind) {
+    case "signed":
+      return { kind: "signed", nonce: event.nonce };
+    case "refused":
+      return { kind: "refused", revert: event.revert };
+    case "dropped":
+      return { kind: "dropped", reason: event.reason, message: event.message };
+    default:
+      return undefined;
   }
 }
 
@@ -88,22 +113,36 @@ function fromSigned(
   state: Extract<IntentState, { kind: "signed" }>,
   event: IntentEvent,
 ): IntentState | undefined {
+  const { nonce } = state;
   switch (event.kind) {
-    case "signed":
-      // A replacement: same nonce, or it would be a second transaction.
-      return event.nonce === state.nonce
-        ? { ...state, attempts: [...state.attempts, event.attempt] }
-        : undefined;
     case "mined":
-      return { kind: "mined", nonce: state.nonce, receipt: event.receipt };
+      return { kind: "mined", nonce, receipt: event.receipt, isConfirmed: false };
     case "reverted":
-      return { kind: "reverted", nonce: state.nonce, receipt: event.receipt, revert: event.revert };
-    case "nonce_taken":
+      return { kind: "reverted", nonce, receipt: event.receipt, revert: event.revert, isConfirmed: false };
+    case "dropped":
+      return { kind: "dropped", reason: event.reason, message: event.message };
+    case "released":
       return { kind: "queued" };
-    case "refused":
-      return undefined;
     default:
-      return unreachable(event);
+      return undefined;
+  }
+}
+
+function fromEnded(
+  state: Extract<IntentState, { kind: "mined" | "reverted" }>,
+  event: IntentEvent,
+): IntentState | undefined {
+  switch (event.kind) {
+    case "confirmed":
+      return state.isConfirmed ? undefined : { ...state, isConfirmed: true };
+    case "reorged":
+      return { kind: "signed", nonce: state.nonce };
+    // A reorg that left it in a block, maybe another one and with another ending.
+    case "mined":
+    case "reverted":
+      return state.isConfirmed ? undefined : fromSigned({ kind: "signed", nonce: state.nonce }, event);
+    default:
+      return undefined;
   }
 }
 
@@ -118,6 +157,9 @@ export interface Intent {
   readonly to: string;
   /** Call data as 0x hex. */
   readonly data: string;
+  readonly deadlineMs: number | undefined;
+  /** Newer intents with the same value replace it while it has no nonce. */
+  readonly replaces: string | undefined;
   readonly createdAtMs: number;
   readonly state: IntentState;
 }

@@ -1,180 +1,130 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { Attempt, Intent, IntentKind, IntentState, Receipt, Revert } from "../../domain/intent.ts";
+import type { DropReason, Intent, IntentKind, IntentState } from "../../domain/intent.ts";
 import type { IntentRequest } from "../../ports.ts";
+import { type ReceiptRow, receiptColumns, toReceipt } from "./receipt-columns.ts";
 
-interface IntentRow {
+interface IntentRow extends ReceiptRow {
   readonly id: number;
   readonly key: string;
   readonly kind: string;
   readonly task_id: string;
   readonly to_address: string;
   readonly data: string;
+  readonly deadline_ms: number | null;
+  readonly replaces: string | null;
   readonly state: IntentState["kind"];
   readonly nonce: number | null;
-  readonly tx_hash: string | null;
-  readonly block_number: number | null;
-  readonly gas_used: string | null;
-  readonly effective_gas_price_wei: string | null;
+  readonly is_confirmed: number;
   readonly revert_name: string | null;
   readonly revert_message: string | null;
+  readonly drop_reason: string | null;
   readonly created_at_ms: number;
 }
 
-interface AttemptRow {
-  readonly tx_hash: string;
-  readonly raw: string;
-  readonly max_fee_per_gas_wei: string;
-  readonly max_priority_fee_per_gas_wei: string;
-  readonly gas_limit: string;
-  readonly signed_at_ms: number;
-}
-
-/** Reads and writes transaction intents and their attempts. Wei is TEXT: it outgrows 64 bits. */
+/** Reads and writes what the wallet wants done. Wei is TEXT: it outgrows 64 bits. */
 export class IntentTable {
   readonly #insert: Statement;
   readonly #update: Statement;
-  readonly #insertAttempt: Statement;
   readonly #byKey: Statement<[string], IntentRow>;
   readonly #open: Statement<[], IntentRow>;
-  readonly #attempts: Statement<[number, number], AttemptRow>;
-  readonly #highestNonce: Statement<[], { readonly nonce: number | null }>;
+  readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
     this.#insert = db.prepare(
-      `INSERT INTO intents (key, kind, task_id, to_address, data, state, created_at_ms)
-       VALUES (@key, @kind, @taskId, @to, @data, 'queued', @nowMs) ON CONFLICT (key) DO NOTHING`,
+      `INSERT INTO intents (key, kind, task_id, to_address, data, deadline_ms, replaces, state, created_at_ms, updated_at_ms)
+       VALUES (@key, @kind, @taskId, @to, @data, @deadlineMs, @replaces, 'queued', @nowMs, @nowMs)
+       ON CONFLICT (key) DO NOTHING`,
     );
     this.#update = db.prepare(
-      `UPDATE intents SET state = @state, nonce = @nonce, tx_hash = @txHash, block_number = @blockNumber,
-         gas_used = @gasUsed, effective_gas_price_wei = @effectiveGasPriceWei,
-         revert_name = @revertName, revert_message = @revertMessage
-       WHERE id = @id AND state IN ('queued', 'signed')`,
-    );
-    this.#insertAttempt = db.prepare(
-      `INSERT INTO attempts (tx_hash, intent_id, nonce, raw, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, gas_limit, signed_at_ms)
-       VALUES (@txHash, @intentId, @nonce, @raw, @maxFee, @maxPriorityFee, @gasLimit, @signedAtMs)`,
+      `UPDATE intents SET state = @state, nonce = @nonce, is_confirmed = @isConfirmed, tx_hash = @txHash,
+         block_number = @blockNumber, block_hash = @blockHash, gas_used = @gasUsed,
+         effective_gas_price_wei = @effectiveGasPriceWei, revert_name = @revertName,
+         revert_message = @revertMessage, drop_reason = @dropReason, updated_at_ms = @nowMs
+       WHERE id = @id AND state NOT IN ('refused', 'dropped')`,
     );
     this.#byKey = db.prepare("SELECT * FROM intents WHERE key = ?");
-    this.#open = db.prepare("SELECT * FROM intents WHERE state IN ('queued', 'signed') ORDER BY id");
-    // Oldest first, which each one's higher fee tells and the clock need not; decimal text sorts by length first.
-    this.#attempts = db.prepare(
-      `SELECT * FROM attempts WHERE intent_id = ? AND nonce = ?
-       ORDER BY length(max_fee_per_gas_wei), max_fee_per_gas_wei, signed_at_ms`,
+    this.#open = db.prepare(
+      `SELECT * FROM intents
+       WHERE state IN ('queued', 'signed') OR (state IN ('mined', 'reverted') AND is_confirmed = 0) ORDER BY id`,
     );
-    this.#highestNonce = db.prepare("SELECT max(nonce) AS nonce FROM attempts");
+    this.#prune = db.prepare(
+      `DELETE FROM intents WHERE updated_at_ms < ? AND (is_confirmed = 1 OR state IN ('refused', 'dropped'))`,
+    );
   }
 
   add(request: IntentRequest, nowMs: number): Intent {
-    this.#insert.run({ ...request, nowMs });
+    const { deadlineMs = null, replaces = null, ...rest } = request;
+    this.#insert.run({ ...rest, deadlineMs, replaces, nowMs });
     const intent = this.byKey(request.key);
     if (intent === undefined) throw new Error(`intent ${request.key} vanished as it was stored`);
     return intent;
   }
 
-  save(intent: Intent, attempt: Attempt | undefined): void {
-    const { state } = intent;
+  save({ id, key, state }: Intent, nowMs: number): void {
+    const revert = "revert" in state ? state.revert : undefined;
+    const dropped = state.kind === "dropped" ? state : undefined;
     const result = this.#update.run({
-      id: intent.id,
+      id,
       state: state.kind,
       nonce: "nonce" in state ? state.nonce : null,
+      isConfirmed: "isConfirmed" in state && state.isConfirmed ? 1 : 0,
       ...receiptColumns("receipt" in state ? state.receipt : undefined),
-      ...revertColumns("revert" in state ? state.revert : undefined),
+      revertName: revert?.name ?? null,
+      revertMessage: revert?.message ?? dropped?.message ?? null,
+      dropReason: dropped?.reason ?? null,
+      nowMs,
     });
-    if (result.changes !== 1) throw new Error(`intent ${intent.key} had already ended`);
-    if (attempt !== undefined) this.#saveAttempt(intent, attempt);
-  }
-
-  #saveAttempt(intent: Intent, attempt: Attempt): void {
-    if (intent.state.kind !== "signed")
-      throw new Error(`an attempt of ${intent.key}, which is ${intent.state.kind}`);
-    this.#insertAttempt.run({
-      txHash: attempt.txHash,
-      intentId: intent.id,
-      nonce: intent.state.nonce,
-      raw: attempt.raw,
-      maxFee: attempt.maxFeePerGasWei.toString(),
-      maxPriorityFee: attempt.maxPriorityFeePerGasWei.toString(),
-      gasLimit: attempt.gasLimit.toString(),
-      signedAtMs: attempt.signedAtMs,
-    });
+    if (result.changes !== 1) throw new Error(`intent ${key} had already ended`);
   }
 
   byKey(key: string): Intent | undefined {
     const row = this.#byKey.get(key);
-    return row === undefined ? undefined : this.#toIntent(row);
+    return row === undefined ? undefined : toIntent(row);
   }
 
   open(): Intent[] {
-    return this.#open.all().map((row) => this.#toIntent(row));
+    return this.#open.all().map(toIntent);
   }
 
-  highestNonce(): number | undefined {
-    return this.#highestNonce.get()?.nonce ?? undefined;
-  }
-
-  #toIntent(row: IntentRow): Intent {
-    return {
-      id: row.id,
-      key: row.key,
-      kind: row.kind as IntentKind,
-      taskId: row.task_id,
-      to: row.to_address,
-      data: row.data,
-      createdAtMs: row.created_at_ms,
-      state: this.#toState(row),
-    };
-  }
-
-  #toState(row: IntentRow): IntentState {
-    const revert = { name: row.revert_name ?? "", message: row.revert_message ?? "" };
-    const nonce = row.nonce ?? 0;
-    switch (row.state) {
-      case "queued":
-        return { kind: "queued" };
-      case "signed":
-        return { kind: "signed", nonce, attempts: this.#attempts.all(row.id, nonce).map(toAttempt) };
-      case "mined":
-        return { kind: "mined", nonce, receipt: toReceipt(row, true) };
-      case "reverted":
-        return { kind: "reverted", nonce, receipt: toReceipt(row, false), revert };
-      case "refused":
-        return { kind: "refused", revert };
-      default:
-        throw new Error(`intent ${row.key} has the unknown state "${String(row.state)}"`);
-    }
+  /** How many rows went. */
+  prune(beforeMs: number): number {
+    return this.#prune.run(beforeMs).changes;
   }
 }
 
-function receiptColumns(receipt: Receipt | undefined) {
+function toIntent(row: IntentRow): Intent {
   return {
-    txHash: receipt?.txHash ?? null,
-    blockNumber: receipt?.blockNumber ?? null,
-    gasUsed: receipt?.gasUsed.toString() ?? null,
-    effectiveGasPriceWei: receipt?.effectiveGasPriceWei.toString() ?? null,
+    id: row.id,
+    key: row.key,
+    kind: row.kind as IntentKind,
+    taskId: row.task_id,
+    to: row.to_address,
+    data: row.data,
+    deadlineMs: row.deadline_ms ?? undefined,
+    replaces: row.replaces ?? undefined,
+    createdAtMs: row.created_at_ms,
+    state: toState(row),
   };
 }
 
-function revertColumns(revert: Revert | undefined) {
-  return { revertName: revert?.name ?? null, revertMessage: revert?.message ?? null };
-}
-
-function toReceipt(row: IntentRow, succeeded: boolean): Receipt {
-  return {
-    txHash: row.tx_hash ?? "",
-    blockNumber: row.block_number ?? 0,
-    gasUsed: BigInt(row.gas_used ?? 0),
-    effectiveGasPriceWei: BigInt(row.effective_gas_price_wei ?? 0),
-    succeeded,
-  };
-}
-
-function toAttempt(row: AttemptRow): Attempt {
-  return {
-    txHash: row.tx_hash,
-    raw: row.raw,
-    maxFeePerGasWei: BigInt(row.max_fee_per_gas_wei),
-    maxPriorityFeePerGasWei: BigInt(row.max_priority_fee_per_gas_wei),
-    gasLimit: BigInt(row.gas_limit),
-    signedAtMs: row.signed_at_ms,
-  };
+function toState(row: IntentRow): IntentState {
+  const revert = { name: row.revert_name ?? "", message: row.revert_message ?? "" };
+  const nonce = row.nonce ?? 0;
+  const isConfirmed = row.is_confirmed === 1;
+  switch (row.state) {
+    case "queued":
+      return { kind: "queued" };
+    case "signed":
+      return { kind: "signed", nonce };
+    case "mined":
+      return { kind: "mined", nonce, receipt: toReceipt(row, true), isConfirmed };
+    case "reverted":
+      return { kind: "reverted", nonce, receipt: toReceipt(row, false), revert, isConfirmed };
+    case "refused":
+      return { kind: "refused", revert };
+    case "dropped":
+      return { kind: "dropped", reason: row.drop_reason as DropReason, message: revert.message };
+    default:
+      throw new Error(`intent ${row.key} has the unknown state "${String(row.state)}"`);
+  }
 }

@@ -1,11 +1,13 @@
 /** Bumped with every change of the tables; a database of another version is refused with advice. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const SCHEMA = `
 CREATE TABLE identity (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   chain_id TEXT NOT NULL,
-  wallet TEXT NOT NULL
+  wallet TEXT NOT NULL,
+  -- Of the chain's first block, once it was read.
+  genesis_hash TEXT
 ) STRICT;
 
 CREATE TABLE tasks (
@@ -31,33 +33,73 @@ CREATE TABLE intents (
   task_id TEXT NOT NULL,
   to_address TEXT NOT NULL,
   data TEXT NOT NULL,
+  deadline_ms INTEGER,
+  replaces TEXT,
   state TEXT NOT NULL,
+  -- Of the transaction that carries it, or carried it to its end.
   nonce INTEGER,
+  is_confirmed INTEGER NOT NULL DEFAULT 0,
   tx_hash TEXT,
   block_number INTEGER,
+  block_hash TEXT,
+  -- Its even share, where one transaction carried several.
   gas_used TEXT,
   effective_gas_price_wei TEXT,
   revert_name TEXT,
   revert_message TEXT,
-  created_at_ms INTEGER NOT NULL
+  drop_reason TEXT,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX intents_open ON intents (id) WHERE state IN ('queued', 'signed');
-CREATE UNIQUE INDEX intents_nonce ON intents (nonce) WHERE nonce IS NOT NULL;
+CREATE INDEX intents_open ON intents (id)
+  WHERE state IN ('queued', 'signed') OR (state IN ('mined', 'reverted') AND is_confirmed = 0);
+CREATE INDEX intents_by_nonce ON intents (nonce);
+CREATE INDEX intents_by_task ON intents (task_id);
+
+CREATE TABLE transactions (
+  nonce INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  -- JSON list of intent ids, in the order of the calls.
+  intent_ids TEXT NOT NULL,
+  state TEXT NOT NULL,
+  tx_hash TEXT,
+  block_number INTEGER,
+  block_hash TEXT,
+  gas_used TEXT,
+  effective_gas_price_wei TEXT,
+  succeeded INTEGER,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX transactions_open ON transactions (nonce) WHERE state IN ('signed', 'included');
 
 CREATE TABLE attempts (
   tx_hash TEXT PRIMARY KEY,
-  intent_id INTEGER NOT NULL REFERENCES intents (id),
-  nonce INTEGER NOT NULL,
+  nonce INTEGER NOT NULL REFERENCES transactions (nonce) ON DELETE CASCADE,
+  -- 1 for the first of its nonce.
+  number INTEGER NOT NULL,
+  is_noop INTEGER NOT NULL,
   raw TEXT NOT NULL,
   max_fee_per_gas_wei TEXT NOT NULL,
   max_priority_fee_per_gas_wei TEXT NOT NULL,
   gas_limit TEXT NOT NULL,
   signed_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX attempts_by_intent ON attempts (intent_id);
+CREATE UNIQUE INDEX attempts_by_nonce ON attempts (nonce, number);
+
+-- What the operator asked for with wcp tx, from another process.
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY,
+  action TEXT NOT NULL,
+  nonce INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  -- A sentence for the operator, once it is carried out or refused.
+  answer TEXT
+) STRICT;
 
 CREATE TABLE cursors (
   name TEXT PRIMARY KEY,
-  block_number INTEGER NOT NULL
+  block_number INTEGER NOT NULL,
+  block_hash TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `;

@@ -5,10 +5,12 @@ import Database from "better-sqlite3";
 import type { Store } from "../../ports.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { IntentTable } from "./intent-table.ts";
+import { MiscTables } from "./misc-tables.ts";
 import { lockForProcess } from "./process-lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { StoreError } from "./store-error.ts";
 import { TaskTable } from "./task-table.ts";
+import { TransactionTable } from "./transaction-table.ts";
 
 export interface StoreOptions {
   /** Database file; its folder is made if missing. */
@@ -32,13 +34,8 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   const commits = new GroupCommit(db);
   const tasks = new TaskTable(db);
   const intents = new IntentTable(db);
-  const cursor = db.prepare<[string], { readonly block_number: number }>(
-    "SELECT block_number FROM cursors WHERE name = ?",
-  );
-  const saveCursor = db.prepare(
-    `INSERT INTO cursors (name, block_number) VALUES (?, ?)
-     ON CONFLICT (name) DO UPDATE SET block_number = excluded.block_number`,
-  );
+  const transactions = new TransactionTable(db);
+  const misc = new MiscTables(db);
   const owned = stack.move(); // had anything above failed, all would be closed
   return {
     openTasks: () => tasks.open(),
@@ -47,13 +44,24 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     openIntents: () => intents.open(),
     intentByKey: (key) => intents.byKey(key),
     addIntent: (request, nowMs) => commits.write(() => intents.add(request, nowMs)),
-    saveIntent: (intent, attempt) => commits.write(() => intents.save(intent, attempt)),
-    highestNonce: () => intents.highestNonce(),
-    cursor: (name) => cursor.get(name)?.block_number,
-    saveCursor: (name, blockNumber) =>
+    saveIntents: (changed) =>
+      commits.write(() => changed.forEach((intent) => intents.save(intent, clock.nowMs()))),
+    openTransactions: () => transactions.open(),
+    transactionAt: (nonce) => transactions.at(nonce),
+    saveTransaction: ({ transaction, attempt, intents: changed = [] }) =>
       commits.write(() => {
-        saveCursor.run(name, blockNumber);
+        transactions.save(transaction, attempt, clock.nowMs());
+        for (const intent of changed) intents.save(intent, clock.nowMs());
       }),
+    highestNonce: () => transactions.highestNonce(),
+    cursor: (name) => misc.cursor(name),
+    saveCursor: (name, at) => commits.write(() => misc.saveCursor(name, at)),
+    openOrders: () => misc.openOrders(),
+    answerOrder: (id, answer) => commits.write(() => misc.answerOrder(id, answer)),
+    genesisHash: () => misc.genesisHash(),
+    saveGenesisHash: (hash) => commits.write(() => misc.saveGenesisHash(hash)),
+    prune: (beforeMs) =>
+      commits.write(() => tasks.prune(beforeMs) + intents.prune(beforeMs) + transactions.prune(beforeMs)),
     [Symbol.dispose]() {
       commits.flush();
       db.pragma("optimize");

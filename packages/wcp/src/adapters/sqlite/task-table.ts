@@ -20,6 +20,7 @@ export class TaskTable {
   readonly #update: Statement;
   readonly #byId: Statement<[string], TaskRow>;
   readonly #open: Statement<[], TaskRow>;
+  readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
     this.#insert = db.prepare(
@@ -33,6 +34,7 @@ export class TaskTable {
     );
     this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY rowid");
+    this.#prune = db.prepare("DELETE FROM tasks WHERE is_final = 1 AND updated_at_ms < ?");
   }
 
   save(task: Task, from: TaskState["kind"] | "new", nowMs: number): void {
@@ -66,6 +68,11 @@ export class TaskTable {
 
   open(): Task[] {
     return this.#open.all().map(toTask);
+  }
+
+  /** How many rows went. */
+  prune(beforeMs: number): number {
+    return this.#prune.run(beforeMs).changes;
   }
 }
 
