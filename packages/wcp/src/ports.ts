@@ -367,6 +367,35 @@ export interface TransactionLane {
   confirmed(key: string): Promise<IntentOutcome>;
 }
 
+/** One call of a batch. */
+export interface BatchCall {
+  readonly to: string;
+  readonly data: string;
+  /** What the call may burn; the batch as a whole throws when less is left. */
+  readonly gas: bigint;
+}
+
+export type BatchResult =
+  | { readonly ok: true; readonly gasUsed: bigint }
+  | { readonly ok: false; readonly revert: Revert };
+
+/** Speaks with the batch executor that the wallet delegates to (EIP-7702); the wallet calls itself. */
+export interface BatchCodec {
+  /** The executor's address. */
+  readonly executor: string;
+  /** Call data that makes the calls in order; one's failure does not undo the others. */
+  encode(calls: readonly BatchCall[]): string;
+  /** Call data for an eth_call from the wallet to itself that tells what each call would do. */
+  encodeSimulation(calls: readonly BatchCall[]): string;
+  decodeSimulation(returnData: string): readonly BatchResult[];
+  /** Which calls of a mined batch threw, by index. `logs` are those of its receipt. */
+  failures(logs: readonly EventLog[], wallet: string): ReadonlyMap<number, Revert>;
+  /** Gas of the batch besides what its calls burn: its base fee and call data, an authorization if it carries one. */
+  overheadGas(calls: readonly BatchCall[], hasAuthorization: boolean): bigint;
+  /** Whom code at the wallet's address delegates to; `undefined` for none. */
+  delegateOf(code: string): string | undefined;
+}
+
 /** What an operator asked to be done about a transaction, with `wcp tx`. */
 export interface TxOrder {
   readonly id: number;
