@@ -1,5 +1,6 @@
-import type { Attempt, Intent, Receipt } from "../src/domain/intent.ts";
+import type { Intent } from "../src/domain/intent.ts";
 import type { Lease, Run, Task } from "../src/domain/task.ts";
+import type { Attempt, Receipt, Transaction } from "../src/domain/transaction.ts";
 import type { IntentRequest, Offer } from "../src/ports.ts";
 
 /** An id of the right shape, the same for the same number. */
@@ -46,6 +47,7 @@ export function anAttempt(overrides: Partial<Attempt> = {}): Attempt {
   return {
     txHash: "0xa1",
     raw: "0x02a1",
+    isNoop: false,
     maxFeePerGasWei: 2_000_000_000n,
     maxPriorityFeePerGasWei: 1_000_000_000n,
     gasLimit: 100_000n,
@@ -58,6 +60,7 @@ export function aReceipt(overrides: Partial<Receipt> = {}): Receipt {
   return {
     txHash: "0xa1",
     blockNumber: 12,
+    blockHash: "0xb12",
     gasUsed: 50_000n,
     effectiveGasPriceWei: 1_500_000_000n,
     succeeded: true,
@@ -65,7 +68,19 @@ export function aReceipt(overrides: Partial<Receipt> = {}): Receipt {
   };
 }
 
-/** The intent, signed. */
-export function signed(intent: Intent, nonce: number, attempts: readonly Attempt[]): Intent {
-  return { ...intent, state: { kind: "signed", nonce, attempts } };
+export function aTransaction(overrides: Partial<Transaction> = {}): Transaction {
+  return {
+    nonce: 0,
+    kind: "single",
+    intentIds: [1],
+    attempts: [anAttempt()],
+    createdAtMs: 1_000,
+    state: { kind: "signed" },
+    ...overrides,
+  };
+}
+
+/** The intent, carried by the transaction with this nonce. */
+export function signed(intent: Intent, nonce: number): Intent {
+  return { ...intent, state: { kind: "signed", nonce } };
 }

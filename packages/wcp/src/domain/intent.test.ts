@@ -1,95 +1,95 @@
 import { describe, expect, it } from "vitest";
+import { aReceipt } from "../../tests/_builders.ts";
 import { StateTable } from "../../tests/_state-table.ts";
-import {
-  type Attempt,
-  INTENT_PRIORITY,
-  type IntentEvent,
-  type IntentState,
-  nextIntent,
-  type Receipt,
-} from "./intent.ts";
+import { INTENT_PRIORITY, type IntentEvent, type IntentState, nextIntent } from "./intent.ts";
 import { IllegalTransition } from "./task.ts";
 
-const TABLE = new StateTable("transaction");
+const TABLE = new StateTable("intent");
 const revert = { name: "LeaseExpired", message: "the lease ran out" };
+const receipt = aReceipt();
+const failed = aReceipt({ succeeded: false });
+const later = aReceipt({ txHash: "0xa2", blockNumber: 14 });
 
-function attempt(txHash: string): Attempt {
-  return {
-    txHash,
-    raw: `${txHash}00`,
-    maxFeePerGasWei: 2n,
-    maxPriorityFeePerGasWei: 1n,
-    gasLimit: 21_000n,
-    signedAtMs: 1,
-  };
-}
-
-function receipt(succeeded: boolean): Receipt {
-  return { txHash: "0xa1", blockNumber: 7, gasUsed: 21_000n, effectiveGasPriceWei: 2n, succeeded };
-}
-
-const STATES: { readonly [K in IntentState["kind"]]: Extract<IntentState, { kind: K }> } = {
+/** Every state by its name in the document. */
+const STATES: Readonly<Record<string, IntentState>> = {
   queued: { kind: "queued" },
-  signed: { kind: "signed", nonce: 5, attempts: [attempt("0xa1")] },
-  mined: { kind: "mined", nonce: 5, receipt: receipt(true) },
-  reverted: { kind: "reverted", nonce: 5, receipt: receipt(false), revert },
+  signed: { kind: "signed", nonce: 5 },
+  mined: { kind: "mined", nonce: 5, receipt, isConfirmed: false },
+  "mined for good": { kind: "mined", nonce: 5, receipt, isConfirmed: true },
+  reverted: { kind: "reverted", nonce: 5, receipt: failed, revert, isConfirmed: false },
+  "reverted for good": { kind: "reverted", nonce: 5, receipt: failed, revert, isConfirmed: true },
   refused: { kind: "refused", revert },
+  dropped: { kind: "dropped", reason: "expired", message: "its lease is over" },
 };
 
-const EVENTS: { readonly [K in IntentEvent["kind"]]: readonly (readonly [string, IntentEvent])[] } = {
-  signed: [
-    ["signed with the same nonce", { kind: "signed", nonce: 5, attempt: attempt("0xa2") }],
-    ["signed with another nonce", { kind: "signed", nonce: 6, attempt: attempt("0xa3") }],
-  ],
-  mined: [["mined", { kind: "mined", receipt: receipt(true) }]],
-  reverted: [["reverted", { kind: "reverted", receipt: receipt(false), revert }]],
-  refused: [["refused", { kind: "refused", revert }]],
-  nonce_taken: [["nonce_taken", { kind: "nonce_taken" }]],
+const EVENTS: { readonly [K in IntentEvent["kind"]]: Extract<IntentEvent, { kind: K }> } = {
+  signed: { kind: "signed", nonce: 6 },
+  mined: { kind: "mined", receipt: later },
+  reverted: { kind: "reverted", receipt: failed, revert },
+  refused: { kind: "refused", revert },
+  dropped: { kind: "dropped", reason: "cancelled", message: "by the operator" },
+  confirmed: { kind: "confirmed" },
+  reorged: { kind: "reorged" },
+  released: { kind: "released" },
 };
 
-const PAIRS = Object.values(STATES).flatMap((state) =>
-  Object.values(EVENTS).flatMap((samples) => samples.map(([name, event]) => ({ state, name, event }))),
+const PAIRS = Object.entries(STATES).flatMap(([from, state]) =>
+  Object.values(EVENTS).map((event) => ({ from, state, event })),
 );
 
+function nameOf(state: IntentState): string {
+  return "isConfirmed" in state && state.isConfirmed ? `${state.kind} for good` : state.kind;
+}
+
 describe("the intent machine", () => {
-  it("has the states and events of docs/states/transaction.md, and no others", () => {
+  it("has the states and events of docs/states/intent.md, and no others", () => {
     expect([...TABLE.states].toSorted()).toEqual(Object.keys(STATES).toSorted());
-    expect(new Set([...TABLE.events].map((event) => event.split(" ")[0]))).toEqual(
-      new Set(Object.keys(EVENTS)),
-    );
-    const names = Object.values(EVENTS)
-      .flat()
-      .map(([name]) => name);
-    for (const event of TABLE.events) expect(names.some((name) => name.startsWith(event))).toBe(true);
+    expect([...TABLE.events].toSorted()).toEqual(Object.keys(EVENTS).toSorted());
   });
 
   it.each(PAIRS)(
-    "goes from $state.kind by $name where docs/states/transaction.md says",
-    ({ state, name, event }) => {
-      const expected = TABLE.next(state.kind, name);
+    "goes from $from by $event.kind where docs/states/intent.md says",
+    ({ from, state, event }) => {
+      const expected = TABLE.next(from, event.kind);
       if (expected === undefined) {
         expect(() => nextIntent(state, event)).toThrow(IllegalTransition);
       } else {
-        expect(nextIntent(state, event).kind).toBe(expected);
+        expect(nameOf(nextIntent(state, event))).toBe(expected);
       }
     },
   );
 
-  it("keeps every attempt under one nonce, oldest first", () => {
-    const replaced = nextIntent(STATES.signed, { kind: "signed", nonce: 5, attempt: attempt("0xa2") });
-    expect(replaced).toEqual({ kind: "signed", nonce: 5, attempts: [attempt("0xa1"), attempt("0xa2")] });
+  it("ends with the receipt and, where the contract threw, the reason, and is not final yet", () => {
+    const { signed, queued } = STATES as { signed: IntentState; queued: IntentState };
+    expect(nextIntent(signed, EVENTS.mined)).toEqual({
+      kind: "mined",
+      nonce: 5,
+      receipt: later,
+      isConfirmed: false,
+    });
+    expect(nextIntent(signed, EVENTS.reverted)).toEqual(STATES["reverted"]);
+    expect(nextIntent(queued, EVENTS.refused)).toEqual(STATES["refused"]);
+    expect(nextIntent(queued, EVENTS.dropped)).toEqual({
+      kind: "dropped",
+      reason: "cancelled",
+      message: "by the operator",
+    });
   });
 
-  it("forgets nonce and attempts when the nonce went to somebody else", () => {
-    expect(nextIntent(STATES.signed, { kind: "nonce_taken" })).toEqual({ kind: "queued" });
+  it("keeps its nonce through a reorg, and what it came to before is forgotten", () => {
+    for (const name of ["mined", "mined for good", "reverted", "reverted for good"]) {
+      expect(nextIntent(STATES[name]!, EVENTS.reorged)).toEqual({ kind: "signed", nonce: 5 });
+    }
+    expect(nextIntent(STATES["reverted"]!, EVENTS.mined)).toEqual({
+      kind: "mined",
+      nonce: 5,
+      receipt: later,
+      isConfirmed: false,
+    });
   });
 
-  it("ends with the receipt and, where the contract threw, the reason", () => {
-    expect(nextIntent(STATES.signed, { kind: "mined", receipt: receipt(true) })).toEqual(STATES.mined);
-    expect(nextIntent(STATES.signed, { kind: "reverted", receipt: receipt(false), revert })).toEqual(
-      STATES.reverted,
-    );
-    expect(nextIntent(STATES.queued, { kind: "refused", revert })).toEqual(STATES.refused);
+  it("forgets its nonce when its transaction came to nothing", () => {
+    expect(nextIntent(STATES["signed"]!, EVENTS.released)).toEqual({ kind: "queued" });
   });
 
   it("puts settling before leases and leases before new work", () => {
