@@ -1,9 +1,10 @@
-import { Transaction } from "ethers";
+import { recoverAddress, SigningKey, Transaction, verifyAuthorization, ZeroAddress } from "ethers";
 import { describe, expect, it } from "vitest";
-import { createLocalSigner } from "./signer.ts";
+import { createLocalSigner, createSigner } from "./signer.ts";
 
 const KEY = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const EXECUTOR = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const REQUEST = {
   nonce: 7,
   to: `0x${"c0".repeat(20)}`,
@@ -34,6 +35,35 @@ describe("a local signer", () => {
     expect(tx.hash).toBe(txHash);
   });
 
+  it("signs type 0 for this chain only where the fees are legacy ones", async () => {
+    const gasPriceWei = 3n * 10n ** 9n;
+    const fees = { maxFeePerGasWei: gasPriceWei, maxPriorityFeePerGasWei: gasPriceWei, isLegacy: true };
+    const { raw, txHash } = await createLocalSigner(KEY, 31_337n).sign({ ...REQUEST, fees });
+    const tx = Transaction.from(raw);
+    expect(tx).toMatchObject({ type: 0, chainId: 31_337n, gasPrice: gasPriceWei, nonce: 7, from: ADDRESS });
+    expect(tx.hash).toBe(txHash);
+  });
+
+  it("signs type 4 around an authorization that recovers to this wallet, for this chain", async () => {
+    const signer = createLocalSigner(KEY, 31_337n);
+    const authorization = await signer.authorize({ contract: EXECUTOR, nonce: 8 });
+    const { raw, txHash } = await signer.sign({ ...REQUEST, authorization });
+    const tx = Transaction.from(raw);
+    expect(tx).toMatchObject({ type: 4, nonce: 7, from: ADDRESS, hash: txHash });
+    expect(tx.authorizationList).toHaveLength(1);
+    const [signed] = tx.authorizationList!;
+    expect(signed).toMatchObject({ address: EXECUTOR, nonce: 8n, chainId: 31_337n });
+    expect(verifyAuthorization(signed!, signed!.signature)).toBe(ADDRESS);
+  });
+
+  it("authorizes the zero address, which takes a delegation back", async () => {
+    const authorization = await createLocalSigner(KEY, 1n).authorize({ contract: ZeroAddress, nonce: 0 });
+    const claim = { address: ZeroAddress, nonce: 0, chainId: 1 };
+    expect(authorization.signature).toMatch(/^0x[0-9a-f]{130}$/);
+    expect(verifyAuthorization(claim, authorization.signature)).toBe(ADDRESS);
+    expect(verifyAuthorization({ ...claim, chainId: 2 }, authorization.signature)).not.toBe(ADDRESS);
+  });
+
   it("gives the same bytes for the same request, so that a resend is one", async () => {
     const signer = createLocalSigner(KEY, 31_337n);
     expect(await signer.sign(REQUEST)).toEqual(await signer.sign(REQUEST));
@@ -50,4 +80,36 @@ describe("a local signer", () => {
       }
     },
   );
+});
+
+describe("a signer whose key is elsewhere", () => {
+  it("hands out digests only, and makes the same transaction of the answers", async () => {
+    const digests: string[] = [];
+    const holder = {
+      address: ADDRESS,
+      // As a KMS answers: later, and in bytes.
+      async signDigest(digest: string) {
+        digests.push(digest);
+        await Promise.resolve();
+        return new SigningKey(`0x${KEY}`).sign(digest).serialized;
+      },
+    };
+    const remote = createSigner(holder, 31_337n);
+    const local = createLocalSigner(KEY, 31_337n);
+    const authorization = await remote.authorize({ contract: EXECUTOR, nonce: 8 });
+    expect(authorization).toEqual(await local.authorize({ contract: EXECUTOR, nonce: 8 }));
+    const signed = await remote.sign({ ...REQUEST, authorization });
+    expect(signed).toEqual(await local.sign({ ...REQUEST, authorization }));
+    const { signature } = Transaction.from(signed.raw);
+    expect(recoverAddress(digests[1]!, signature!)).toBe(ADDRESS);
+    expect(digests).toHaveLength(2);
+  });
+
+  it("passes on that the holder of the key does not answer", async () => {
+    const holder = {
+      address: ADDRESS,
+      signDigest: () => Promise.reject(new Error("the KMS is out of reach")),
+    };
+    await expect(createSigner(holder, 1n).sign(REQUEST)).rejects.toThrow("the KMS is out of reach");
+  });
 });

@@ -1,30 +1,83 @@
-import { keccak256, SigningKey, Transaction, computeAddress } from "ethers";
-import type { Signer } from "../ports.ts";
+import {
+  computeAddress,
+  hashAuthorization,
+  keccak256,
+  Signature,
+  type SignatureLike,
+  SigningKey,
+  Transaction,
+  type TransactionLike,
+} from "ethers";
+import type { Authorization, AuthorizationRequest, Signer, TransactionRequest } from "../ports.ts";
+
+/** Holds a secp256k1 key and signs 32-byte digests with it: all that a KMS has to do. */
+export interface KeyHolder {
+  /** Of the key, checksummed. */
+  readonly address: string;
+  /** Over a digest given as 0x hex: r, s in the lower half of the curve's order, and the parity of y. */
+  signDigest(digest: string): Promise<SignatureLike>;
+}
 
 /**
- * Signs type-2 transactions with a raw key held in this process.
+ * Signs with a raw key held in this process.
  *
  * @throws when the key is not 32 bytes of hex; the message never contains it
  */
 export function createLocalSigner(privateKey: string, chainId: bigint): Signer {
   const key = parseKey(privateKey);
+  return createSigner(
+    { address: computeAddress(key.publicKey), signDigest: async (digest) => key.sign(digest) },
+    chainId,
+  );
+}
+
+/**
+ * Makes transactions and EIP-7702 authorizations for one chain, and has the holder of the key sign them.
+ * Type 4 with an authorization, type 0 with legacy fees, else type 2.
+ */
+export function createSigner(holder: KeyHolder, chainId: bigint): Signer {
   return {
-    address: computeAddress(key.publicKey),
-    sign: async ({ nonce, to, data, gasLimit, fees }) => {
-      const tx = Transaction.from({
-        type: 2,
-        chainId,
-        nonce,
-        to,
-        data,
-        gasLimit,
-        maxFeePerGas: fees.maxFeePerGasWei,
-        maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
-      });
-      tx.signature = key.sign(tx.unsignedHash);
-      return { raw: tx.serialized, txHash: keccak256(tx.serialized) };
+    address: holder.address,
+    async sign(request) {
+      const tx = Transaction.from(unsigned(request, chainId));
+      tx.signature = await holder.signDigest(tx.unsignedHash);
+      const raw = tx.serialized;
+      // Of the bytes that are sent, whatever ethers thinks of them.
+      return { raw, txHash: keccak256(raw) };
+    },
+    async authorize(request) {
+      const digest = hashAuthorization(authorizationFields(request, chainId));
+      const { serialized } = Signature.from(await holder.signDigest(digest));
+      return { contract: request.contract, nonce: request.nonce, signature: serialized };
     },
   };
+}
+
+function unsigned(request: TransactionRequest, chainId: bigint): TransactionLike {
+  const { nonce, to, data, gasLimit, fees, authorization } = request;
+  const common = { chainId, nonce, to, data, gasLimit };
+  if (authorization === undefined && fees.isLegacy === true) {
+    return { ...common, type: 0, gasPrice: fees.maxFeePerGasWei };
+  }
+  const dynamic = {
+    ...common,
+    maxFeePerGas: fees.maxFeePerGasWei,
+    maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
+  };
+  if (authorization === undefined) return { ...dynamic, type: 2 };
+  return { ...dynamic, type: 4, authorizationList: [signedAuthorization(authorization, chainId)] };
+}
+
+function signedAuthorization(authorization: Authorization, chainId: bigint) {
+  return {
+    ...authorizationFields(authorization, chainId),
+    signature: Signature.from(authorization.signature),
+  };
+}
+
+/** For this chain only: chain id 0 would make it valid on every chain. */
+function authorizationFields({ contract, nonce }: AuthorizationRequest, chainId: bigint) {
+  return { chainId, address: contract, nonce: BigInt(nonce) };
 }
 
 function parseKey(privateKey: string): SigningKey {
