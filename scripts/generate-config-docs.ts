@@ -20,8 +20,8 @@ interface Described {
 const FORMATS: Readonly<Record<string, string>> = {
   "positive-int": "whole number from 1",
   count: "whole number from 0",
-  "http-url": "http(s) URL",
-  "ws-url": "ws(s) URL",
+  "http-urls": "http(s) URL, or a list of such",
+  "ws-urls": "ws(s) URL, or a list of such",
   "non-empty": "text",
   semver: "version",
   list: "list",
@@ -86,8 +86,9 @@ function formOf({ format }: Setting): string {
 }
 
 function defaultOf({ format }: Setting, value: unknown): string {
-  const isMissing = value === "" && ["address", "http-url", "non-empty"].includes(String(format));
-  if (isMissing || (value === 0 && format === "positive-int")) return "**required**";
+  const isMissing = value === "" && ["address", "non-empty"].includes(String(format));
+  if (isMissing || format === "http-urls" || (value === 0 && format === "positive-int"))
+    return "**required**";
   if (value === "" || (Array.isArray(value) && value.length === 0)) return "none";
   if (format === "duration") return `\`${durationText(value as number)}\``;
   return `\`${Array.isArray(value) ? value.join(",") : String(value)}\``;

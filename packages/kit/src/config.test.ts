@@ -1,11 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, type ConfigSchema, type ConfigSource, loadConfig, parseDuration } from "./config.ts";
+import {
+  ConfigError,
+  type ConfigSchema,
+  type ConfigSource,
+  loadConfig,
+  originsOf,
+  parseDuration,
+} from "./config.ts";
 
 interface Settings {
   readonly endpoints: readonly string[];
   readonly chain: {
-    readonly rpc_url: string;
-    readonly ws_url: string;
+    readonly rpc_url: readonly string[];
+    readonly ws_url: readonly string[];
     readonly key: string;
     readonly queue: string;
   };
@@ -23,8 +30,8 @@ interface Settings {
 const SCHEMA: ConfigSchema<Settings> = {
   endpoints: { format: "list", default: ["http://127.0.0.1:7070"] },
   chain: {
-    rpc_url: { format: "http-url", default: "http://127.0.0.1:8545" },
-    ws_url: { format: "ws-url", default: "" },
+    rpc_url: { format: "http-urls", default: ["http://127.0.0.1:8545"] },
+    ws_url: { format: "ws-urls", default: [] },
     key: { format: "non-empty", default: "0xkey", sensitive: true },
     queue: { format: "address", default: `0x${"00".repeat(20)}` },
   },
@@ -73,7 +80,7 @@ describe("loadConfig", () => {
       endpoints: ["http://a:1", "http://b:2"],
       timing: { poll: "1.5s", lease: "3h" },
       limits: { slots: 16, is_strict: false, port: 0 },
-      chain: { ws_url: "wss://node/x" },
+      chain: { ws_url: ["wss://node/x"] },
     };
     expect(load({ file })).toMatchObject({ ...file, timing: { poll: 1_500, lease: 10_800_000 } });
   });
@@ -224,6 +231,11 @@ describe("a problem says what to do", () => {
     ],
     ["a list for the file", { file: [1] }, "it: must hold settings, like endpoints (in local.toml)"],
     [
+      "a secret in the file",
+      { file: { chain: { key: "0xabc" } } },
+      "chain.key: is a secret and must not stand in local.toml, from where it gets into backups and repositories; take it out and set WCP__CHAIN__KEY in the environment",
+    ],
+    [
       "an empty required value",
       { env: { WCP__CHAIN__KEY: "" } },
       "chain.key: is required and must not be empty (set WCP__CHAIN__KEY in the environment)",
@@ -264,14 +276,17 @@ describe("a problem says what to do", () => {
 });
 
 test.each<[what: string, source: (secret: string) => Partial<ConfigSource>]>([
+  ["in the file", (secret) => ({ file: { chain: { key: secret } } })],
+  [
+    "in the URL of an endpoint that is mistyped",
+    (secret) => ({ env: { WCP__CHAIN__RPC_URL: `htp://node/${secret}` } }),
+  ],
+  ["in a URL that is a section", (secret) => ({ file: { chain: { rpc_url: { url: secret } } } })],
   ["of the wrong type in the file", (secret) => ({ file: { chain: { key: [secret] } } })],
   ["as a section in the file", (secret) => ({ file: { chain: { key: { [`k`]: secret } } } })],
   ["under a key with a typo", (secret) => ({ file: { chain: { kee: secret } } })],
   ["in a variable with a typo", (secret) => ({ env: { WCP__CHAIN__KEE: secret } })],
-  [
-    "beside another problem",
-    (secret) => ({ file: { chain: { key: secret } }, env: { WCP__LIMITS__PORT: "x" } }),
-  ],
+  ["beside another problem", (secret) => ({ env: { WCP__CHAIN__KEY: secret, WCP__LIMITS__PORT: "x" } })],
 ])("a secret %s does not show in the message", (...[, source]) => {
   const secret = "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318";
   const problems = problemsOf(source(secret));
@@ -285,6 +300,20 @@ test("names that lead to every object's prototype are unknown settings like any 
   );
   expect(problemsOf({ file })).toHaveLength(2);
   expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+});
+
+test("every setting is told with where its value comes from", () => {
+  const source = {
+    file: { limits: { slots: 2 }, timing: { poll: "1s" } },
+    fileName: "local.toml",
+    env: { WCP__TIMING__POLL: "2s", OTHER: "x" },
+    envPrefix: "WCP",
+  };
+  const origins = new Map(originsOf(SCHEMA, source).map((setting) => [setting.path, setting]));
+  expect(origins.get("limits.slots")?.origin).toBe("file");
+  expect(origins.get("timing.poll")).toMatchObject({ origin: "environment", env: "WCP__TIMING__POLL" });
+  expect(origins.get("timing.lease")?.origin).toBe("default");
+  expect(origins.get("chain.key")).toMatchObject({ origin: "default", isSensitive: true });
 });
 
 describe("parseDuration", () => {

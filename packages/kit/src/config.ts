@@ -38,8 +38,8 @@ registerFormats();
 /**
  * Reads a configuration from a parsed file and the environment, which wins.
  * Unknown keys and unknown `PREFIX__` variables are refused, and every problem
- * is listed at once; the value of a setting with `sensitive: true` is never
- * shown. Formats beyond convict's own: `duration` (to milliseconds),
+ * is listed at once. A setting with `sensitive: true` is refused in the file, and
+ * its value is never shown; neither is that of a URL, which may carry a key. Formats beyond convict's own: `duration` (to milliseconds),
  * `non-empty`, `http-urls` (at least one), `ws-urls`, `address`, `semver`, `list`,
  * `positive-int`, `count`.
  *
@@ -68,6 +68,36 @@ export function loadConfig<T>(schema: ConfigSchema<T>, source: ConfigSource): T 
   }
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return deepFreeze(config.getProperties());
+}
+
+/** Where a setting's value comes from. */
+export interface SettingOrigin {
+  /** `ethereum.rpc_url` */
+  readonly path: string;
+  /** `WCP__ETHEREUM__RPC_URL` */
+  readonly env: string;
+  readonly origin: "default" | "file" | "environment";
+  readonly isSensitive: boolean;
+  /** As in the schema. */
+  readonly format: unknown;
+}
+
+/** Every setting of a schema in its order, with where {@link loadConfig} takes its value from. */
+export function originsOf<T>(schema: ConfigSchema<T>, source: ConfigSource): readonly SettingOrigin[] {
+  return settingsOf(readSchema(schema, source.envPrefix)).map(({ path, env, isSensitive, format }) => {
+    const origin =
+      source.env[env] !== undefined ? "environment" : isInFile(source.file, path) ? "file" : "default";
+    return { path, env, origin, isSensitive, format };
+  });
+}
+
+function isInFile(file: unknown, path: string): boolean {
+  let node = file;
+  for (const key of path.split(".")) {
+    if (typeof node !== "object" || node === null || !Object.hasOwn(node, key)) return false;
+    node = (node as Readonly<Record<string, unknown>>)[key];
+  }
+  return true;
 }
 
 /**
@@ -109,7 +139,9 @@ class ConfigReader {
     for (const line of message.split("\n")) {
       const setting = byPath.get(line.split(":", 1)[0] ?? "");
       if (setting === undefined) this.problems.push(line);
-      else if (!this.#refused.has(setting.path)) this.problems.push(`${line} ${this.#where(setting)}`);
+      else if (!this.#refused.has(setting.path)) {
+        this.problems.push(`${hidesValue(setting) ? withoutValue(line) : line} ${this.#where(setting)}`);
+      }
     }
   }
 
@@ -133,6 +165,13 @@ class ConfigReader {
 
   #child(node: Section | Setting, value: unknown): unknown {
     if (node.kind === "section") return this.#section(node, value);
+    if (node.isSensitive && value !== "") {
+      this.problems.push(
+        `${node.path}: is a secret and must not stand in ${this.#source.fileName}, from where it gets into backups and repositories; take it out and set ${node.env} in the environment`,
+      );
+      this.#refused.add(node.path);
+      return undefined;
+    }
     return this.#isReadable(node, value) ? value : undefined;
   }
 
@@ -153,7 +192,7 @@ class ConfigReader {
   #isReadable(setting: Setting, value: unknown): boolean {
     const problem = misreadBy(setting.format, value);
     if (problem === undefined) return true;
-    const shown = setting.isSensitive ? "" : `: value was ${JSON.stringify(value)}`;
+    const shown = hidesValue(setting) ? "" : `: value was ${JSON.stringify(value)}`;
     if (!this.#refused.has(setting.path)) {
       this.problems.push(`${setting.path}: ${problem}${shown} ${this.#where(setting)}`);
     }
@@ -166,6 +205,15 @@ class ConfigReader {
     if (isSensitive) return `(set ${env} in the environment)`;
     return `(set ${path} in ${this.#source.fileName}, or ${env})`;
   }
+}
+
+/** Hosted endpoints carry their key in the URL, a mistyped one too. */
+function hidesValue({ isSensitive, format }: Setting): boolean {
+  return isSensitive || format === "http-urls" || format === "ws-urls";
+}
+
+function withoutValue(line: string): string {
+  return line.replace(/: value was .*$/s, "");
 }
 
 const BOOLEANS: readonly unknown[] = [Boolean, "Boolean", "boolean"];

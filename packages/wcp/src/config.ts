@@ -1,9 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ConfigError, type ConfigSchema, loadConfig, parseDuration } from "@subnet-worker/kit/config";
+import {
+  ConfigError,
+  type ConfigSchema,
+  type ConfigSource,
+  loadConfig,
+  parseDuration,
+} from "@subnet-worker/kit/config";
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { isVersionInRange } from "@subnet-worker/protocol";
-import { parse } from "smol-toml";
+import { parse, TomlError } from "smol-toml";
 
 /** The configuration as its file has it; durations are in milliseconds. */
 export interface Config {
@@ -205,13 +211,18 @@ export interface ConfigLocation {
   readonly cwd: string;
 }
 
+/** A configuration before it is checked. */
+export interface ConfigInput extends ConfigSource {
+  /** Whether there is a file at all. */
+  readonly exists: boolean;
+}
+
 /**
- * Reads `configs/{ENVIRONMENT}.toml`, or the file given, and `WCP__SECTION__KEY`
- * from the environment, which wins. Relative paths in it become absolute.
+ * Finds and parses `configs/{ENVIRONMENT}.toml`, or the file given.
  *
- * @throws {ConfigError} with everything that is wrong
+ * @throws {ConfigError} when a file that was asked for is not there, or is not TOML
  */
-export function readConfig({ file, env, cwd }: ConfigLocation): Config {
+export function locateConfig({ file, env, cwd }: ConfigLocation): ConfigInput {
   const path = resolve(cwd, file ?? `configs/${env["ENVIRONMENT"] ?? "local"}.toml`);
   const isRequired = file !== undefined || env["ENVIRONMENT"] !== undefined;
   if (!existsSync(path) && isRequired) {
@@ -219,11 +230,22 @@ export function readConfig({ file, env, cwd }: ConfigLocation): Config {
       `${path} does not exist; give another file with --config, or set ENVIRONMENT to the name of a file in configs/`,
     ]);
   }
-  const values = existsSync(path) ? parseToml(path) : undefined;
-  const config = loadConfig(CONFIG_SCHEMA, { file: values, fileName: path, env, envPrefix: "WCP" });
+  const exists = existsSync(path);
+  return { file: exists ? parseToml(path) : undefined, fileName: path, env, envPrefix: "WCP", exists };
+}
+
+/**
+ * Reads `configs/{ENVIRONMENT}.toml`, or the file given, and `WCP__SECTION__KEY`
+ * from the environment, which wins. Relative paths in it become absolute.
+ *
+ * @throws {ConfigError} with everything that is wrong
+ */
+export function readConfig(location: ConfigLocation): Config {
+  const input = locateConfig(location);
+  const config = loadConfig(CONFIG_SCHEMA, input);
   const problems = crossCheck(config);
   if (problems.length > 0) throw new ConfigError(problems);
-  const base = dirname(path);
+  const base = dirname(input.fileName);
   return {
     ...config,
     specs: { files: config.specs.files.map((name) => resolve(base, name)) },
@@ -246,10 +268,15 @@ function parseToml(path: string): unknown {
     // Lists that hold one thing are often written as that thing.
     return asLists(values);
   } catch (error) {
-    throw new ConfigError([
-      `${path} is not valid TOML: ${error instanceof Error ? error.message : String(error)}`,
-    ]);
+    throw new ConfigError([`${path} is not valid TOML${placeIn(error)}`]);
   }
+}
+
+/** Where and what, without the lines around it that the parser quotes: they may hold a key. */
+function placeIn(error: unknown): string {
+  if (!(error instanceof Error)) return `: ${String(error)}`;
+  const what = error.message.split("\n", 1)[0] ?? "";
+  return error instanceof TomlError ? `, at ${error.line}:${error.column}: ${what}` : `: ${what}`;
 }
 
 function asLists(values: Record<string, unknown>): Record<string, unknown> {
