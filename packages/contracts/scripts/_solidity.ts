@@ -2,7 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const SOLIDITY = new URL("../solidity/", import.meta.url);
-const CONTRACTS = ["TaskQueue", "WorkflowEngine", "SubnetControlPlane", "Multicall3"] as const;
+const CONTRACTS = [
+  "TaskQueue",
+  "WorkflowEngine",
+  "SubnetControlPlane",
+  "Multicall3",
+  "BatchExecutor",
+] as const;
 
 interface CompilerOutput {
   readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[];

@@ -11,6 +11,7 @@ import {
   Wallet,
 } from "ethers";
 import { ContractsError } from "./contracts-error.ts";
+import { batchExecutorBytecode } from "./gen/batch-executor.ts";
 import { multicall3Bytecode, multicall3RuntimeBytecode } from "./gen/multicall3.ts";
 import { subnetControlPlaneBytecode } from "./gen/subnet-control-plane.ts";
 import { taskQueueBytecode } from "./gen/task-queue.ts";
@@ -43,6 +44,8 @@ export interface DeployedContracts {
   readonly subnetControlPlane: string;
   /** The canonical address, unless the chain has none there and does not let us put one. */
   readonly multicall3: string;
+  /** What wallets delegate to (EIP-7702) to put many calls into one transaction. */
+  readonly batchExecutor: string;
   readonly owner: string;
   /** The first block that can hold an event of these contracts. */
   readonly deployedAtBlock: number;
@@ -57,7 +60,7 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 const SET_TASK_QUEUE_GAS = 150_000n;
 
 /**
- * Deploys the three contracts and connects them; puts Multicall3 at its canonical address where there is
+ * Deploys the contracts and connects them; puts Multicall3 at its canonical address where there is
  * none and the node allows it (anvil does).
  *
  * All transactions are sent at once under consecutive nonces, so nothing else may send from that account
@@ -107,7 +110,7 @@ async function deployWith(options: DeployOptions, deployer: Deployer): Promise<D
     placeMulticall3(provider),
   ]);
   const at = (offset: number) => getCreateAddress({ from: owner, nonce: nonce + offset });
-  const [subnetControlPlane, taskQueue, workflowEngine] = [at(0), at(1), at(2)];
+  const [subnetControlPlane, taskQueue, workflowEngine, batchExecutor] = [at(0), at(1), at(2), at(4)];
   const transactions: TransactionRequest[] = [
     creation(subnetControlPlaneBytecode, ["string"], [protocolVersion]),
     creation(taskQueueBytecode, ["address", "uint256"], [subnetControlPlane, leaseDurationS]),
@@ -117,6 +120,7 @@ async function deployWith(options: DeployOptions, deployer: Deployer): Promise<D
       data: subnetControlPlaneInterface.encodeFunctionData("setTaskQueue", [taskQueue]),
       gasLimit: SET_TASK_QUEUE_GAS,
     },
+    { data: batchExecutorBytecode },
   ];
   if (multicall3 === undefined) transactions.push({ data: multicall3Bytecode });
   const sent = await Promise.all(
@@ -132,7 +136,8 @@ async function deployWith(options: DeployOptions, deployer: Deployer): Promise<D
     taskQueue,
     workflowEngine,
     subnetControlPlane,
-    multicall3: multicall3 ?? at(4),
+    multicall3: multicall3 ?? at(5),
+    batchExecutor,
     owner,
     deployedAtBlock: Math.min(...blocks),
   };

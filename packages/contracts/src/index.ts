@@ -1,9 +1,12 @@
 export { ContractsError, type ContractsErrorCode } from "./contracts-error.ts";
+export { delegateOf } from "./delegation.ts";
+export { batchExecutorAbi } from "./gen/batch-executor.ts";
 export { multicall3Abi } from "./gen/multicall3.ts";
 export { subnetControlPlaneAbi } from "./gen/subnet-control-plane.ts";
 export { taskQueueAbi } from "./gen/task-queue.ts";
 export { workflowEngineAbi } from "./gen/workflow-engine.ts";
 export {
+  batchExecutorInterface,
   MULTICALL3_ADDRESS,
   multicall3Interface,
   subnetControlPlaneInterface,

@@ -1,4 +1,5 @@
 import { Interface } from "ethers";
+import { batchExecutorAbi } from "./gen/batch-executor.ts";
 import { multicall3Abi } from "./gen/multicall3.ts";
 import { subnetControlPlaneAbi } from "./gen/subnet-control-plane.ts";
 import { taskQueueAbi } from "./gen/task-queue.ts";
@@ -12,6 +13,8 @@ export const workflowEngineInterface: Interface = new Interface(workflowEngineAb
 export const subnetControlPlaneInterface: Interface = new Interface(subnetControlPlaneAbi);
 /** Encodes and decodes everything of Multicall3. */
 export const multicall3Interface: Interface = new Interface(multicall3Abi);
+/** Encodes and decodes everything of the BatchExecutor. */
+export const batchExecutorInterface: Interface = new Interface(batchExecutorAbi);
 
 /** Where Multicall3 is on nearly every EVM chain. */
 export const MULTICALL3_ADDRESS = "0xcA11bde05977b3631167028862bE2a173976CA11";

@@ -2,6 +2,7 @@ import { AbiCoder, id, type Interface, type ParamType } from "ethers";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  batchExecutorInterface,
   multicall3Interface,
   subnetControlPlaneInterface,
   taskQueueInterface,
@@ -21,6 +22,7 @@ function sampleOf(input: ParamType): unknown {
 }
 
 const allErrors = [
+  batchExecutorInterface,
   taskQueueInterface,
   workflowEngineInterface,
   subnetControlPlaneInterface,

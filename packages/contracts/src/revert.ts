@@ -1,4 +1,5 @@
 import { type ErrorDescription, Interface, ZeroAddress } from "ethers";
+import { batchExecutorAbi } from "./gen/batch-executor.ts";
 import { multicall3Abi } from "./gen/multicall3.ts";
 import { subnetControlPlaneAbi } from "./gen/subnet-control-plane.ts";
 import { taskQueueAbi } from "./gen/task-queue.ts";
@@ -15,7 +16,13 @@ export interface ContractRevert {
 }
 
 const errors = new Interface(
-  [...taskQueueAbi, ...workflowEngineAbi, ...subnetControlPlaneAbi, ...multicall3Abi].filter(
+  [
+    ...taskQueueAbi,
+    ...workflowEngineAbi,
+    ...subnetControlPlaneAbi,
+    ...multicall3Abi,
+    ...batchExecutorAbi,
+  ].filter(
     // A contract that reverts with another's error lists it too; the first one is as good as the second.
     (entry, index, all) =>
       entry.type === "error" &&
@@ -70,6 +77,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
   StepNotFinalised:
     "step {step} of workflow instance {instance} is not finalised, with {settledCount} of {activityCount} activities settled: resume it later",
   StepOutOfRange: "workflow instance {instance} has no step {step}: it has {stepCount}, counted from 0",
+  // BatchExecutor
+  NotTheWallet:
+    "only the wallet {wallet} itself may use its batch executor, not {caller}: send batches from the wallet to itself",
+  TooLittleGas:
+    "call {index} of the batch needs {gasNeeded} gas and {gasLeft} was left, so none of the batch took effect: send it with a higher gas limit",
   // Owned
   NotOwner: "only the owner {owner} may do this, not {caller}: send it from the owner's account",
   NotPendingOwner: "ownership was offered to {pendingOwner}: {caller} cannot accept it",

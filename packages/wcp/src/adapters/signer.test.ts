@@ -12,6 +12,12 @@ const REQUEST = {
   gasLimit: 65_000n,
   fees: { maxFeePerGasWei: 21n * 10n ** 9n, maxPriorityFeePerGasWei: 10n ** 9n },
 };
+const GAS_PRICE_WEI = 3n * 10n ** 9n;
+const LEGACY_FEES = {
+  maxFeePerGasWei: GAS_PRICE_WEI,
+  maxPriorityFeePerGasWei: GAS_PRICE_WEI,
+  isLegacy: true,
+};
 
 describe("a local signer", () => {
   it.each([KEY, `0x${KEY}`, `0x${KEY.toUpperCase()}`])("has the address of its key", (key) => {
@@ -36,11 +42,15 @@ describe("a local signer", () => {
   });
 
   it("signs type 0 for this chain only where the fees are legacy ones", async () => {
-    const gasPriceWei = 3n * 10n ** 9n;
-    const fees = { maxFeePerGasWei: gasPriceWei, maxPriorityFeePerGasWei: gasPriceWei, isLegacy: true };
-    const { raw, txHash } = await createLocalSigner(KEY, 31_337n).sign({ ...REQUEST, fees });
+    const { raw, txHash } = await createLocalSigner(KEY, 31_337n).sign({ ...REQUEST, fees: LEGACY_FEES });
     const tx = Transaction.from(raw);
-    expect(tx).toMatchObject({ type: 0, chainId: 31_337n, gasPrice: gasPriceWei, nonce: 7, from: ADDRESS });
+    expect(tx).toMatchObject({
+      type: 0,
+      chainId: 31_337n,
+      gasPrice: LEGACY_FEES.maxFeePerGasWei,
+      nonce: 7,
+      from: ADDRESS,
+    });
     expect(tx.hash).toBe(txHash);
   });
 
@@ -62,6 +72,26 @@ describe("a local signer", () => {
     expect(authorization.signature).toMatch(/^0x[0-9a-f]{130}$/);
     expect(verifyAuthorization(claim, authorization.signature)).toBe(ADDRESS);
     expect(verifyAuthorization({ ...claim, chainId: 2 }, authorization.signature)).not.toBe(ADDRESS);
+  });
+
+  it.each([
+    ["type 0", { ...REQUEST, fees: LEGACY_FEES }],
+    ["type 2", REQUEST],
+  ])("signs %s again on other terms as if it had been asked for them at once", async (_, request) => {
+    const signer = createLocalSigner(KEY, 31_337n);
+    const fees = { ...request.fees, maxFeePerGasWei: 99n * 10n ** 9n };
+    const { raw } = await signer.sign(request);
+    const again = await signer.resign(raw, { fees, gasLimit: 80_000n });
+    expect(again).toEqual(await signer.sign({ ...request, fees, gasLimit: 80_000n }));
+  });
+
+  it("signs type 4 again with the same authorization", async () => {
+    const signer = createLocalSigner(KEY, 31_337n);
+    const authorization = await signer.authorize({ contract: EXECUTOR, nonce: 8 });
+    const request = { ...REQUEST, authorization };
+    const fees = { maxFeePerGasWei: 99n * 10n ** 9n, maxPriorityFeePerGasWei: 2n * 10n ** 9n };
+    const again = await signer.resign((await signer.sign(request)).raw, { fees, gasLimit: 80_000n });
+    expect(again).toEqual(await signer.sign({ ...request, fees, gasLimit: 80_000n }));
   });
 
   it("gives the same bytes for the same request, so that a resend is one", async () => {

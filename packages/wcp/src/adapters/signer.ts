@@ -36,14 +36,25 @@ export function createLocalSigner(privateKey: string, chainId: bigint): Signer {
  * Type 4 with an authorization, type 0 with legacy fees, else type 2.
  */
 export function createSigner(holder: KeyHolder, chainId: bigint): Signer {
+  const signed = async (tx: Transaction) => {
+    tx.signature = await holder.signDigest(tx.unsignedHash);
+    const raw = tx.serialized;
+    // Of the bytes that are sent, whatever ethers thinks of them.
+    return { raw, txHash: keccak256(raw) };
+  };
   return {
     address: holder.address,
-    async sign(request) {
-      const tx = Transaction.from(unsigned(request, chainId));
-      tx.signature = await holder.signDigest(tx.unsignedHash);
-      const raw = tx.serialized;
-      // Of the bytes that are sent, whatever ethers thinks of them.
-      return { raw, txHash: keccak256(raw) };
+    sign: (request) => signed(Transaction.from(unsigned(request, chainId))),
+    resign(raw, { fees, gasLimit }) {
+      const tx = Transaction.from(raw);
+      tx.signature = null;
+      tx.gasLimit = gasLimit;
+      if (tx.type === 0) tx.gasPrice = fees.maxFeePerGasWei;
+      else {
+        tx.maxFeePerGas = fees.maxFeePerGasWei;
+        tx.maxPriorityFeePerGas = fees.maxPriorityFeePerGasWei;
+      }
+      return signed(tx);
     },
     async authorize(request) {
       const digest = hashAuthorization(authorizationFields(request, chainId));
