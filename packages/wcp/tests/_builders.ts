@@ -25,7 +25,7 @@ export function aTask(overrides: Partial<Task> = {}): Task {
 }
 
 export function aLease(overrides: Partial<Lease> = {}): Lease {
-  return { expiresAtMs: Date.UTC(2025, 0, 1) + 60_000, durationMs: 60_000, ...overrides };
+  return { expiresAtMs: Date.UTC(2025, 0, 1) + 60_000, durationMs: 60_000, token: "1", ...overrides };
 }
 
 export function aRun(overrides: Partial<Run> = {}): Run {

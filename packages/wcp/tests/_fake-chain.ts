@@ -1,83 +1,122 @@
-import { createHash } from "node:crypto";
-import { type Fees, initialFees } from "../src/domain/fees.ts";
-import type { Receipt, Revert } from "../src/domain/intent.ts";
+import type { FeeMarket, Fees } from "../src/domain/fees.ts";
+import type { Revert } from "../src/domain/intent.ts";
 import {
+  type Block,
   CallReverted,
   type CallRequest,
   type Chain,
   type Head,
   type Heads,
+  type MinedReceipt,
   type SendOutcome,
-  type Signer,
-  type TransactionRequest,
 } from "../src/ports.ts";
-
-export const WALLET = `0x${"aa".repeat(20)}`;
-const GAS = 50_000n;
-
-/** A transaction as the fake signer wraps it. */
-export interface FakeTx {
-  readonly hash: string;
-  readonly nonce: number;
-  readonly to: string;
-  readonly data: string;
-  readonly gasLimit: bigint;
-  readonly fees: Fees;
-}
-
-/** Signs by writing everything down: the same request gives the same bytes, as with a real key. */
-export class FakeSigner implements Signer {
-  readonly address: string = WALLET;
-  /** Nonces in the order in which signatures were asked for. */
-  readonly asked: number[] = [];
-  /** Called before each signature; may wait or throw. */
-  before: (request: TransactionRequest) => Promise<void> = async () => undefined;
-
-  async sign(request: TransactionRequest): Promise<{ readonly raw: string; readonly txHash: string }> {
-    this.asked.push(request.nonce);
-    await this.before(request);
-    const raw = JSON.stringify(request, (_key, value: unknown) =>
-      typeof value === "bigint" ? `${value}n` : value,
-    );
-    return { raw, txHash: hashOf(raw) };
-  }
-}
-
-function hashOf(raw: string): string {
-  return `0x${createHash("sha256").update(raw).digest("hex")}`;
-}
-
-export function parseTx(raw: string): FakeTx {
-  const big = (_key: string, value: unknown) =>
-    typeof value === "string" && /^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value;
-  return { ...(JSON.parse(raw, big) as TransactionRequest), hash: hashOf(raw) };
-}
+import { callsIn, delegationCode, EXECUTOR, simulationAnswer } from "./_fake-batch.ts";
+import {
+  CALL_GAS,
+  DELEGATED_NOOP_GAS,
+  type FakeBlock,
+  FakeLedger,
+  type FakeMined,
+  type ReorgOptions,
+} from "./_fake-ledger.ts";
+import { type FakeTx, INTRINSIC_GAS, parseTx, WALLET } from "./_fake-signer.ts";
 
 /**
  * One node with one wallet on it: a pool by nonce, blocks when told (or at once),
- * and the answers of a real node to what it is sent.
+ * and the answers of a real node to what it is sent and asked.
  */
 export class FakeChain implements Chain, Heads {
-  readonly pool = new Map<number, FakeTx>();
-  /** Transactions in mined order; `undefined` where somebody else used the nonce. */
-  readonly mined: (FakeTx | undefined)[] = [];
+  readonly ledger: FakeLedger = new FakeLedger();
   /** Every raw transaction that reached `send`, in order. */
   readonly sent: string[] = [];
   /** Data whose call throws when simulated, and why. */
   readonly refusals = new Map<string, Revert>();
-  /** Data that passes the simulation and throws when it is mined, and why. */
-  readonly reverts = new Map<string, Revert>();
   automine = false;
-  baseFeeWei = 10_000_000_000n;
   tipWei = 1_000_000_000n;
+  /** Without EIP-1559: one gas price, type-0 transactions. */
+  isLegacy = false;
+  /** What the wallet has. Every transaction alone has to fit in; nothing is taken away. */
+  balance = 10n ** 20n;
+  /** Below this the pool takes nothing, whatever a block would. */
+  floorWei = 0n;
+  /** Refuses a nonce whose predecessor it does not have, in place of keeping it for later. */
+  refusesGaps = false;
+  /** Most transactions in the pool of a wallet that delegates. */
+  inFlightLimit = 1;
   /** Receipts exist only this many looks after their block. */
   receiptLag = 0;
+  /** The next `reads` answers are those of a node that is `blocks` blocks behind. */
+  stale: { readonly reads: number; readonly blocks: number } = { reads: 0, blocks: 0 };
   /** Answers in place of the node; `undefined` lets the node answer. The node has the bytes only if it is asked. */
   intercept: (tx: FakeTx, node: () => SendOutcome) => SendOutcome | undefined = () => undefined;
-  readonly #receipts = new Map<string, Receipt>();
   readonly #looks = new Map<string, number>();
   readonly #listeners = new Set<(head: Head) => void>();
-  #head: Head = this.#headAt(1);
+  #announced: FakeBlock = this.ledger.head;
+
+  // --- What a test does to it -------------------------------------------------
+
+  get pool(): Map<number, FakeTx> {
+    return this.ledger.pool;
+  }
+
+  /** Transactions in mined order. */
+  get mined(): readonly FakeTx[] {
+    return this.ledger.mined.map(({ tx }) => tx);
+  }
+
+  get reverts(): Map<string, Revert> {
+    return this.ledger.reverts;
+  }
+
+  get baseFeeWei(): bigint {
+    return this.ledger.baseFeeWei;
+  }
+
+  set baseFeeWei(wei: bigint) {
+    this.ledger.baseFeeWei = wei;
+  }
+
+  /** The wallet's next nonce on the chain as it is. */
+  get nonce(): number {
+    return this.ledger.head.nonceAfter;
+  }
+
+  /** One block of everything that can be mined at the present base fee; then `count - 1` more. */
+  mine(count = 1): void {
+    for (let block = 0; block < count; block += 1) {
+      this.ledger.mine();
+      this.announce();
+    }
+  }
+
+  /** Somebody else sends `count` transactions with our key, and they are mined. */
+  useKeyElsewhere(count = 1): void {
+    this.ledger.mineForeign(count, this.#fees());
+    this.announce();
+  }
+
+  reorg(depth: number, options?: ReorgOptions): void {
+    this.ledger.reorg(depth, options);
+    this.announce();
+  }
+
+  /** The pool forgets a transaction; whether it had it. */
+  drop(nonce: number): boolean {
+    return this.pool.delete(nonce);
+  }
+
+  /** Tells of a block as the newest one: an older one is what a node that is behind would tell. */
+  announce(block: FakeBlock = this.ledger.head): void {
+    this.#announced = block;
+    for (const listener of this.#listeners) listener(block);
+  }
+
+  /** How often each call data took effect. */
+  effects(): Record<string, number> {
+    return this.ledger.effects();
+  }
+
+  // --- Chain ------------------------------------------------------------------
 
   async send(raw: string): Promise<SendOutcome> {
     this.sent.push(raw);
@@ -88,103 +127,115 @@ export class FakeChain implements Chain, Heads {
   }
 
   #receive(tx: FakeTx): SendOutcome {
-    if (tx.nonce < this.mined.length) return { kind: "nonce_too_low" };
     const rival = this.pool.get(tx.nonce);
+    if (tx.nonce < this.nonce) return { kind: "nonce_too_low" };
     if (rival?.hash === tx.hash) return { kind: "accepted" };
-    if (rival !== undefined && !outbids(tx.fees, rival.fees)) {
-      return { kind: "underpriced", message: "replacement transaction underpriced" };
+    const refusal = this.#refusal(tx, rival);
+    if (refusal === undefined) this.pool.set(tx.nonce, tx);
+    return refusal ?? { kind: "accepted" };
+  }
+
+  #refusal(tx: FakeTx, rival: FakeTx | undefined): SendOutcome | undefined {
+    const { maxFeePerGasWei } = tx.fees;
+    if (tx.gasLimit < INTRINSIC_GAS) return { kind: "never_valid", message: "intrinsic gas too low" };
+    if (tx.gasLimit > this.ledger.blockGasLimit) {
+      return { kind: "never_valid", message: "exceeds block gas limit" };
     }
-    this.pool.set(tx.nonce, tx);
-    return { kind: "accepted" };
-  }
-
-  /** One block of everything that can be mined at the present base fee. */
-  mine(): void {
-    this.#head = this.#headAt(this.#head.number + 1);
-    for (let tx = this.#next(); tx !== undefined; tx = this.#next()) {
-      this.pool.delete(tx.nonce);
-      this.mined.push(tx);
-      this.#receipts.set(tx.hash, {
-        txHash: tx.hash,
-        blockNumber: this.#head.number,
-        gasUsed: GAS,
-        effectiveGasPriceWei: this.baseFeeWei + tx.fees.maxPriorityFeePerGasWei,
-        succeeded: !this.reverts.has(tx.data),
-      });
+    if (maxFeePerGasWei < this.floorWei) return { kind: "underpriced", message: "transaction underpriced" };
+    if (tx.gasLimit * maxFeePerGasWei > this.balance) {
+      return { kind: "insufficient_funds", message: "insufficient funds for gas * price + value" };
     }
-    for (const listener of this.#listeners) listener(this.#head);
+    if (rival !== undefined) return outbids(tx.fees, rival.fees) ? undefined : UNDERPRICED_REPLACEMENT;
+    return this.#crowdRefusal(tx);
   }
 
-  #next(): FakeTx | undefined {
-    const tx = this.pool.get(this.mined.length);
-    return tx !== undefined && tx.fees.maxFeePerGasWei >= this.baseFeeWei ? tx : undefined;
-  }
-
-  /** Somebody else sends `count` transactions with our key, and they are mined. */
-  useKeyElsewhere(count = 1): void {
-    for (let taken = 0; taken < count; taken += 1) {
-      this.pool.delete(this.mined.length);
-      this.mined.push(undefined);
+  #crowdRefusal({ nonce }: FakeTx): SendOutcome | undefined {
+    const isDelegating = [...this.pool.values()].some(({ authorization }) => authorization !== undefined);
+    const isDelegated = this.ledger.head.delegateAfter !== undefined || isDelegating;
+    if (isDelegated && this.pool.size >= this.inFlightLimit) {
+      return {
+        kind: "in_flight_limit",
+        message: "in-flight transaction limit reached for delegated accounts",
+      };
     }
-    this.mine();
-  }
-
-  /** How often each call data took effect. */
-  effects(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const tx of this.mined) if (tx !== undefined) counts[tx.data] = (counts[tx.data] ?? 0) + 1;
-    return counts;
-  }
-
-  latest(): Head {
-    return this.#head;
-  }
-
-  onHead(listener: (head: Head) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+    const isGapped = nonce > this.#pendingFrom(this.nonce);
+    if (isGapped && isDelegated) {
+      return { kind: "in_flight_limit", message: "gapped-nonce tx from delegated accounts" };
+    }
+    return isGapped && this.refusesGaps ? { kind: "nonce_too_high", message: "nonce too high" } : undefined;
   }
 
   async estimateGas(request: CallRequest): Promise<bigint> {
     const revert = this.refusals.get(request.data);
     if (revert !== undefined) throw new CallReverted(revert);
-    return GAS;
+    if (request.to !== WALLET) return CALL_GAS;
+    const calls = callsIn(request.data, "execute");
+    if (calls !== undefined) return CALL_GAS * BigInt(calls.length) + INTRINSIC_GAS;
+    return this.ledger.head.delegateAfter === undefined ? INTRINSIC_GAS : DELEGATED_NOOP_GAS;
   }
 
   async call(request: CallRequest): Promise<string> {
+    const calls = callsIn(request.data, "simulate");
+    if (calls !== undefined && request.to === WALLET) {
+      if (this.ledger.head.delegateAfter !== EXECUTOR) return "0x";
+      return simulationAnswer(
+        calls.map(({ data }) => {
+          const revert = this.refusals.get(data);
+          return revert === undefined ? { ok: true, gasUsed: CALL_GAS } : { ok: false, revert };
+        }),
+      );
+    }
     const revert = this.reverts.get(request.data) ?? this.refusals.get(request.data);
     if (revert !== undefined) throw new CallReverted(revert);
     return "0x";
   }
 
   async minedCount(): Promise<number> {
-    return this.mined.length;
+    return this.#view().nonceAfter;
   }
 
   async pendingCount(): Promise<number> {
-    let count = this.mined.length;
-    while (this.pool.has(count)) count += 1;
-    return count;
+    return this.#pendingFrom(this.#view().nonceAfter);
   }
 
-  async receipt(txHash: string): Promise<Receipt | undefined> {
-    const receipt = this.#receipts.get(txHash);
-    if (receipt === undefined) return undefined;
+  #pendingFrom(nonce: number): number {
+    let next = nonce;
+    for (let tx = this.pool.get(next); tx !== undefined; tx = this.pool.get(next)) {
+      next += tx.authorization === undefined ? 1 : 2;
+    }
+    return next;
+  }
+
+  async receipt(txHash: string): Promise<MinedReceipt | undefined> {
+    const { number } = this.#view();
+    const found = this.#find(txHash);
+    if (found === undefined || found.receipt.blockNumber > number) return undefined;
     const looks = (this.#looks.get(txHash) ?? 0) + 1;
     this.#looks.set(txHash, looks);
-    return looks > this.receiptLag ? receipt : undefined;
+    return looks > this.receiptLag ? found.receipt : undefined;
   }
 
-  async marketFees(): Promise<Fees> {
-    return initialFees(this.baseFeeWei, this.tipWei);
+  #find(txHash: string): FakeMined | undefined {
+    return this.ledger.mined.find(({ tx }) => tx.hash === txHash);
+  }
+
+  async block(which: number | "latest"): Promise<Block | undefined> {
+    const view = this.#view();
+    if (which === "latest") return view;
+    return which > view.number ? undefined : this.ledger.blocks[which];
+  }
+
+  async feeMarket(): Promise<FeeMarket> {
+    if (this.isLegacy) return { kind: "legacy", gasPriceWei: this.baseFeeWei + this.tipWei };
+    return { kind: "dynamic", baseFeePerGasWei: this.baseFeeWei, tipWei: this.tipWei };
   }
 
   async chainId(): Promise<bigint> {
     return 31_337n;
   }
 
-  async code(): Promise<string> {
-    return "0x60";
+  async code(address: string): Promise<string> {
+    return address === WALLET ? delegationCode(this.#view().delegateAfter) : "0x60";
   }
 
   async logs(): Promise<readonly never[]> {
@@ -192,18 +243,38 @@ export class FakeChain implements Chain, Heads {
   }
 
   async balanceWei(): Promise<bigint> {
-    return 10n ** 18n;
+    return this.balance;
   }
 
-  #headAt(number: number): Head {
-    return {
-      number,
-      hash: `0xb${number}`,
-      timestampS: 1_700_000_000 + number,
-      baseFeePerGasWei: this.baseFeeWei,
-    };
+  /** The newest block of the node that answers this read. */
+  #view(): FakeBlock {
+    const { head, blocks } = this.ledger;
+    const { reads, blocks: behind } = this.stale;
+    if (reads === 0) return head;
+    this.stale = { reads: reads - 1, blocks: behind };
+    return blocks[Math.max(0, head.number - behind)] ?? head;
+  }
+
+  #fees(): Fees {
+    return { maxFeePerGasWei: this.baseFeeWei * 2n + this.tipWei, maxPriorityFeePerGasWei: this.tipWei };
+  }
+
+  // --- Heads ------------------------------------------------------------------
+
+  latest(): Head {
+    return this.#announced;
+  }
+
+  onHead(listener: (head: Head) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
   }
 }
+
+const UNDERPRICED_REPLACEMENT: SendOutcome = {
+  kind: "replacement_underpriced",
+  message: "replacement transaction underpriced",
+};
 
 function outbids(fees: Fees, rival: Fees): boolean {
   return (

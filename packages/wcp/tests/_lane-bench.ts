@@ -1,9 +1,12 @@
 import { FakeClock } from "@subnet-worker/testkit";
-import type { Attempt, Intent } from "../src/domain/intent.ts";
+import type { Intent } from "../src/domain/intent.ts";
+import type { Attempt, Transaction } from "../src/domain/transaction.ts";
 import type { IntentOutcome, IntentRequest, Store } from "../src/ports.ts";
-import { Lane, type LaneDeps, type LaneOptions } from "../src/services/lane.ts";
+import { Lane, type LaneDeps, type LaneOptions } from "../src/services/lane/lane.ts";
 import { aRequest } from "./_builders.ts";
-import { FakeChain, FakeSigner } from "./_fake-chain.ts";
+import { FakeBatchCodec } from "./_fake-batch.ts";
+import { FakeChain } from "./_fake-chain.ts";
+import { FakeSigner, isNoop, parseTx } from "./_fake-signer.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { settle } from "./_until.ts";
@@ -15,11 +18,20 @@ export const LANE_OPTIONS: LaneOptions = {
   resendAfterMs: 12_000,
   bumpAfterMs: 48_000,
   maxFeePerGasWei: 0n,
+  confirmationsBlocks: 0,
+  repairAfterMs: 30_000,
+  batching: undefined,
 };
 
+export const BATCHING: LaneOptions["batching"] = { codec: new FakeBatchCodec(), gasPercent: 80 };
+
 /** A request whose key and data are its name, so that its effect can be found on the chain. */
-export function request(name: string, kind: IntentRequest["kind"] = "claim"): IntentRequest {
-  return aRequest({ key: name, kind, taskId: name, data: `0x${name}` });
+export function request(
+  name: string,
+  kind: IntentRequest["kind"] = "claim",
+  more: Partial<IntentRequest> = {},
+): IntentRequest {
+  return aRequest({ key: name, kind, taskId: name, data: `0x${name}`, ...more });
 }
 
 /** Lets the world turn, up to `turns` times, until `all` has settled. */
@@ -38,40 +50,47 @@ export async function turnUntilSettled<T>(
   throw new Error(`not settled after ${turns} turns`);
 }
 
+export interface LaneBenchParts {
+  readonly chain: FakeChain;
+  readonly disk: MemoryDisk;
+  readonly clock: FakeClock;
+  readonly signer: FakeSigner;
+  readonly deps: Partial<LaneDeps>;
+}
+
 /** A lane on a chain, a disk and a clock that outlive it. */
 export class LaneBench implements AsyncDisposable {
   readonly chain: FakeChain;
   readonly disk: MemoryDisk;
   readonly clock: FakeClock;
   readonly signer: FakeSigner;
+  readonly store: Store;
   readonly logs: Logs = captureLogs();
   readonly lane: Lane;
+  /** Every ending that was told, in order. */
   readonly ended: Intent[] = [];
+  /** Every transaction that a block had, in order. */
+  readonly included: Transaction[] = [];
   readonly #stop = new AbortController();
-  readonly #store: Store;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(
-    options: Partial<LaneOptions> = {},
-    parts: Partial<Pick<LaneBench, "chain" | "disk" | "clock" | "signer">> & {
-      readonly deps?: Partial<LaneDeps>;
-    } = {},
-  ) {
+  constructor(options: Partial<LaneOptions> = {}, parts: Partial<LaneBenchParts> = {}) {
     this.chain = parts.chain ?? new FakeChain();
-    this.disk = parts.disk ?? new MemoryDisk();
     this.clock = parts.clock ?? new FakeClock();
+    this.disk = parts.disk ?? new MemoryDisk(this.clock);
     this.signer = parts.signer ?? new FakeSigner();
-    this.#store = this.disk.open();
+    this.store = this.disk.open();
     this.lane = new Lane(
       { ...LANE_OPTIONS, ...options },
       {
         chain: this.chain,
         heads: this.chain,
         signer: this.signer,
-        store: this.#store,
+        store: this.store,
         clock: this.clock,
         logger: this.logs.logger,
         onOutcome: (intent) => this.ended.push(intent),
+        onTransaction: (transaction) => this.included.push(transaction),
         ...parts.deps,
       },
     );
@@ -91,8 +110,8 @@ export class LaneBench implements AsyncDisposable {
   }
 
   /** Submits; the outcome is looked at later, so a rejection meanwhile is not an unhandled one. */
-  submit(name: string, kind?: IntentRequest["kind"]): Promise<IntentOutcome> {
-    const outcome = this.lane.submit(request(name, kind));
+  submit(name: string, kind?: IntentRequest["kind"], more?: Partial<IntentRequest>): Promise<IntentOutcome> {
+    const outcome = this.lane.submit(request(name, kind, more));
     outcome.catch(() => undefined);
     return outcome;
   }
@@ -111,19 +130,34 @@ export class LaneBench implements AsyncDisposable {
     }
   }
 
-  /** The stored attempts of an intent that is signed. */
-  attempts(name: string): readonly Attempt[] {
-    const state = this.#store.intentByKey(name)?.state;
-    return state?.kind === "signed" ? state.attempts : [];
+  /** Blocks come, with time between them. */
+  async mine(blocks = 1): Promise<void> {
+    for (let count = 0; count < blocks; count += 1) {
+      this.chain.mine();
+      await settle();
+    }
   }
 
-  /** Data of what was sent, in order. */
+  /** The stored attempts of the transaction that carries an intent, or carried it. */
+  attempts(name: string): readonly Attempt[] {
+    const state = this.store.intentByKey(name)?.state;
+    return state !== undefined && "nonce" in state ? this.attemptsAt(state.nonce) : [];
+  }
+
+  attemptsAt(nonce: number): readonly Attempt[] {
+    return this.store.transactionAt(nonce)?.attempts ?? [];
+  }
+
+  /** Data of what was sent, in order; a no-op is "noop". */
   sentData(): string[] {
-    return this.chain.sent.map((raw) => (JSON.parse(raw) as { readonly data: string }).data);
+    return this.chain.sent.map((raw) => {
+      const tx = parseTx(raw);
+      return isNoop(tx) ? "noop" : tx.data;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    this.#store[Symbol.dispose]();
+    this.store[Symbol.dispose]();
   }
 }

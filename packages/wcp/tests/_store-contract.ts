@@ -1,12 +1,28 @@
 import { describe, expect, it } from "vitest";
-import type { Intent } from "../src/domain/intent.ts";
+import type { Intent, IntentState } from "../src/domain/intent.ts";
 import type { Task, TaskState } from "../src/domain/task.ts";
-import type { Store } from "../src/ports.ts";
-import { aLease, anAttempt, aReceipt, aRequest, aRun, aTask, idOf, signed } from "./_builders.ts";
+import type { Transaction, TransactionState } from "../src/domain/transaction.ts";
+import type { Store, TxOrder } from "../src/ports.ts";
+import {
+  aLease,
+  anAttempt,
+  aReceipt,
+  aRequest,
+  aRun,
+  aTask,
+  aTransaction,
+  idOf,
+  signed,
+} from "./_builders.ts";
 
 /** A place that stores can be opened on, one after the other. */
 export interface StorePlace extends Disposable {
   open(): Store;
+  /** Another process asks for something to be done about a transaction. */
+  order(action: TxOrder["action"], nonce: number): void;
+  /** Lets time pass. */
+  advance(ms: number): Promise<void>;
+  nowMs(): number;
 }
 
 const STATES: readonly TaskState[] = [
@@ -24,11 +40,33 @@ const STATES: readonly TaskState[] = [
 const OPEN = STATES.slice(0, 6);
 const HUGE = 2n ** 100n + 1n;
 
-async function addSigned(store: Store, key: string, nonce: number): Promise<Intent> {
-  const intent = await store.addIntent(aRequest({ key }), 1);
+const REVERT = { name: "LeaseExpired", message: "the lease ran out at noon" };
+const FAILED = aReceipt({ succeeded: false });
+const INTENT_STATES: readonly IntentState[] = [
+  { kind: "queued" },
+  { kind: "signed", nonce: 1 },
+  { kind: "mined", nonce: 2, receipt: aReceipt(), isConfirmed: false },
+  { kind: "reverted", nonce: 3, receipt: FAILED, revert: REVERT, isConfirmed: false },
+  { kind: "mined", nonce: 4, receipt: aReceipt(), isConfirmed: true },
+  { kind: "reverted", nonce: 5, receipt: FAILED, revert: REVERT, isConfirmed: true },
+  { kind: "refused", revert: REVERT },
+  { kind: "dropped", reason: "expired", message: "its lease is over" },
+];
+const TRANSACTION_STATES: readonly TransactionState[] = [
+  { kind: "signed" },
+  { kind: "included", receipt: aReceipt() },
+  { kind: "included", receipt: FAILED },
+  { kind: "confirmed", receipt: aReceipt() },
+  { kind: "displaced" },
+];
+
+/** Adds an intent and a transaction that carries it. */
+async function addSigned(store: Store, key: string, nonce: number): Promise<[Intent, Transaction]> {
+  const intent = signed(await store.addIntent(aRequest({ key }), 1), nonce);
   const attempt = anAttempt({ txHash: `0xhash-${key}`, raw: `0xraw-${key}` });
-  await store.saveIntent(signed(intent, nonce, [attempt]), attempt);
-  return signed(intent, nonce, [attempt]);
+  const transaction = aTransaction({ nonce, intentIds: [intent.id], attempts: [attempt] });
+  await store.saveTransaction({ transaction, attempt, intents: [intent] });
+  return [intent, transaction];
 }
 
 /** What every store keeps to. */
@@ -36,6 +74,9 @@ export function describeStore(name: string, createPlace: () => StorePlace): void
   describe(name, () => {
     describeTasks(createPlace);
     describeIntents(createPlace);
+    describeTransactions(createPlace);
+    describeTheRest(createPlace);
+    describePruning(createPlace);
     describeTurns(createPlace);
   });
 }
@@ -99,22 +140,111 @@ function describeIntents(createPlace: () => StorePlace): void {
   it("has one intent per key, whatever is added later", async () => {
     using place = createPlace();
     using store = place.open();
-    const first = await store.addIntent(aRequest(), 1_000);
+    const request = aRequest({ deadlineMs: 7_000, replaces: "task-1:heartbeat" });
+    const first = await store.addIntent(request, 1_000);
     const second = await store.addIntent(aRequest({ data: "0xother", taskId: "other" }), 2_000);
     expect(second).toEqual(first);
-    expect(first).toMatchObject({ ...aRequest(), createdAtMs: 1_000, state: { kind: "queued" } });
+    expect(first).toEqual({ ...request, id: first.id, createdAtMs: 1_000, state: { kind: "queued" } });
     expect(store.openIntents()).toEqual([first]);
+  });
+
+  it("tells an intent without a deadline from one whose deadline has passed", async () => {
+    using place = createPlace();
+    using store = place.open();
+    await store.addIntent(aRequest({ key: "never" }), 1_000);
+    await store.addIntent(aRequest({ key: "at once", deadlineMs: 0, replaces: "" }), 1_000);
+    expect(store.intentByKey("never")).toMatchObject({ deadlineMs: undefined, replaces: undefined });
+    expect(store.intentByKey("at once")).toMatchObject({ deadlineMs: 0, replaces: "" });
+  });
+
+  it("keeps an intent in every state over a restart, and lists those that have not ended for good", async () => {
+    using place = createPlace();
+    const intents: Intent[] = [];
+    {
+      using store = place.open();
+      for (const [index, state] of INTENT_STATES.entries()) {
+        intents.push({ ...(await store.addIntent(aRequest({ key: `key-${index}` }), index)), state });
+      }
+      await store.saveIntents(intents.slice(1));
+    }
+    using store = place.open();
+    for (const intent of intents) expect(store.intentByKey(intent.key)).toEqual(intent);
+    expect(store.openIntents()).toEqual(intents.slice(0, 4));
+    expect(store.intentByKey("key-99")).toBeUndefined();
   });
 
   it("answers a key whose intent has ended with how it ended", async () => {
     using place = createPlace();
     using store = place.open();
-    const intent = await addSigned(store, "a", 3);
-    const ended: Intent = { ...intent, state: { kind: "mined", nonce: 3, receipt: aReceipt() } };
-    await store.saveIntent(ended);
-    expect(await store.addIntent(aRequest({ key: "a" }), 9)).toEqual(ended);
-    expect(store.intentByKey("a")).toEqual(ended);
+    const [intent] = await addSigned(store, "a", 3);
+    const state = { kind: "mined", nonce: 3, receipt: aReceipt(), isConfirmed: true } as const;
+    await store.saveIntents([{ ...intent, state }]);
+    expect(await store.addIntent(aRequest({ key: "a" }), 9)).toEqual({ ...intent, state });
     expect(store.openIntents()).toEqual([]);
+  });
+
+  it("lets a reorg take back what was mined, and nothing take back what was refused or dropped", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const [intent] = await addSigned(store, "a", 3);
+    await store.saveIntents([{ ...intent, state: INTENT_STATES[4]! }]);
+    await store.saveIntents([intent]);
+    expect(store.openIntents()).toEqual([intent]);
+    for (const [index, state] of INTENT_STATES.slice(6).entries()) {
+      const ended = { ...(await store.addIntent(aRequest({ key: `ended-${index}` }), 1)), state };
+      await store.saveIntents([ended]);
+      await expect(store.saveIntents([{ ...ended, state: { kind: "queued" } }])).rejects.toThrow(
+        "already ended",
+      );
+      expect(store.intentByKey(ended.key)).toEqual(ended);
+    }
+  });
+
+  it("stores several intents together or none of them", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const [first, second, last] = [
+      await store.addIntent(aRequest({ key: "a" }), 1),
+      await store.addIntent(aRequest({ key: "b" }), 1),
+      await store.addIntent(aRequest({ key: "c" }), 1),
+    ];
+    await store.saveIntents([{ ...second, state: { kind: "refused", revert: REVERT } }]);
+    const states = [first, second, last].map((intent) => ({
+      ...intent,
+      state: { kind: "dropped", reason: "purged", message: "no" } as const,
+    }));
+    await expect(store.saveIntents(states)).rejects.toThrow("already ended");
+    expect(store.openIntents()).toEqual([first, last]);
+  });
+}
+
+function describeTransactions(createPlace: () => StorePlace): void {
+  it("keeps a transaction in every state over a restart, and lists those that are open, in nonce order", async () => {
+    using place = createPlace();
+    const transactions = TRANSACTION_STATES.map((state, index) =>
+      aTransaction({
+        nonce: 9 - index,
+        kind: (["single", "batch", "noop", "delegation", "single"] as const)[index]!,
+        intentIds: [[1], [3, 1, 2], [], [], [4]][index]!,
+        attempts: [anAttempt({ txHash: `0x${index}`, raw: `0xraw${index}`, isNoop: index === 2 })],
+        createdAtMs: 1_000 + index,
+        state,
+      }),
+    );
+    {
+      using store = place.open();
+      for (const transaction of transactions) {
+        await store.saveTransaction({ transaction, attempt: transaction.attempts[0]! });
+        // A second time, as every change after the first is stored.
+        await store.saveTransaction({ transaction });
+      }
+    }
+    using store = place.open();
+    for (const transaction of transactions) {
+      expect(store.transactionAt(transaction.nonce)).toEqual(transaction);
+    }
+    expect(store.transactionAt(99)).toBeUndefined();
+    expect(store.openTransactions()).toEqual(transactions.slice(0, 3).toReversed());
   });
 
   it("keeps wei beyond 64 bits over a restart", async () => {
@@ -124,91 +254,121 @@ function describeIntents(createPlace: () => StorePlace): void {
       maxPriorityFeePerGasWei: HUGE - 1n,
       gasLimit: 2n ** 70n,
     });
+    const receipt = aReceipt({ gasUsed: 2n ** 70n, effectiveGasPriceWei: HUGE });
+    const transaction = aTransaction({ attempts: [attempt], state: { kind: "included", receipt } });
+    const state = { kind: "mined", nonce: 0, receipt, isConfirmed: false } as const;
     {
       using store = place.open();
-      const intent = await store.addIntent(aRequest(), 1);
-      await store.saveIntent(signed(intent, 0, [attempt]), attempt);
-      const other = await addSigned(store, "mined", 1);
-      const receipt = aReceipt({ gasUsed: 2n ** 70n, effectiveGasPriceWei: HUGE });
-      await store.saveIntent({ ...other, state: { kind: "mined", nonce: 1, receipt } });
+      const intent = { ...(await store.addIntent(aRequest(), 1)), state };
+      await store.saveTransaction({ transaction, attempt, intents: [intent] });
     }
     using store = place.open();
-    expect(store.intentByKey(aRequest().key)?.state).toEqual({
-      kind: "signed",
-      nonce: 0,
-      attempts: [attempt],
-    });
-    expect(store.intentByKey("mined")?.state).toMatchObject({
-      receipt: { gasUsed: 2n ** 70n, effectiveGasPriceWei: HUGE },
-    });
+    expect(store.transactionAt(0)).toEqual(transaction);
+    expect(store.intentByKey(aRequest().key)?.state).toEqual(state);
   });
 
-  it("keeps every attempt over a restart, the cheapest first, whatever the clock said", async () => {
+  it("keeps every attempt over a restart, the oldest first, whatever it paid and the clock said", async () => {
     using place = createPlace();
-    const attempts = [9n, 10n, 11n, 100n].map((maxFeePerGasWei, index) =>
+    const attempts = [9n, 100n, 11n, 10n].map((maxFeePerGasWei, index) =>
       anAttempt({
         txHash: `0x${9 - index}`,
         raw: `0xraw${index}`,
+        isNoop: index === 3,
         maxFeePerGasWei,
         signedAtMs: 1_000 - index,
       }),
     );
     {
       using store = place.open();
-      const intent = await store.addIntent(aRequest(), 1);
       for (const [index, attempt] of attempts.entries()) {
-        await store.saveIntent(signed(intent, 7, attempts.slice(0, index + 1)), attempt);
+        const transaction = aTransaction({ nonce: 7, attempts: attempts.slice(0, index + 1) });
+        await store.saveTransaction({ transaction, attempt });
       }
     }
     using store = place.open();
-    expect(store.openIntents().map(({ state }) => state)).toEqual([{ kind: "signed", nonce: 7, attempts }]);
+    expect(store.openTransactions().map((transaction) => transaction.attempts)).toEqual([attempts]);
   });
 
-  it("keeps a refusal and a revert with their reasons", async () => {
-    using place = createPlace();
-    const revert = { name: "LeaseExpired", message: "the lease ran out at noon" };
-    {
-      using store = place.open();
-      const refused = await store.addIntent(aRequest({ key: "refused" }), 1);
-      await store.saveIntent({ ...refused, state: { kind: "refused", revert } });
-      const reverted = await addSigned(store, "reverted", 1);
-      const receipt = aReceipt({ succeeded: false });
-      await store.saveIntent({ ...reverted, state: { kind: "reverted", nonce: 1, receipt, revert } });
-    }
-    using store = place.open();
-    expect(store.intentByKey("refused")?.state).toEqual({ kind: "refused", revert });
-    expect(store.intentByKey("reverted")?.state).toEqual({
-      kind: "reverted",
-      nonce: 1,
-      revert,
-      receipt: aReceipt({ succeeded: false }),
-    });
-  });
-
-  it("changes nothing about an intent that has ended", async () => {
+  it("stores a transaction, its attempt and its intents together or nothing of them", async () => {
     using place = createPlace();
     using store = place.open();
-    const intent = await addSigned(store, "a", 3);
-    await store.saveIntent({ ...intent, state: { kind: "mined", nonce: 3, receipt: aReceipt() } });
-    await expect(store.saveIntent({ ...intent, state: { kind: "queued" } })).rejects.toThrow("already ended");
-    expect(store.intentByKey("a")?.state.kind).toBe("mined");
+    const [intent, transaction] = await addSigned(store, "a", 3);
+    const refused: Intent = {
+      ...(await store.addIntent(aRequest({ key: "b" }), 1)),
+      state: { kind: "refused", revert: REVERT },
+    };
+    await store.saveIntents([refused]);
+    const attempt = anAttempt({ txHash: "0xsecond", raw: "0xsecond" });
+    const change = {
+      transaction: {
+        ...transaction,
+        attempts: [...transaction.attempts, attempt],
+        state: { kind: "displaced" } as const,
+      },
+      attempt,
+      intents: [
+        { ...intent, state: { kind: "queued" } as const },
+        { ...refused, state: { kind: "queued" } as const },
+      ],
+    };
+    await expect(store.saveTransaction(change)).rejects.toThrow("already ended");
+    expect(store.transactionAt(3)).toEqual(transaction);
+    expect(store.intentByKey("a")).toEqual(intent);
+    const fresh = aTransaction({ nonce: 4, attempts: [attempt] });
+    await expect(store.saveTransaction({ ...change, transaction: fresh })).rejects.toThrow("already ended");
+    expect(store.transactionAt(4)).toBeUndefined();
+    expect(store.highestNonce()).toBe(3);
   });
 
   it("takes no attempt twice", async () => {
     using place = createPlace();
     using store = place.open();
-    const intent = await addSigned(store, "a", 3);
-    const [attempt] = intent.state.kind === "signed" ? intent.state.attempts : [];
-    await expect(store.saveIntent(intent, attempt)).rejects.toThrow();
-    expect(store.openIntents()).toEqual([intent]);
+    const [, transaction] = await addSigned(store, "a", 3);
+    const attempt = transaction.attempts[0]!;
+    const again = { ...transaction, attempts: [attempt, attempt] };
+    await expect(store.saveTransaction({ transaction: again, attempt })).rejects.toThrow();
+    expect(store.openTransactions()).toEqual([transaction]);
   });
 
-  it("gives one nonce to one intent only", async () => {
+  it("gives one nonce to one transaction only", async () => {
     using place = createPlace();
     using store = place.open();
-    await addSigned(store, "a", 3);
+    const [, transaction] = await addSigned(store, "a", 3);
     await expect(addSigned(store, "b", 3)).rejects.toThrow();
     expect(store.intentByKey("b")?.state.kind).toBe("queued");
+    expect(store.transactionAt(3)).toEqual(transaction);
+  });
+
+  it("gives the nonce of a transaction that was displaced to another, should a reorg make room for it", async () => {
+    using place = createPlace();
+    const attempt = anAttempt({ txHash: "0xnoop", raw: "0xnoop", isNoop: true });
+    const noop = aTransaction({ nonce: 3, kind: "noop", intentIds: [], attempts: [attempt] });
+    {
+      using store = place.open();
+      const [, transaction] = await addSigned(store, "a", 3);
+      await store.saveTransaction({ transaction: { ...transaction, state: { kind: "displaced" } } });
+      await store.saveTransaction({ transaction: noop, attempt });
+    }
+    using store = place.open();
+    expect(store.transactionAt(3)).toEqual(noop);
+    expect(store.openTransactions()).toEqual([noop]);
+  });
+
+  it("knows the intents that name a nonce, ended or not", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const [intent] = await addSigned(store, "a", 3);
+    const [other] = await addSigned(store, "b", 4);
+    const waiting = await store.addIntent(aRequest({ key: "c" }), 1);
+    const second = signed(waiting, 3);
+    await store.saveIntents([second]);
+    expect(store.intentsAt(3)).toEqual([intent, second]);
+    const receipt = aReceipt();
+    const ended: Intent = { ...intent, state: { kind: "mined", nonce: 3, receipt, isConfirmed: true } };
+    await store.saveIntents([ended, waiting]);
+    expect(store.intentsAt(3)).toEqual([ended]);
+    expect(store.intentsAt(4)).toEqual([other]);
+    expect(store.intentsAt(5)).toEqual([]);
   });
 
   it("remembers the highest nonce ever signed, also when somebody else took it", async () => {
@@ -217,31 +377,134 @@ function describeIntents(createPlace: () => StorePlace): void {
       using store = place.open();
       expect(store.highestNonce()).toBeUndefined();
       await addSigned(store, "a", 4);
-      const taken = await addSigned(store, "b", 5);
-      await store.saveIntent({ ...taken, state: { kind: "queued" } });
+      const [intent, transaction] = await addSigned(store, "b", 5);
+      await store.saveTransaction({
+        transaction: { ...transaction, state: { kind: "displaced" } },
+        intents: [{ ...intent, state: { kind: "queued" } }],
+      });
       expect(store.highestNonce()).toBe(5);
     }
     using store = place.open();
     expect(store.highestNonce()).toBe(5);
     expect(store.intentByKey("b")?.state).toEqual({ kind: "queued" });
-    await addSigned(store, "c", 6);
-    const again = anAttempt({ txHash: "0xb2", raw: "0xb2" });
-    const intent = store.intentByKey("b");
-    if (intent !== undefined) await store.saveIntent(signed(intent, 7, [again]), again);
-    expect(store.intentByKey("b")?.state).toEqual({ kind: "signed", nonce: 7, attempts: [again] });
+    expect(store.openTransactions().map(({ nonce }) => nonce)).toEqual([4]);
   });
+}
 
+function describeTheRest(createPlace: () => StorePlace): void {
   it("keeps cursors, each by its name", async () => {
     using place = createPlace();
+    const [old, later] = [
+      { blockNumber: 10, blockHash: "0xb10" },
+      { blockNumber: 25, blockHash: "0xb25" },
+    ];
     {
       using store = place.open();
       expect(store.cursor("enqueued")).toBeUndefined();
-      await store.saveCursor("enqueued", 10);
-      await store.saveCursor("enqueued", 25);
-      await store.saveCursor("other", 1);
+      await store.saveCursor("enqueued", old);
+      await store.saveCursor("enqueued", later);
+      await store.saveCursor("other", old);
     }
     using store = place.open();
-    expect([store.cursor("enqueued"), store.cursor("other")]).toEqual([25, 1]);
+    expect([store.cursor("enqueued"), store.cursor("other")]).toEqual([later, old]);
+  });
+
+  it("hands out what the operator asks for, oldest first, until it is answered", async () => {
+    using place = createPlace();
+    {
+      using store = place.open();
+      expect(store.openOrders()).toEqual([]);
+      place.order("bump", 4);
+      place.order("cancel", 3);
+      place.order("rebroadcast", 4);
+      const orders = store.openOrders();
+      expect(orders.map(({ action, nonce }) => [action, nonce])).toEqual([
+        ["bump", 4],
+        ["cancel", 3],
+        ["rebroadcast", 4],
+      ]);
+      await store.answerOrder(orders[1]!.id, "done");
+    }
+    using store = place.open();
+    expect(store.openOrders().map(({ action }) => action)).toEqual(["bump", "rebroadcast"]);
+  });
+
+  it("keeps the hash of the first block over a restart", async () => {
+    using place = createPlace();
+    {
+      using store = place.open();
+      expect(store.genesisHash()).toBeUndefined();
+      await store.saveGenesisHash("0xold");
+      await store.saveGenesisHash("0xgenesis");
+    }
+    using store = place.open();
+    expect(store.genesisHash()).toBe("0xgenesis");
+  });
+}
+
+function describePruning(createPlace: () => StorePlace): void {
+  it("forgets what ended before a time, and nothing that is open or that ended later", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const save = async (from: number) => {
+      for (const [index, state] of STATES.entries()) {
+        await store.saveTask(aTask({ id: idOf(from + index), state }), "new");
+      }
+      for (const [index, state] of INTENT_STATES.entries()) {
+        const intent = await store.addIntent(aRequest({ key: `key-${from + index}` }), 1);
+        if (state.kind !== "queued") await store.saveIntents([{ ...intent, state }]);
+      }
+      for (const [index, state] of TRANSACTION_STATES.entries()) {
+        const attempt = anAttempt({ txHash: `0x${from + index}`, raw: `0xraw${from + index}` });
+        const transaction = aTransaction({ nonce: from + index, attempts: [attempt], state });
+        await store.saveTransaction({ transaction, attempt });
+      }
+    };
+    await save(0);
+    await place.advance(1_000);
+    const beforeMs = place.nowMs();
+    await save(100);
+    const kept = (from: number) => ({
+      tasks: STATES.map((_, index) => store.task(idOf(from + index)) !== undefined),
+      intents: INTENT_STATES.map((_, index) => store.intentByKey(`key-${from + index}`) !== undefined),
+      transactions: TRANSACTION_STATES.map((_, index) => store.transactionAt(from + index) !== undefined),
+    });
+    // Ended: four tasks, four intents, two transactions.
+    expect(await store.prune(beforeMs)).toBe(10);
+    expect(kept(0)).toEqual({
+      tasks: STATES.map((_, index) => index < OPEN.length),
+      intents: INTENT_STATES.map((_, index) => index < 4),
+      transactions: TRANSACTION_STATES.map((_, index) => index < 3),
+    });
+    expect(Object.values(kept(100)).flat()).not.toContain(false);
+    expect(await store.prune(beforeMs)).toBe(0);
+  });
+
+  it("takes the key of a forgotten intent for a new one, under an id that no intent had before", async () => {
+    using place = createPlace();
+    using store = place.open();
+    const first = await store.addIntent(aRequest(), 1);
+    await store.saveIntents([{ ...first, state: { kind: "refused", revert: REVERT } }]);
+    await place.advance(1_000);
+    expect(await store.prune(place.nowMs())).toBe(1);
+    const again = await store.addIntent(aRequest(), 2);
+    expect(again.state).toEqual({ kind: "queued" });
+    // A transaction that a reorg brings back names its intents by id.
+    expect(again.id).toBeGreaterThan(first.id);
+  });
+
+  it("never forgets the highest nonce", async () => {
+    using place = createPlace();
+    using store = place.open();
+    for (const [nonce, key] of ["a", "b"].entries()) {
+      const [, transaction] = await addSigned(store, key, nonce);
+      await store.saveTransaction({
+        transaction: { ...transaction, state: { kind: "confirmed", receipt: aReceipt() } },
+      });
+    }
+    await place.advance(1_000);
+    expect(await store.prune(place.nowMs())).toBe(1);
+    expect([store.transactionAt(0), store.highestNonce()]).toEqual([undefined, 1]);
   });
 }
 
@@ -254,7 +517,7 @@ function describeTurns(createPlace: () => StorePlace): void {
         store.saveTask(aTask({ id: idOf(1) }), "new"),
         store.saveTask(aTask({ id: idOf(2) }), "claimed"),
         store.saveTask(aTask({ id: idOf(3) }), "new"),
-        store.saveCursor("enqueued", 5),
+        store.saveCursor("enqueued", { blockNumber: 5, blockHash: "0xb5" }),
       ]);
       expect(results.map(({ status }) => status)).toEqual([
         "fulfilled",
@@ -265,7 +528,7 @@ function describeTurns(createPlace: () => StorePlace): void {
     }
     using store = place.open();
     expect(store.openTasks().map(({ id }) => id)).toEqual([idOf(1), idOf(3)]);
-    expect(store.cursor("enqueued")).toBe(5);
+    expect(store.cursor("enqueued")?.blockNumber).toBe(5);
   });
 
   it("loses nothing that was written in the very turn in which it is closed", async () => {

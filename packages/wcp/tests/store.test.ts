@@ -12,13 +12,25 @@ import { openStore, type StoreOptions } from "../src/adapters/sqlite/store.ts";
 import { StoreError } from "../src/adapters/sqlite/store-error.ts";
 import type { Intent } from "../src/domain/intent.ts";
 import type { TaskState } from "../src/domain/task.ts";
-import type { Store } from "../src/ports.ts";
-import { aLease, anAttempt, aReceipt, aRequest, aRun, aTask, idOf, signed } from "./_builders.ts";
+import type { Transaction } from "../src/domain/transaction.ts";
+import type { Store, TxOrder } from "../src/ports.ts";
+import {
+  aLease,
+  anAttempt,
+  aReceipt,
+  aRequest,
+  aRun,
+  aTask,
+  aTransaction,
+  idOf,
+  signed,
+} from "./_builders.ts";
 import { MemoryDisk } from "./_memory-store.ts";
-import { describeStore } from "./_store-contract.ts";
+import { describeStore, type StorePlace } from "./_store-contract.ts";
 
-class Folder implements Disposable {
+class Folder implements StorePlace {
   readonly path: string = mkdtempSync(join(tmpdir(), "wcp-store-"));
+  readonly #clock = new FakeClock();
 
   get file(): string {
     return join(this.path, "deep", "wcp.db");
@@ -27,8 +39,23 @@ class Folder implements Disposable {
   open(options: Partial<StoreOptions> = {}): Store {
     return openStore(
       { path: this.file, chainId: 31_337n, wallet: "0xWallet", ...options },
-      { clock: new FakeClock() },
+      { clock: this.#clock },
     );
+  }
+
+  order(action: TxOrder["action"], nonce: number): void {
+    using other = open(this.file);
+    other.db
+      .prepare("INSERT INTO orders (action, nonce, created_at_ms) VALUES (?, ?, ?)")
+      .run(action, nonce, this.nowMs());
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.#clock.advance(ms);
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   [Symbol.dispose](): void {
@@ -38,8 +65,15 @@ class Folder implements Disposable {
 
 describeStore("the SQLite store", () => new Folder());
 describeStore("the store of the other tests", () => {
-  const disk = new MemoryDisk();
-  return { open: () => disk.open(), [Symbol.dispose]: () => undefined };
+  const clock = new FakeClock();
+  const disk = new MemoryDisk(clock);
+  return {
+    open: () => disk.open(),
+    order: (action, nonce) => void disk.order(action, nonce),
+    advance: (ms) => clock.advance(ms),
+    nowMs: () => clock.nowMs(),
+    [Symbol.dispose]: () => undefined,
+  };
 });
 
 describe("the two stores", () => {
@@ -92,30 +126,54 @@ const write: fc.Arbitrary<Write> = fc.oneof(
       (store) =>
         store.addIntent(aRequest({ key: `key-${key}` }), key),
   ),
-  fc.record({ key: small, fee: fc.nat(20) }).map(({ key, fee }): Write => async (store) => {
-    const intent = intentOf(store, key);
-    const { nonce, attempts } =
-      intent.state.kind === "signed"
-        ? intent.state
-        : { nonce: (store.highestNonce() ?? -1) + 1, attempts: [] };
-    const name = `0x${key}-${nonce}-${attempts.length}`;
-    const maxFeePerGasWei = (attempts.at(-1)?.maxFeePerGasWei ?? 0n) + BigInt(fee + 1);
-    const attempt = anAttempt({ txHash: name, raw: name, maxFeePerGasWei });
-    await store.saveIntent(signed(intent, nonce, [...attempts, attempt]), attempt);
-  }),
-  fc.record({ key: small, hasTaken: fc.boolean() }).map(({ key, hasTaken }): Write => async (store) => {
-    const intent = intentOf(store, key);
-    if (intent.state.kind !== "signed") throw new Error("not signed");
-    const { nonce } = intent.state;
-    const ended = { kind: "mined", nonce, receipt: aReceipt() } as const;
-    await store.saveIntent({ ...intent, state: hasTaken ? { kind: "queued" } : ended });
+  fc
+    .record({ keys: fc.uniqueArray(small, { maxLength: 2 }), nonce: small })
+    .map(({ keys, nonce }): Write => async (store) => {
+      const intents = keys.map((key) => intentOf(store, key));
+      const attempts = store.transactionAt(nonce)?.attempts ?? [];
+      const name = `0x${nonce}-${attempts.length}`;
+      const attempt = anAttempt({ txHash: name, raw: name, isNoop: keys.length === 0 });
+      const intentIds = intents.map(({ id }) => id);
+      await store.saveTransaction({
+        transaction: aTransaction({ nonce, intentIds, attempts: [...attempts, attempt] }),
+        attempt,
+        intents: intents.map((intent) => signed(intent, nonce)),
+      });
+    }),
+  fc
+    .record({ key: small, end: fc.constantFrom("mined", "confirmed", "displaced") })
+    .map(({ key, end }): Write => async (store) => {
+      const intent = intentOf(store, key);
+      if (intent.state.kind !== "signed") throw new Error("not signed");
+      const { nonce } = intent.state;
+      const transaction = store.transactionAt(nonce);
+      if (transaction === undefined) throw new Error("no such transaction");
+      await store.saveTransaction(endOf(intent, transaction, end));
+    }),
+  small.map((key): Write => async (store) => {
+    const state = { kind: "dropped", reason: "expired", message: "late" } as const;
+    await store.saveIntents([{ ...intentOf(store, key), state }]);
   }),
   small.map(
     (block): Write =>
       (store) =>
-        store.saveCursor("enqueued", block),
+        store.saveCursor("enqueued", { blockNumber: block, blockHash: `0xb${block}` }),
   ),
 );
+
+function endOf(intent: Intent, transaction: Transaction, end: string) {
+  const receipt = aReceipt();
+  if (end === "displaced") {
+    return {
+      transaction: { ...transaction, state: { kind: "displaced" } as const },
+      intents: [{ ...intent, state: { kind: "queued" } as const }],
+    };
+  }
+  const isConfirmed = end === "confirmed";
+  const kind = isConfirmed ? ("confirmed" as const) : ("included" as const);
+  const state = { kind: "mined", nonce: transaction.nonce, receipt, isConfirmed } as const;
+  return { transaction: { ...transaction, state: { kind, receipt } }, intents: [{ ...intent, state }] };
+}
 
 function intentOf(store: Store, key: number): Intent {
   const intent = store.intentByKey(`key-${key}`);
@@ -129,6 +187,8 @@ function contentsOf(store: Store) {
     every: [0, 1, 2, 3].map((id) => store.task(idOf(id))),
     open: store.openIntents(),
     intents: [0, 1, 2, 3].map((key) => store.intentByKey(`key-${key}`)),
+    openTransactions: store.openTransactions(),
+    transactions: [0, 1, 2, 3].map((nonce) => store.transactionAt(nonce)),
     nonce: store.highestNonce(),
     cursor: store.cursor("enqueued"),
   };
@@ -161,7 +221,7 @@ describe("a SQLite file", () => {
     other.db.pragma("user_version = 99");
     other[Symbol.dispose]();
     expect(() => folder.open()).toThrow(
-      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 1; run the version that wrote it, or move the file away/,
+      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 2; run the version that wrote it, or move the file away/,
     );
   });
 
@@ -213,8 +273,9 @@ describe("a SQLite file", () => {
     for (const number of acknowledged) {
       expect(store.task(idOf(number))?.state).toEqual({ kind: "claiming" });
       expect(store.intentByKey(`intent-${number}`)?.state).toMatchObject({ kind: "signed", nonce: number });
+      expect(store.transactionAt(number)?.attempts.map(({ raw }) => raw)).toEqual([`0x02${number}`]);
     }
-    expect(store.cursor("enqueued")).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
+    expect(store.cursor("enqueued")?.blockNumber).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
   });
 });
 
