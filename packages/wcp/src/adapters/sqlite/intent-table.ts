@@ -27,6 +27,7 @@ export class IntentTable {
   readonly #update: Statement;
   readonly #byKey: Statement<[string], IntentRow>;
   readonly #open: Statement<[], IntentRow>;
+  readonly #atNonce: Statement<[number], IntentRow>;
   readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
@@ -47,6 +48,7 @@ export class IntentTable {
       `SELECT * FROM intents
        WHERE state IN ('queued', 'signed') OR (state IN ('mined', 'reverted') AND is_confirmed = 0) ORDER BY id`,
     );
+    this.#atNonce = db.prepare("SELECT * FROM intents WHERE nonce = ? ORDER BY id");
     this.#prune = db.prepare(
       `DELETE FROM intents WHERE updated_at_ms < ? AND (is_confirmed = 1 OR state IN ('refused', 'dropped'))`,
     );
@@ -84,6 +86,10 @@ export class IntentTable {
 
   open(): Intent[] {
     return this.#open.all().map(toIntent);
+  }
+
+  at(nonce: number): Intent[] {
+    return this.#atNonce.all(nonce).map(toIntent);
   }
 
   /** How many rows went. */

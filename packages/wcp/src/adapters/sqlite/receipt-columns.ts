@@ -9,7 +9,16 @@ export interface ReceiptRow {
   readonly effective_gas_price_wei: string | null;
 }
 
-export function receiptColumns(receipt: Receipt | undefined) {
+/** What {@link ReceiptRow} is written from. */
+export interface ReceiptColumns {
+  readonly txHash: string | null;
+  readonly blockNumber: number | null;
+  readonly blockHash: string | null;
+  readonly gasUsed: string | null;
+  readonly effectiveGasPriceWei: string | null;
+}
+
+export function receiptColumns(receipt: Receipt | undefined): ReceiptColumns {
   return {
     txHash: receipt?.txHash ?? null,
     blockNumber: receipt?.blockNumber ?? null,

@@ -48,6 +48,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
       commits.write(() => changed.forEach((intent) => intents.save(intent, clock.nowMs()))),
     openTransactions: () => transactions.open(),
     transactionAt: (nonce) => transactions.at(nonce),
+    intentsAt: (nonce) => intents.at(nonce),
     saveTransaction: ({ transaction, attempt, intents: changed = [] }) =>
       commits.write(() => {
         transactions.save(transaction, attempt, clock.nowMs());

@@ -23,6 +23,7 @@ interface AttemptRow {
 
 /** Reads and writes the wallet's nonces and what was signed with each. */
 export class TransactionTable {
+  readonly #delete: Statement<[number]>;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #insertAttempt: Statement;
@@ -33,6 +34,7 @@ export class TransactionTable {
   readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
+    this.#delete = db.prepare("DELETE FROM transactions WHERE nonce = ?");
     this.#insert = db.prepare(
       `INSERT INTO transactions (nonce, kind, intent_ids, state, created_at_ms, updated_at_ms)
        VALUES (@nonce, @kind, @intentIds, @state, @createdAtMs, @nowMs)`,
@@ -60,18 +62,14 @@ export class TransactionTable {
     );
   }
 
-  /** `attempt` is the last of the transaction's, when this change added it. */
+  /**
+   * `attempt` is the last of the transaction's, when this change added it. A first attempt is a new
+   * transaction: it replaces one that somebody else's had displaced, and that a reorg made room for.
+   */
   save(transaction: Transaction, attempt: Attempt | undefined, nowMs: number): void {
     const { nonce, kind, intentIds, attempts, state, createdAtMs } = transaction;
-    const receipt = "receipt" in state ? state.receipt : undefined;
-    const result = this.#update.run({
-      nonce,
-      state: state.kind,
-      ...receiptColumns(receipt),
-      succeeded: receipt === undefined ? null : Number(receipt.succeeded),
-      nowMs,
-    });
-    if (result.changes === 0) {
+    if (attempt !== undefined && attempts.length === 1) {
+      this.#delete.run(nonce);
       this.#insert.run({
         nonce,
         kind,
@@ -80,6 +78,8 @@ export class TransactionTable {
         createdAtMs,
         nowMs,
       });
+    } else {
+      this.#saveState(transaction, nowMs);
     }
     if (attempt === undefined) return;
     this.#insertAttempt.run({
@@ -93,6 +93,18 @@ export class TransactionTable {
       gasLimit: attempt.gasLimit.toString(),
       signedAtMs: attempt.signedAtMs,
     });
+  }
+
+  #saveState({ nonce, state }: Transaction, nowMs: number): void {
+    const receipt = "receipt" in state ? state.receipt : undefined;
+    const result = this.#update.run({
+      nonce,
+      state: state.kind,
+      ...receiptColumns(receipt),
+      succeeded: receipt === undefined ? null : Number(receipt.succeeded),
+      nowMs,
+    });
+    if (result.changes !== 1) throw new Error(`the transaction with nonce ${nonce} is not stored`);
   }
 
   at(nonce: number): Transaction | undefined {

@@ -1,6 +1,7 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import type { Intent, Receipt, Revert } from "../domain/intent.ts";
-import { CallReverted, type Chain, StoppedError } from "../ports.ts";
+import type { Intent, Revert } from "../../domain/intent.ts";
+import type { Receipt } from "../../domain/transaction.ts";
+import { CallReverted, type CallRequest, type Chain, StoppedError } from "../../ports.ts";
 
 export interface SimulationDeps {
   readonly chain: Chain;
@@ -22,30 +23,44 @@ export class Simulation {
    * The gas the transaction takes, or why the contract would throw: then no gas is spent on it.
    * Asks again until the node answers one or the other. Rejects with StoppedError.
    */
-  async gas(intent: Intent, signal: AbortSignal): Promise<bigint | Revert> {
-    const { chain, clock, logger } = this.#deps;
+  gas({ to, data, key }: Pick<Intent, "to" | "data" | "key">, signal: AbortSignal): Promise<bigint | Revert> {
+    return this.#ask(() => this.#deps.chain.estimateGas(this.#request(to, data)), { key, signal });
+  }
+
+  /** What a call from the wallet answers, or why it throws. Asks again as above. */
+  call(
+    { to, data }: Pick<CallRequest, "to" | "data">,
+    about: { readonly key: string; readonly signal: AbortSignal },
+  ): Promise<string | Revert> {
+    return this.#ask(() => this.#deps.chain.call(this.#request(to, data)), about);
+  }
+
+  async #ask<T>(
+    ask: () => Promise<T>,
+    { key, signal }: { readonly key: string; readonly signal: AbortSignal },
+  ): Promise<T | Revert> {
     const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
     for (;;) {
       if (signal.aborted) throw new StoppedError();
       try {
-        return await chain.estimateGas(this.#request(intent));
+        return await ask();
       } catch (error) {
         if (error instanceof CallReverted) return error.revert;
         if (error instanceof StoppedError) throw error;
-        logger.error(
-          { activity_id: intent.taskId, intent: intent.key, err: error },
-          "the node will not estimate this transaction; trying again",
+        this.#deps.logger.error(
+          { intent: key, err: error },
+          "the node will not simulate this transaction; trying again",
         );
-        await clock.sleep(backoff.nextMs(), signal);
+        await this.#deps.clock.sleep(backoff.nextMs(), signal);
       }
     }
   }
 
   /** Replays the call at the block that refused it: receipts carry no reason. */
-  async revertOf(intent: Intent, receipt: Receipt): Promise<Revert> {
+  async revertOf({ to, data }: Intent, receipt: Receipt): Promise<Revert> {
     for (const block of [receipt.blockNumber, receipt.blockNumber - 1]) {
       try {
-        await this.#deps.chain.call(this.#request(intent), block);
+        await this.#deps.chain.call(this.#request(to, data), block);
       } catch (error) {
         if (error instanceof CallReverted) return error.revert;
         if (error instanceof StoppedError) throw error;
@@ -55,7 +70,7 @@ export class Simulation {
     return { name: "", message: "reverted for a reason that a replay does not show, such as out of gas" };
   }
 
-  #request({ to, data }: Intent) {
+  #request(to: string, data: string): CallRequest {
     return { from: this.#deps.from, to, data };
   }
 }

@@ -1,0 +1,55 @@
+import type { DropReason } from "../../domain/intent.ts";
+import type { Attempt, Transaction } from "../../domain/transaction.ts";
+import type { SendOutcome } from "../../ports.ts";
+
+/** Why a nonce is being given up, and what becomes of its intents once the no-op is confirmed. */
+export interface GivingUp {
+  /** `released`: they get another nonce. */
+  readonly reason: DropReason | "released";
+  readonly message: string;
+}
+
+/** What keeps a transaction from being mined, by cause. */
+export type Trouble = "funds" | "fees" | "external" | "never_valid";
+
+/** A transaction that is signed or included, and what is known about it in this process only. */
+export interface Entry {
+  transaction: Transaction;
+  sentAtMs: number;
+  lastAnswer: SendOutcome["kind"] | undefined;
+  /** Answers in a row that said an earlier nonce is missing. */
+  gapAnswers: number;
+  /** The attempt that was replaced because it paid too little: once is enough for each. */
+  underpricedHash: string | undefined;
+  /** Since when its nonce is used and there is no receipt of ours. */
+  missingSince: { readonly atMs: number; readonly block: number } | undefined;
+  /** Since when its nonce is unused although it was in a block. */
+  unminedSinceMs: number | undefined;
+  givingUp: GivingUp | undefined;
+  /** A replacement is being signed. */
+  isBusy: boolean;
+  readonly troubles: Map<Trouble, string>;
+}
+
+export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
+  return {
+    transaction,
+    sentAtMs,
+    lastAnswer: undefined,
+    gapAnswers: 0,
+    underpricedHash: undefined,
+    missingSince: undefined,
+    unminedSinceMs: undefined,
+    givingUp: undefined,
+    isBusy: false,
+    troubles: new Map(),
+  };
+}
+
+/** What is sent, and sent again. */
+export function lastAttempt({ transaction }: Entry): Attempt {
+  const attempt = transaction.attempts.at(-1);
+  if (attempt === undefined)
+    throw new Error(`nonce ${transaction.nonce} is taken but nothing was signed with it`);
+  return attempt;
+}

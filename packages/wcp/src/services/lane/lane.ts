@@ -1,0 +1,457 @@
+/**
+ * The wallet's transaction lane: many nonces outstanding, in order.
+ *
+ * Invariants
+ *  L1  An intent is on disk before it gets a nonce, and its signed bytes are on disk before they are sent.
+ *  L2  A nonce belongs to one transaction; every attempt of it carries the same intents, or is a no-op.
+ *  L3  A nonce is taken only by a signature that succeeded, so no hole is left behind.
+ *  L4  An intent ends by a receipt, by a simulation that threw, or by being given up; a refusal or silence
+ *      of the endpoint ends nothing: the bytes are sent again.
+ *  L5  An intent is in one place at a time: the queue, being prepared, or the transaction that carries it.
+ */
+import type { Clock, Logger, Service } from "@subnet-worker/kit";
+import type { Intent, Revert } from "../../domain/intent.ts";
+import type { Transaction } from "../../domain/transaction.ts";
+import {
+  type BatchCodec,
+  type Chain,
+  type Heads,
+  type IntentOutcome,
+  type IntentRequest,
+  type Signer,
+  StoppedError,
+  type Store,
+  type TransactionLane,
+} from "../../ports.ts";
+import { TaskGroup } from "../task-group.ts";
+import { Wake } from "../wake.ts";
+import { Batcher, type BatcherOptions } from "./batcher.ts";
+import { LaneBook } from "./book.ts";
+import { Confirmer } from "./confirmer.ts";
+import { type Entry, lastAttempt } from "./entry.ts";
+import { GapFiller } from "./gap-filler.ts";
+import { IntentQueue } from "./intent-queue.ts";
+import { Market } from "./market.ts";
+import { Orders } from "./orders.ts";
+import { type LaneEvent, Sender } from "./sender.ts";
+import { type Draft, SigningDesk } from "./signing-desk.ts";
+import { Simulation } from "./simulation.ts";
+
+export interface LaneOptions {
+  /** Most nonces outstanding at once. */
+  readonly maxPending: number;
+  /** Least raise of both fees per replacement, in percent; nodes refuse less than 10. */
+  readonly gasBumpPercent: number;
+  /** Added to every gas estimate, in percent: state may change before the block. */
+  readonly gasMarginPercent: number;
+  /** Unmined for this long: the same bytes are sent again. */
+  readonly resendAfterMs: number;
+  /** Unmined for this long: replaced with higher fees. */
+  readonly bumpAfterMs: number;
+  /** No attempt pays more per gas than this; 0 means no ceiling. */
+  readonly maxFeePerGasWei: bigint;
+  /** Blocks on top of a transaction's own before what it did is final; 0 for instant finality. */
+  readonly confirmationsBlocks: number;
+  /** A nonce that the chain waits for and that nothing is under way for is filled after this. */
+  readonly repairAfterMs: number;
+  /** `undefined`: every intent is a transaction of its own. */
+  readonly batching: BatcherOptions | undefined;
+}
+
+export interface LaneDeps {
+  readonly chain: Chain;
+  readonly heads: Heads;
+  readonly signer: Signer;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Reads batches that are under way, also while no new ones are made. */
+  readonly codec?: BatchCodec | undefined;
+  /** Each ending, once on disk; again when a reorg changed it. */
+  readonly onOutcome?: (intent: Intent) => void;
+  /** Each transaction that a block has. */
+  readonly onTransaction?: (transaction: Transaction) => void;
+  readonly onEvent?: (event: LaneEvent) => void;
+}
+
+/**
+ * Gas added to every limit: a storage slot that was warm when estimated may be cold when mined,
+ * which of a small call is more than a percentage.
+ */
+export const GAS_HEADROOM = 30_000n;
+
+const TICK_MS = 1_000;
+/** What was not accepted is sent again this soon, what was, after `resendAfterMs`. */
+const RETRY_MS = 2_000;
+/** One at a time: what is behind it may be fine. */
+const PURGE_INTERVAL_MS = 5_000;
+/** With nothing under way the count of mined transactions is read this often: a reorg may have undone some. */
+const IDLE_LOOK_MS = 60_000;
+const FEE_SPIKE =
+  "the chain's base fee is above tx_policy.max_fee_gwei; claims wait until it falls, settling and heartbeats are sent and wait in the pool";
+
+export class Lane implements Service, TransactionLane {
+  readonly name = "lane";
+  readonly #options: LaneOptions;
+  readonly #deps: LaneDeps;
+  readonly #market: Market;
+  readonly #simulation: Simulation;
+  readonly #desk: SigningDesk;
+  readonly #book: LaneBook;
+  readonly #sender: Sender;
+  readonly #confirmer: Confirmer;
+  readonly #gaps: GapFiller;
+  readonly #orders: Orders;
+  readonly #batcher: Batcher | undefined;
+  readonly #queue = new IntentQueue();
+  readonly #solo = new Set<number>();
+  readonly #work = new TaskGroup();
+  readonly #fillWake = new Wake();
+  readonly #confirmWake = new Wake();
+  #preparing = 0;
+  #isDelegated = false;
+  #isSpike = false;
+  #isStopped = false;
+  #isStarted = false;
+  #purgedAtMs = Number.NEGATIVE_INFINITY;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LaneOptions, deps: LaneDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const onEvent = (event: LaneEvent) => deps.onEvent?.(event);
+    this.#market = new Market(options, deps);
+    this.#simulation = new Simulation({ ...deps, from: deps.signer.address });
+    this.#desk = new SigningDesk(deps);
+    this.#book = new LaneBook(deps);
+    this.#sender = new Sender({
+      ...deps,
+      book: this.#book,
+      market: this.#market,
+      desk: this.#desk,
+      withMargin: (gas) => this.#withMargin(gas),
+      onEvent,
+      onNeverValid: (entry, message) => this.#onNeverValid(entry, message),
+      onGap: () => this.#gaps.hurry(),
+    });
+    const { batching } = options;
+    this.#batcher =
+      batching === undefined ? undefined : new Batcher(batching, { ...deps, simulation: this.#simulation });
+    this.#confirmer = new Confirmer(options, {
+      ...deps,
+      book: this.#book,
+      simulation: this.#simulation,
+      codec: batching?.codec ?? deps.codec,
+      onEvent,
+      onReleased: (intent, { solo }) => {
+        if (solo) this.#batcher?.recheck();
+        this.#enqueue(intent, solo);
+      },
+      onReorged: (entry) => this.#work.start(() => this.#sender.send(entry)),
+    });
+    this.#gaps = new GapFiller(options, {
+      ...deps,
+      book: this.#book,
+      desk: this.#desk,
+      sender: this.#sender,
+      fees: () => this.#market.initial(),
+      onEvent,
+    });
+    this.#orders = new Orders({ ...deps, book: this.#book, sender: this.#sender });
+  }
+
+  /** Why transactions do not get through at present; empty when they do. */
+  notReady(): readonly string[] {
+    const troubles = this.#book.entries().flatMap((entry) => [...entry.troubles.values()]);
+    return [...new Set([...troubles, ...(this.#isSpike ? [FEE_SPIKE] : [])])];
+  }
+
+  /** Nonces outstanding and intents waiting for one. */
+  depth(): { readonly outstanding: number; readonly queued: number } {
+    return { outstanding: this.#book.signedCount, queued: this.#queue.size + this.#preparing };
+  }
+
+  submit(request: IntentRequest): Promise<IntentOutcome> {
+    const outcome = this.#book.ended(request.key);
+    if (!this.#isStopped && !this.#book.isKnown(request.key)) {
+      this.#work.start(async () => {
+        const intent = await this.#book.add(request);
+        if (intent !== undefined) this.#enqueue(intent);
+      });
+    }
+    return outcome;
+  }
+
+  confirmed(key: string): Promise<IntentOutcome> {
+    return this.#book.confirmed(key);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    using _head = this.#deps.heads.onHead(() => this.#confirmWake.notify());
+    try {
+      await this.#start();
+      await this.#work.run(
+        Promise.all([this.#fillLoop(signal), this.#confirmLoop(signal), this.#timerLoop(signal)]).then(
+          () => undefined,
+        ),
+      );
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+    } finally {
+      this.#isStopped = true;
+      this.#book.stop();
+    }
+    await this.#work.idle();
+  }
+
+  async #start(): Promise<void> {
+    const { chain, signer, store } = this.#deps;
+    const [mined, pending, code] = await Promise.all([
+      chain.minedCount(signer.address),
+      chain.pendingCount(signer.address),
+      chain.code(signer.address),
+    ]);
+    this.#isDelegated = code !== "0x";
+    this.#desk.raise(Math.max(mined, pending, (store.highestNonce() ?? -1) + 1));
+    for (const intent of this.#book.load()) this.#enqueue(intent);
+    const resend = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
+    for (const entry of resend) this.#work.start(() => this.#sender.send(entry));
+    this.#isStarted = true;
+    this.#confirmWake.notify();
+    this.#fillWake.notify();
+  }
+
+  #enqueue(intent: Intent, solo = false): void {
+    if (solo) this.#solo.add(intent.id);
+    for (const replaced of this.#queue.add(intent)) {
+      this.#work.start(() =>
+        this.#book.end(replaced, {
+          kind: "dropped",
+          reason: "superseded",
+          message: `${intent.key} says the same and more`,
+        }),
+      );
+    }
+    this.#fillWake.notify();
+  }
+
+  // --- From the queue to the pool ------------------------------------------------
+
+  async #fillLoop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      while (this.#queue.size > 0 && this.#room() > 0) {
+        const work = await this.#next(signal);
+        if (work === undefined) break;
+        this.#prepare(work);
+      }
+      await this.#fillWake.wait(signal);
+    }
+  }
+
+  /** How many more transactions may be under way. A wallet with a delegation has one at a time. */
+  #room(): number {
+    const isOne = this.#isDelegated || this.#isBatching;
+    return (isOne ? 1 : this.#options.maxPending) - this.#book.signedCount - this.#preparing;
+  }
+
+  get #isBatching(): boolean {
+    return this.#batcher !== undefined && !this.#batcher.isOff;
+  }
+
+  #prepare(work: () => Promise<void>): void {
+    this.#preparing += 1;
+    this.#work.start(() =>
+      work().finally(() => {
+        this.#preparing -= 1;
+        this.#fillWake.notify();
+      }),
+    );
+  }
+
+  /** Takes the next intent, or batch of intents, from the queue; `undefined` when none may go. */
+  async #next(signal: AbortSignal): Promise<(() => Promise<void>) | undefined> {
+    const { maxFeePerGasWei } = this.#options;
+    this.#isSpike = maxFeePerGasWei > 0n && (await this.#market.isSpike(this.#isSpike));
+    const mayGo = (intent: Intent) => !(this.#isSpike && intent.kind === "claim");
+    const readiness = this.#batcher === undefined ? "off" : await this.#batcher.readiness();
+    if (this.#batcher !== undefined && readiness !== "off") {
+      const mayJoin = (intent: Intent) => mayGo(intent) && !this.#solo.has(intent.id);
+      const waiting = [...this.#queue].filter(mayJoin);
+      if (waiting.length > 1) return this.#nextBatch(this.#batcher, { readiness, waiting, signal });
+    }
+    const [intent] = this.#queue.take(mayGo, 1);
+    return intent === undefined ? undefined : () => this.#prepareSingle(intent, signal);
+  }
+
+  #nextBatch(
+    batcher: Batcher,
+    {
+      readiness,
+      waiting,
+      signal,
+    }: {
+      readonly readiness: "ready" | "delegate";
+      readonly waiting: readonly Intent[];
+      readonly signal: AbortSignal;
+    },
+  ): () => Promise<void> {
+    if (readiness === "delegate") {
+      return () =>
+        this.#signAndSend({ draft: batcher.delegation(), kind: "delegation", intents: [] }, signal);
+    }
+    const ids = new Set(waiting.slice(0, batcher.fits(waiting)).map(({ id }) => id));
+    const intents = this.#queue.take(({ id }) => ids.has(id));
+    return () => this.#prepareBatch(batcher, intents, signal);
+  }
+
+  async #prepareBatch(batcher: Batcher, intents: readonly Intent[], signal: AbortSignal): Promise<void> {
+    const { batch, refused, left, solo } = await batcher.pack(intents, signal);
+    for (const intent of left) this.#enqueue(intent);
+    for (const intent of solo) this.#enqueue(intent, true);
+    await Promise.all(
+      refused.map(({ intent, revert }) => this.#book.end(intent, { kind: "refused", revert })),
+    );
+    if (batch !== undefined) await this.#signAndSend({ ...batch, kind: "batch" }, signal);
+  }
+
+  async #prepareSingle(intent: Intent, signal: AbortSignal): Promise<void> {
+    const gas = await this.#simulation.gas(intent, signal);
+    const refusal = typeof gas === "bigint" ? this.#tooLarge(intent, gas) : gas;
+    this.#solo.delete(intent.id);
+    if (refusal !== undefined || typeof gas !== "bigint") {
+      const revert = refusal ?? { name: "", message: "refused" };
+      await this.#book.end(intent, { kind: "refused", revert });
+      return;
+    }
+    const draft = { to: intent.to, data: intent.data, gasLimit: this.#withMargin(gas), isNoop: false };
+    await this.#signAndSend({ draft, kind: "single", intents: [intent] }, signal);
+  }
+
+  /** What no block can take is refused before it has a nonce. */
+  #tooLarge(intent: Intent, gas: bigint): Revert | undefined {
+    const limit = this.#deps.heads.latest()?.gasLimit ?? 0n;
+    if (limit === 0n || gas <= limit) return undefined;
+    return {
+      name: "",
+      message: `${intent.kind} takes ${gas} gas, and a block of this chain has ${limit}: it can never be mined`,
+    };
+  }
+
+  async #signAndSend(
+    plan: { readonly draft: Draft; readonly kind: Transaction["kind"]; readonly intents: readonly Intent[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { draft, kind, intents } = plan;
+    const entry = await this.#desk.signNext(draft, {
+      fees: () => this.#market.initial(),
+      store: ({ nonce, attempt }) =>
+        this.#book.sign(
+          {
+            nonce,
+            kind,
+            intentIds: intents.map(({ id }) => id),
+            attempts: [attempt],
+            createdAtMs: this.#deps.clock.nowMs(),
+            state: { kind: "signed" },
+          },
+          intents,
+        ),
+      signal,
+    });
+    await this.#sender.send(entry);
+    this.#confirmWake.notify();
+  }
+
+  #withMargin(gas: bigint): bigint {
+    const limit = (gas * BigInt(100 + this.#options.gasMarginPercent)) / 100n + GAS_HEADROOM;
+    const block = this.#deps.heads.latest()?.gasLimit ?? 0n;
+    return block > 0n && limit > block && gas <= block ? block : limit;
+  }
+
+  // --- What became of it -----------------------------------------------------------
+
+  async #confirmLoop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#confirmWake.wait(signal);
+      if (signal.aborted || !this.#isStarted) continue;
+      if (this.#book.openCount > 0 || this.#isLookDue()) await this.confirm();
+    }
+  }
+
+  #isLookDue(): boolean {
+    const isGap = this.#gaps.isGap(this.#confirmer.minedCount);
+    return isGap || this.#deps.clock.monotonicMs() - this.#lookedAtMs >= IDLE_LOOK_MS;
+  }
+
+  /** Looks at everything that is open, and for nonces that nobody sends. */
+  async confirm(): Promise<void> {
+    this.#lookedAtMs = this.#deps.clock.monotonicMs();
+    const open = this.#book.openCount;
+    await this.#confirmer.confirm();
+    await this.#gaps.look(this.#confirmer.minedCount);
+    if (this.#batcher !== undefined && this.#book.openCount < open) this.#batcher.recheckIfUndelegated();
+    this.#fillWake.notify();
+  }
+
+  async #timerLoop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(TICK_MS, signal);
+      if (!signal.aborted) await this.tick();
+    }
+  }
+
+  /** Drops what came too late, carries out orders, and sends again, or replaces, what is not mined. */
+  async tick(): Promise<void> {
+    await this.#orders.look();
+    const nowMs = this.#deps.clock.nowMs();
+    const isLate = (intent: Intent) => intent.deadlineMs !== undefined && intent.deadlineMs <= nowMs;
+    await Promise.all(
+      this.#queue.take(isLate).map((intent) =>
+        this.#book.end(intent, {
+          kind: "dropped",
+          reason: "expired",
+          message: "its deadline passed before it got a nonce",
+        }),
+      ),
+    );
+    const signed = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
+    await Promise.all(signed.map((entry) => this.#nudge(entry, isLate)));
+    if (this.#book.openCount > 0 || this.#isLookDue()) this.#confirmWake.notify();
+    this.#fillWake.notify();
+  }
+
+  async #nudge(entry: Entry, isLate: (intent: Intent) => boolean): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    const intents = this.#book.intentsOf(entry.transaction);
+    if (intents.length > 0 && intents.every(isLate)) {
+      const message = "its deadline passed before it was mined";
+      if ((await this.#sender.giveUp(entry, { reason: "expired", message })) !== undefined) return;
+    }
+    const waitMs = entry.lastAnswer === "accepted" ? this.#options.resendAfterMs : RETRY_MS;
+    if (nowMs - entry.sentAtMs < Math.min(waitMs, this.#options.resendAfterMs)) return;
+    const isStuck = nowMs - lastAttempt(entry).signedAtMs >= this.#options.bumpAfterMs;
+    const isReplaced = isStuck && (await this.#sender.bump(entry)) !== undefined;
+    if (isReplaced || !this.#book.isSigned(entry)) return;
+    this.#deps.onEvent?.("resent");
+    await this.#sender.send(entry);
+  }
+
+  /** No block will take it, so whatever is behind it waits for ever: a no-op takes its nonce. */
+  async #onNeverValid(entry: Entry, message: string): Promise<void> {
+    const { kind, nonce } = entry.transaction;
+    entry.troubles.set(
+      "never_valid",
+      `the chain will never take the transaction with nonce ${nonce} (${message}); a no-op takes its place`,
+    );
+    if (kind === "delegation") this.#batcher?.turnOff(message);
+    if (kind === "batch") this.#batcher?.shrink(message);
+    const isHead = this.#book
+      .entries()
+      .every((other) => other.transaction.nonce >= nonce || !this.#book.isSigned(other));
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (!isHead || nowMs - this.#purgedAtMs < PURGE_INTERVAL_MS) return; // at its next resend
+    this.#purgedAtMs = nowMs;
+    const reason = kind === "single" ? "purged" : "released";
+    await this.#sender.giveUp(entry, { reason, message });
+  }
+}

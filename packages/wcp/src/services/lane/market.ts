@@ -1,0 +1,77 @@
+import type { Clock, Logger } from "@subnet-worker/kit";
+import { bumpedFees, type FeeMarket, type Fees, initialFees } from "../../domain/fees.ts";
+import { type Chain, StoppedError } from "../../ports.ts";
+
+export interface MarketOptions {
+  /** Least raise of both fees per replacement, in percent. */
+  readonly gasBumpPercent: number;
+  /** No attempt pays more per gas than this; 0 means no ceiling. */
+  readonly maxFeePerGasWei: bigint;
+}
+
+export interface MarketDeps {
+  readonly chain: Chain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const FRESH_MS = 1_000;
+
+/** What to pay: the market, asked for at most once a second, and the operator's ceiling. */
+export class Market {
+  readonly #options: MarketOptions;
+  readonly #deps: MarketDeps;
+  #asked: { readonly atMs: number; readonly market: Promise<FeeMarket> } | undefined;
+
+  constructor(options: MarketOptions, deps: MarketDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** Fees of a first attempt, cut to the ceiling: where the chain asks for more, it waits in the pool. */
+  async initial(): Promise<Fees> {
+    const fees = initialFees(await this.#now());
+    const ceiling = this.#options.maxFeePerGasWei;
+    if (!this.#isAbove(fees.maxFeePerGasWei)) return fees;
+    const tip = fees.maxPriorityFeePerGasWei;
+    return { ...fees, maxFeePerGasWei: ceiling, maxPriorityFeePerGasWei: tip < ceiling ? tip : ceiling };
+  }
+
+  /** Fees of a replacement; `undefined` when they would pass the ceiling. */
+  async bumped(last: Fees): Promise<Fees | undefined> {
+    const fees = bumpedFees(last, await this.#now(), this.#options.gasBumpPercent);
+    return this.#isAbove(fees.maxFeePerGasWei) ? undefined : fees;
+  }
+
+  /**
+   * Whether the chain asks for more than the ceiling allows, so that nothing sent now would be mined.
+   * `before` when it does not say.
+   */
+  async isSpike(before: boolean): Promise<boolean> {
+    try {
+      const market = await this.#now();
+      return this.#isAbove(market.kind === "legacy" ? market.gasPriceWei : market.baseFeePerGasWei);
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      this.#deps.logger.debug({ err: error }, "the chain does not say what it asks for");
+      return before;
+    }
+  }
+
+  #now(): Promise<FeeMarket> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (this.#asked === undefined || nowMs - this.#asked.atMs > FRESH_MS) {
+      const market = this.#deps.chain.feeMarket();
+      this.#asked = { atMs: nowMs, market };
+      market.catch(() => {
+        this.#asked = undefined; // the next caller asks again; this one gets the rejection
+      });
+    }
+    return this.#asked.market;
+  }
+
+  #isAbove(feePerGasWei: bigint): boolean {
+    const ceiling = this.#options.maxFeePerGasWei;
+    return ceiling > 0n && feePerGasWei > ceiling;
+  }
+}
