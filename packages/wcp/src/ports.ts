@@ -28,7 +28,10 @@ export interface TaskInputs {
 
 export type ClaimOutcome =
   | { readonly kind: "won"; readonly lease: Lease }
-  | { readonly kind: "lost"; readonly reason: string };
+  /** Somebody else was faster. */
+  | { readonly kind: "lost"; readonly reason: string }
+  /** The network does not give it to this node, whoever else wants it. */
+  | { readonly kind: "refused"; readonly reason: string };
 
 export type HeartbeatOutcome =
   | { readonly kind: "extended"; readonly lease: Lease }
@@ -37,7 +40,21 @@ export type HeartbeatOutcome =
 export type SettleOutcome =
   | { readonly kind: "settled" }
   | { readonly kind: "lost"; readonly reason: string }
-  | { readonly kind: "expired" };
+  | { readonly kind: "expired" }
+  /** The network will never take this outcome, and still waits for one. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** How a task stands on the network. */
+export type Standing =
+  /** Ours, under a valid lease. */
+  | { readonly kind: "held"; readonly lease: Lease }
+  /** Nobody's; it may have been ours until its lease ran out. */
+  | { readonly kind: "open" }
+  /** Somebody else's. */
+  | { readonly kind: "taken"; readonly by: string }
+  | { readonly kind: "settled"; readonly isByUs: boolean }
+  /** The network has never heard of it, or no longer has. */
+  | { readonly kind: "unknown" };
 
 /** A task whose data makes no sense under its spec: it fails on the network with this reason. */
 export class TaskDataError extends Error {
@@ -64,6 +81,8 @@ export interface RecoveredTask {
  */
 export interface TaskSource {
   readonly name: string;
+  /** Why nothing should be claimed here at present; sentences for the operator. */
+  notReady(): readonly string[];
   /** Reports offers until `signal` aborts. An offer may be reported more than once. */
   watch(sink: OfferSink, signal: AbortSignal): Promise<void>;
   claim(task: Task): Promise<ClaimOutcome>;
@@ -72,10 +91,16 @@ export interface TaskSource {
   /** Turns what the handler returned into what the network stores, as 0x hex. @throws {TaskDataError} */
   encodeResult(task: Task, result: RunResult): string;
   heartbeat(task: Task, percent: number): Promise<HeartbeatOutcome>;
-  complete(task: Task, resultHex: string): Promise<SettleOutcome>;
-  fail(task: Task, reason: string): Promise<SettleOutcome>;
+  /**
+   * Resolves when the outcome can no longer change. `onIncluded` is called before, as soon as the
+   * network has it: a restart from then on loses nothing.
+   */
+  complete(task: Task, resultHex: string, onIncluded?: () => void): Promise<SettleOutcome>;
+  fail(task: Task, reason: string, onIncluded?: () => void): Promise<SettleOutcome>;
   /** What this node holds on the network right now. */
   recover(): Promise<readonly RecoveredTask[]>;
+  /** How tasks stand on the network right now, in the order asked. */
+  inspect(ids: readonly string[]): Promise<readonly Standing[]>;
 }
 
 export interface OfferSink {
@@ -83,6 +108,8 @@ export interface OfferSink {
   offer(offer: Offer): Promise<void>;
   /** Whether more offers are wanted now. */
   wanted(): boolean;
+  /** What was offered is no longer to be had: `by` is who took it, where that is known. */
+  gone(id: string, by?: string): void;
 }
 
 // --- Executors ------------------------------------------------------------
@@ -191,11 +218,13 @@ export interface Head {
   /** 0 on a chain without EIP-1559. */
   readonly baseFeePerGasWei: bigint;
   readonly gasLimit: bigint;
+  /** 2048 bits as 0x hex: no log of the block is outside it. `undefined` where it was not told. */
+  readonly logsBloom?: string | undefined;
 }
 
 /** A block without its transactions. */
 export interface Block extends Head {
-  /** 2048 bits as 0x hex: no log of the block is outside it. `undefined` where the chain has none. */
+  /** `undefined` where the chain has none. */
   readonly logsBloom: string | undefined;
 }
 
@@ -336,6 +365,8 @@ export interface SignedTransaction {
 export interface Signer {
   readonly address: string;
   sign(request: TransactionRequest): Promise<SignedTransaction>;
+  /** The same transaction again on other terms, read from its signed bytes: what a replacement is. */
+  resign(raw: string, terms: { readonly fees: Fees; readonly gasLimit: bigint }): Promise<SignedTransaction>;
   authorize(request: AuthorizationRequest): Promise<Authorization>;
 }
 
@@ -388,6 +419,11 @@ export interface BatchCodec {
   /** Call data for an eth_call from the wallet to itself that tells what each call would do. */
   encodeSimulation(calls: readonly BatchCall[]): string;
   decodeSimulation(returnData: string): readonly BatchResult[];
+  /**
+   * Whether the batch was made at all. A wallet that no longer delegates here takes the transaction, does
+   * nothing, and succeeds: then none of the calls took effect, and {@link failures} is empty.
+   */
+  ran(logs: readonly EventLog[], wallet: string): boolean;
   /** Which calls of a mined batch threw, by index. `logs` are those of its receipt. */
   failures(logs: readonly EventLog[], wallet: string): ReadonlyMap<number, Revert>;
   /** Gas of the batch besides what its calls burn: its base fee and call data, an authorization if it carries one. */
@@ -429,6 +465,8 @@ export interface Store extends Disposable {
   openTransactions(): Transaction[];
   /** The transaction that had this nonce last, whatever became of it. */
   transactionAt(nonce: number): Transaction | undefined;
+  /** The intents that name this nonce, in the order they were added. */
+  intentsAt(nonce: number): Intent[];
   /** Stores a transaction, a new attempt of it, and the states of the intents it carries, in one commit. */
   saveTransaction(change: TransactionChange): Promise<void>;
   /** Highest nonce ever signed, or `undefined`. */
