@@ -1,11 +1,12 @@
 import type { Clock } from "@subnet-worker/kit";
-import type { Task } from "../src/domain/task.ts";
+import type { Lease, Task } from "../src/domain/task.ts";
 import type {
   ClaimOutcome,
   HeartbeatOutcome,
   RecoveredTask,
   RunResult,
   SettleOutcome,
+  Standing,
   TaskInputs,
   TaskSource,
 } from "../src/ports.ts";
@@ -18,6 +19,10 @@ export class FakeSource implements TaskSource {
   /** What was asked of it, in order: `claim 0x..01`, `heartbeat 0x..01 40`, `complete 0x..01 0xbeef`. */
   readonly calls: string[] = [];
   held: readonly RecoveredTask[] = [];
+  /** Names the claims that it grants. */
+  token = "1";
+  /** Why nothing should be claimed. */
+  trouble: string | undefined;
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -32,11 +37,14 @@ export class FakeSource implements TaskSource {
     kind: "extended",
     lease: this.lease(),
   });
-  onSettle: (task: Task) => Promise<SettleOutcome> = async () => ({ kind: "settled" });
+  onSettle: (task: Task, onIncluded?: () => void) => Promise<SettleOutcome> = async () => ({
+    kind: "settled",
+  });
+  onInspect: (id: string) => Standing = () => ({ kind: "unknown" });
 
   /** A fresh lease from now. */
-  lease(durationMs: number = LEASE_MS): { readonly expiresAtMs: number; readonly durationMs: number } {
-    return { expiresAtMs: this.#clock.nowMs() + durationMs, durationMs };
+  lease(durationMs: number = LEASE_MS): Lease {
+    return { expiresAtMs: this.#clock.nowMs() + durationMs, durationMs, token: this.token };
   }
 
   /** How often calls began like this. */
@@ -66,18 +74,30 @@ export class FakeSource implements TaskSource {
     return this.onHeartbeat(task, percent);
   }
 
-  complete(task: Task, resultHex: string): Promise<SettleOutcome> {
+  complete(task: Task, resultHex: string, onIncluded?: () => void): Promise<SettleOutcome> {
     this.calls.push(`complete ${short(task)} ${resultHex}`);
-    return this.onSettle(task);
+    return this.onSettle(task, onIncluded);
   }
 
-  fail(task: Task, reason: string): Promise<SettleOutcome> {
+  fail(task: Task, reason: string, onIncluded?: () => void): Promise<SettleOutcome> {
     this.calls.push(`fail ${short(task)} ${reason}`);
-    return this.onSettle(task);
+    return this.onSettle(task, onIncluded);
   }
 
   async recover(): Promise<readonly RecoveredTask[]> {
     return this.held;
+  }
+
+  /** What the test says of each; a task that is held is held. */
+  async inspect(ids: readonly string[]): Promise<readonly Standing[]> {
+    return ids.map((id) => {
+      const held = this.held.find(({ offer }) => offer.id === id);
+      return held === undefined ? this.onInspect(id) : { kind: "held", lease: held.lease };
+    });
+  }
+
+  notReady(): readonly string[] {
+    return this.trouble === undefined ? [] : [this.trouble];
   }
 }
 

@@ -6,7 +6,7 @@ import { FakeExecutor, SUCCESS } from "./_fake-executor.ts";
 import { diskWith, NodeBench } from "./_node-bench.ts";
 
 describe("a task found at the start", () => {
-  const lease = { expiresAtMs: Date.UTC(2025, 0, 1) + 60_000, durationMs: 60_000 };
+  const lease = { expiresAtMs: Date.UTC(2025, 0, 1) + 60_000, durationMs: 60_000, token: "1" };
   const run = aRun({ id: "run-before", attempt: 2, executor: "http://wep-7" });
   const HALF_WAY: readonly TaskState[] = [
     { kind: "offered" },
@@ -89,7 +89,7 @@ describe("a task found at the start", () => {
 describe("what the network says is ours", () => {
   const recovered = () => ({
     offer: anOffer(),
-    lease: { expiresAtMs: Date.UTC(2025, 0, 2), durationMs: 3_600_000 },
+    lease: { expiresAtMs: Date.UTC(2025, 0, 2), durationMs: 3_600_000, token: "1" },
   });
 
   it("is taken up when the store has never heard of it", async () => {

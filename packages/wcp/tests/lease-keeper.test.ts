@@ -73,7 +73,7 @@ describe("a lease", () => {
 
   it("that was stored long ago is renewed at once after a restart", async () => {
     const node = new NodeBench();
-    const lease = { expiresAtMs: node.clock.nowMs() + 5_000, durationMs: LEASE_MS };
+    const lease = { expiresAtMs: node.clock.nowMs() + 5_000, durationMs: LEASE_MS, token: "1" };
     const disk = await diskWith({ kind: "claimed", lease, attempts: 0 });
     await using again = await NodeBench.start({}, { disk, clock: node.clock });
     await again.pass(250);
@@ -82,7 +82,7 @@ describe("a lease", () => {
 
   it("that turns out to be nearly over is renewed again at once", async () => {
     const node = new NodeBench();
-    const lease = { expiresAtMs: node.clock.nowMs() + 5_000, durationMs: LEASE_MS };
+    const lease = { expiresAtMs: node.clock.nowMs() + 5_000, durationMs: LEASE_MS, token: "1" };
     const disk = await diskWith({ kind: "claimed", lease, attempts: 0 });
     const again = new NodeBench({}, { disk, clock: node.clock });
     let asked = 0;

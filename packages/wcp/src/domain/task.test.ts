@@ -10,8 +10,8 @@ import {
 } from "./task.ts";
 
 const TABLE = new StateTable("task");
-const lease = { expiresAtMs: 60_000, durationMs: 60_000 };
-const longer = { expiresAtMs: 90_000, durationMs: 60_000 };
+const lease = { expiresAtMs: 60_000, durationMs: 60_000, token: "1" };
+const longer = { expiresAtMs: 90_000, durationMs: 60_000, token: "1" };
 const run = { id: "run-1", attempt: 2, executor: "http://wep" };
 const otherRun = { id: "run-2", attempt: 3, executor: "http://other" };
 const outcome = { status: "success", resultHex: "0x01" } as const;
@@ -46,6 +46,7 @@ const EVENTS: { readonly [K in TaskEvent["kind"]]: readonly (readonly [string, T
   expired: [["expired", { kind: "expired" }]],
   abandoned: [["abandoned", { kind: "abandoned", reason: "refused" }]],
   offered_again: [["offered_again", { kind: "offered_again" }]],
+  unsettled: [["unsettled", { kind: "unsettled" }]],
 };
 
 const PAIRS = Object.values(STATES).flatMap((state) =>

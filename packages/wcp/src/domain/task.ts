@@ -3,6 +3,8 @@ export interface Lease {
   readonly expiresAtMs: number;
   /** Full length of a fresh lease; what a heartbeat grants again. */
   readonly durationMs: number;
+  /** Names the claim that the lease comes from, as the network tells it: the same after any restart. */
+  readonly token: string;
 }
 
 /** One execution of a task by an executor. The same `id` is the same execution, however often it is assigned. */
@@ -52,7 +54,8 @@ export type TaskEvent =
   | { readonly kind: "lost"; readonly reason: string }
   | { readonly kind: "expired" }
   | { readonly kind: "abandoned"; readonly reason: string }
-  | { readonly kind: "offered_again" };
+  | { readonly kind: "offered_again" }
+  | { readonly kind: "unsettled" };
 
 /** An event that cannot happen in this state: a defect, never a network condition. */
 export class IllegalTransition extends Error {
@@ -108,14 +111,18 @@ const TRANSITIONS: Transitions = {
     isActive(state) || state.kind === "claimed" ? { ...state, lease } : undefined,
   run_failed: (state) =>
     isActive(state) ? { kind: "claimed", lease: state.lease, attempts: state.run.attempt } : undefined,
+  // From settling: the network will not take a result, and is told of a failure instead.
   finished: (state, { outcome }) =>
-    isActive(state) || state.kind === "claimed" ? { kind: "settling", outcome } : undefined,
+    isActive(state) || state.kind === "claimed" || state.kind === "settling"
+      ? { kind: "settling", outcome }
+      : undefined,
   settled: (state) => (state.kind === "settling" ? { kind: "done", outcome: state.outcome } : undefined),
   lost: (state, { reason }) => (isOpen(state) ? { kind: "lost", reason } : undefined),
   expired: (state) => (isOpen(state) ? { kind: "expired" } : undefined),
   abandoned: (state, { reason }) => (isOpen(state) ? { kind: "abandoned", reason } : undefined),
   offered_again: (state) =>
     state.kind !== "done" && FINAL_STATES.has(state.kind) ? { kind: "offered" } : undefined,
+  unsettled: (state) => (state.kind === "done" ? { kind: "settling", outcome: state.outcome } : undefined),
 };
 
 function onAssigned(state: TaskState, run: Run): TaskState | undefined {
@@ -144,7 +151,7 @@ export interface Task {
   readonly version: string;
   /** Empty when the task belongs to no workflow. */
   readonly workflowInstanceId: string;
-  /** 1, and one more each time the task is offered again after it was lost or expired. */
+  /** 1, and one more each time the task is offered, or has to be settled, again. */
   readonly round: number;
   readonly state: TaskState;
 }

@@ -48,6 +48,7 @@ export interface DispatcherDeps {
 }
 
 const OVERLOADED = 4002;
+const INVALID_RESULT = 1003;
 /** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -82,6 +83,10 @@ export class Dispatcher implements Service, OfferSink {
     if (task === undefined) return;
     this.#backlog.add(task.id);
     this.#wake.notify();
+  }
+
+  gone(id: string): void {
+    this.#backlog.delete(id);
   }
 
   /** Adopts what the network says is ours and the store does not know. */
@@ -281,7 +286,13 @@ export class Dispatcher implements Service, OfferSink {
       outcome.status === "success"
         ? await source.complete(task, outcome.resultHex)
         : await source.fail(task, outcome.reason);
-    await book.move(task.id, settled.kind === "settled" ? { kind: "settled" } : settled);
+    if (settled.kind !== "refused") await book.move(task.id, settled);
+    else if (outcome.status === "success") {
+      await book.move(task.id, {
+        kind: "finished",
+        outcome: { status: "error", code: INVALID_RESULT, reason: settled.reason },
+      });
+    } else await book.move(task.id, { kind: "abandoned", reason: settled.reason });
   }
 
   /** For a task that is already ours, after a restart: it waits for room, since it must not be lost. */

@@ -98,7 +98,9 @@ export class OfferWatcher {
     const { chain, heads, store } = this.#deps;
     const head = heads.latest();
     if (head === undefined || !sink.wanted()) return false;
-    const fromBlock = (store.cursor(CURSOR) ?? Math.max(-1, head.number - this.#options.lookbackBlocks)) + 1;
+    const readTo =
+      store.cursor(CURSOR)?.blockNumber ?? Math.max(-1, head.number - this.#options.lookbackBlocks);
+    const fromBlock = readTo + 1;
     if (fromBlock > head.number) return false;
     const toBlock = Math.min(head.number, fromBlock + this.#options.logRangeBlocks - 1);
     const topics = [
@@ -109,7 +111,9 @@ export class OfferWatcher {
     const logs = await chain.logs({ address: this.#options.taskQueue, topics, fromBlock, toBlock });
     // Every offer is on disk before the cursor passes it.
     await Promise.all(logs.map((log) => this.#offer(sink, parseEnqueued(log))));
-    await store.saveCursor(CURSOR, toBlock);
+    const block = toBlock === head.number ? head : await chain.block(toBlock);
+    if (block === undefined) return false;
+    await store.saveCursor(CURSOR, { blockNumber: toBlock, blockHash: block.hash });
     return toBlock < head.number;
   }
 
@@ -131,6 +135,11 @@ export class OfferWatcher {
   async #offer(sink: OfferSink, seen: Enqueued): Promise<void> {
     const offer = this.toOffer(seen);
     if (offer !== undefined) await sink.offer(offer);
+  }
+
+  /** What is known of an activity that was found without its event. */
+  async identify(activity: Omit<Enqueued, "queue">): Promise<Offer | undefined> {
+    return this.toOffer({ ...activity, queue: "" });
   }
 
   /** `undefined` when no spec says what the activity is: what cannot be run is not claimed. */

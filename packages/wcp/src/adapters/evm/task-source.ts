@@ -1,6 +1,6 @@
 import { AbiError, decodeParams, encodeParams, type Param } from "@subnet-worker/activity-spec";
 import { type Activity, taskQueueInterface, workflowEngineInterface } from "@subnet-worker/contracts";
-import type { Clock, Logger } from "@subnet-worker/kit";
+import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import type { IntentKind } from "../../domain/intent.ts";
 import type { Lease, Task } from "../../domain/task.ts";
 import {
@@ -8,19 +8,24 @@ import {
   type Heads,
   type HeartbeatOutcome,
   type IntentOutcome,
+  type IntentRequest,
   type OfferSink,
   type RecoveredTask,
   type RunResult,
   type SettleOutcome,
+  type Standing,
+  StoppedError,
   TaskDataError,
   type TaskInput,
   type TaskInputs,
   type TaskSource,
   type TransactionLane,
 } from "../../ports.ts";
-import type { ContractCaller } from "./contract-caller.ts";
+import type { ContractCaller, Reading } from "./contract-caller.ts";
 import type { OfferWatcher } from "./offer-watcher.ts";
+import { RenewalWatch } from "./renewal-watch.ts";
 import { parseResult } from "./result.ts";
+import { isHopeless, reasonOf } from "./settlement.ts";
 import type { SpecIndex } from "./spec-index.ts";
 
 export interface EvmTaskSourceOptions {
@@ -38,11 +43,19 @@ export interface EvmTaskSourceDeps {
   readonly specs: SpecIndex;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Aborts when the process stops. */
+  readonly signal: AbortSignal;
 }
 
 const INVALID_INPUT = 1001;
 const INVALID_RESULT = 1003;
 const LONGEST_REASON = 1_000;
+/** Looks at the contract when it does not say yet what a mined transaction did: the endpoint is behind. */
+const MOST_LOOKS = 4;
+/** Outcomes that were mined and thrown out again, each of them paid for. */
+const MOST_REVERTS = 3;
+/** Claims that say how the race for an activity ended; other refusals are about this wallet. */
+const RACES: ReadonlySet<string> = new Set(["ActivityAlreadyClaimed", "ActivityAlreadySettled"]);
 
 /** The on-chain TaskQueue as a source of tasks: every effect is a transaction through the lane. */
 export class EvmTaskSource implements TaskSource {
@@ -51,11 +64,18 @@ export class EvmTaskSource implements TaskSource {
   readonly #deps: EvmTaskSourceDeps;
   /** Activities as read at their claim, until their inputs are asked for. */
   readonly #fetched = new Map<string, Activity>();
+  readonly #renewals: RenewalWatch;
 
   constructor(options: EvmTaskSourceOptions, deps: EvmTaskSourceDeps) {
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
+    this.#renewals = new RenewalWatch(deps.clock);
+  }
+
+  notReady(): readonly string[] {
+    const { trouble } = this.#renewals;
+    return trouble === undefined ? [] : [trouble];
   }
 
   watch(sink: OfferSink, signal: AbortSignal): Promise<void> {
@@ -63,27 +83,28 @@ export class EvmTaskSource implements TaskSource {
   }
 
   async claim(task: Task): Promise<ClaimOutcome> {
-    const outcome = await this.#submit(
-      task,
-      "claim",
-      taskQueueInterface.encodeFunctionData("claimActivity", [task.id]),
-    );
-    // Whatever the transaction came to, the contract knows whose it is now.
-    const activity = await this.#deps.caller.activity(task.id);
-    const lease = this.#leaseOf(activity);
-    if (lease !== undefined) {
-      this.#fetched.set(task.id, activity);
+    const data = taskQueueInterface.encodeFunctionData("claimActivity", [task.id]);
+    const outcome = await this.#timed(this.#intent(task, "claim", data));
+    // Whatever the transaction came to, the contract knows whose it is now. Nobody waits for confirmations:
+    // a claim that a reorganisation undoes is lost like any other, and the heartbeat or the reconciler sees it.
+    const reading = await this.#readAfter(task.id, outcome);
+    const lease = this.#leaseOf(reading);
+    if (lease !== undefined && reading.activity !== undefined) {
+      this.#fetched.set(task.id, reading.activity);
+      this.#renewals.sawLease(lease.durationMs);
       return { kind: "won", lease };
     }
-    return {
-      kind: "lost",
-      reason: outcome.kind === "mined" ? "another worker has it" : outcome.revert.message,
-    };
+    const reason = outcome.kind === "mined" ? "another worker has it" : reasonOf(outcome);
+    const isRace = "revert" in outcome ? RACES.has(outcome.revert.name) : outcome.kind === "mined";
+    return { kind: isRace ? "lost" : "refused", reason };
   }
 
   async inputs(task: Task): Promise<TaskInputs> {
-    const activity = this.#fetched.get(task.id) ?? (await this.#deps.caller.activity(task.id));
+    const activity = this.#fetched.get(task.id) ?? (await this.#deps.caller.activity(task.id)).activity;
     this.#fetched.delete(task.id);
+    if (activity === undefined) {
+      throw new TaskDataError(INVALID_INPUT, "the TaskQueue does not know this activity (any more)");
+    }
     const { spec, workflowInputs } = this.#deps.specs.ofTask(task);
     return {
       inputs: decode(spec.inputs, activity.inputData, `input of ${spec.id}`),
@@ -118,59 +139,130 @@ export class EvmTaskSource implements TaskSource {
       task.id,
       Math.min(100, Math.trunc(percent)),
     ]);
-    // Named by the lease it renews: after a crash the same renewal is not sent twice.
-    const outcome = await this.#submit(task, `heartbeat:${lease.expiresAtMs}`, data);
+    const outcome = await this.#timed({
+      // Named by the lease it renews: after a crash the same renewal is not sent twice.
+      ...this.#intent(task, "heartbeat", data),
+      key: `${task.id}:${task.round}:heartbeat:${lease.expiresAtMs}`,
+      deadlineMs: lease.expiresAtMs,
+      replaces: `${task.id}:heartbeat`,
+    });
     // The contract knows the lease. The renewal may be one of a process before this one, and long ago.
-    const held = this.#leaseOf(await this.#deps.caller.activity(task.id));
+    const held = this.#leaseOf(await this.#readAfter(task.id, outcome));
     if (held !== undefined) return { kind: "extended", lease: held };
-    return { kind: "lost", reason: outcome.kind === "mined" ? "the lease ran out" : outcome.revert.message };
+    return { kind: "lost", reason: outcome.kind === "mined" ? "the lease ran out" : reasonOf(outcome) };
   }
 
-  complete(task: Task, resultHex: string): Promise<SettleOutcome> {
+  complete(task: Task, resultHex: string, onIncluded?: () => void): Promise<SettleOutcome> {
     const data = taskQueueInterface.encodeFunctionData("completeActivity", [task.id, resultHex]);
-    return this.#settle(task, "complete", data);
+    return this.#settle(task, this.#intent(task, "complete", data), onIncluded);
   }
 
-  fail(task: Task, reason: string): Promise<SettleOutcome> {
+  fail(task: Task, reason: string, onIncluded?: () => void): Promise<SettleOutcome> {
     const data = taskQueueInterface.encodeFunctionData("failActivity", [task.id, shorten(reason)]);
-    return this.#settle(task, "fail", data);
+    return this.#settle(task, this.#intent(task, "fail", data), onIncluded);
   }
 
   async recover(): Promise<readonly RecoveredTask[]> {
-    const activities = await Promise.all(
-      (await this.#deps.caller.held()).map((id) => this.#deps.caller.activity(id)),
+    const { caller, watcher } = this.#deps;
+    const found = await Promise.all(
+      (await caller.activities(await caller.held())).map(async (reading) => {
+        const lease = this.#leaseOf(reading);
+        if (lease === undefined || reading.activity === undefined) return [];
+        const offer = await watcher.identify(reading.activity);
+        return offer === undefined ? [] : [{ lease, offer }];
+      }),
     );
-    return activities.flatMap((activity) => {
-      const lease = this.#leaseOf(activity);
-      // The queue is not in the activity; its type tells which spec, and the spec its queue.
-      const offer = lease === undefined ? undefined : this.#deps.watcher.toOffer({ ...activity, queue: "" });
-      return lease === undefined || offer === undefined ? [] : [{ lease, offer }];
-    });
+    return found.flat();
   }
 
-  async #settle(task: Task, kind: "complete" | "fail", data: string): Promise<SettleOutcome> {
-    const outcome = await this.#submit(task, kind, data);
-    if (outcome.kind !== "mined") {
-      const refusal = await this.#whyNotSettled(task, outcome.revert.message);
-      if (refusal !== undefined) return refusal;
-    }
-    await this.#resume(task);
-    return { kind: "settled" };
+  async inspect(ids: readonly string[]): Promise<readonly Standing[]> {
+    return (await this.#deps.caller.activities(ids)).map((reading) => this.#standingOf(reading));
   }
 
-  /** `undefined` when it is settled after all, by a transaction that this database does not know. */
-  async #whyNotSettled(task: Task, reason: string): Promise<SettleOutcome | undefined> {
-    const activity = await this.#deps.caller.activity(task.id);
+  #standingOf(reading: Reading): Standing {
+    const { activity } = reading;
+    if (activity === undefined) return { kind: "unknown" };
     const isOurs = sameAddress(activity.assignedWorker, this.#options.wallet);
-    if (activity.isCompleted && isOurs) return undefined;
-    return isOurs && this.#leaseOf(activity) === undefined ? { kind: "expired" } : { kind: "lost", reason };
+    if (activity.isCompleted) return { kind: "settled", isByUs: isOurs };
+    const lease = this.#leaseOf(reading);
+    if (lease !== undefined) return { kind: "held", lease };
+    const isLeased = activity.isAssigned && Number(activity.expiresAt) > this.#chainNowS(reading);
+    return isLeased ? { kind: "taken", by: activity.assignedWorker } : { kind: "open" };
+  }
+
+  /**
+   * Tells the contract until it has heard. A refusal counts only when the contract agrees that there is
+   * nothing left to settle: one that comes from an endpoint that is behind, or from a block that is no
+   * longer part of the chain, must not lose the work. Every further try has a key of its own.
+   */
+  async #settle(
+    task: Task,
+    request: IntentRequest,
+    onIncluded: (() => void) | undefined,
+  ): Promise<SettleOutcome> {
+    const backoff = createBackoff({ initialMs: 500, maxMs: 15_000 });
+    let reverts = 0;
+    for (let attempt = 1; ; attempt += 1) {
+      const key = attempt === 1 ? request.key : `${request.key}:${attempt}`;
+      const outcome = await this.#deliver(task, { ...request, key }, onIncluded);
+      if (outcome.kind === "mined") return { kind: "settled" };
+      if (isHopeless(outcome)) return { kind: "refused", reason: reasonOf(outcome) };
+      const verdict = await this.#verdict(task, outcome);
+      if (outcome.kind === "reverted") reverts += 1;
+      if (verdict !== "again") return verdict;
+      if (reverts >= MOST_REVERTS) return { kind: "lost", reason: reasonOf(outcome) };
+      this.#deps.logger.warn(
+        { activity_id: task.id, attempt, reason: reasonOf(outcome) },
+        "the outcome was refused, yet the activity is still ours and not settled; telling it again",
+      );
+      await this.#pause(backoff.nextMs());
+    }
+  }
+
+  /** How the outcome fared, for good: once it is in a block the workflow goes on, and the block is waited for. */
+  async #deliver(
+    task: Task,
+    request: IntentRequest,
+    onIncluded: (() => void) | undefined,
+  ): Promise<IntentOutcome> {
+    const outcome = await this.#deps.lane.submit({ ...request, replaces: `${task.id}:heartbeat` });
+    if (outcome.kind !== "mined") return outcome;
+    onIncluded?.();
+    const [confirmed] = await Promise.all([
+      this.#deps.lane.confirmed(request.key),
+      this.#resume(task, request.key),
+    ]);
+    return confirmed;
+  }
+
+  async #verdict(task: Task, outcome: IntentOutcome): Promise<SettleOutcome | "again"> {
+    const reading = await this.#deps.caller.activity(task.id);
+    const standing = this.#standingOf(reading);
+    switch (standing.kind) {
+      case "settled": {
+        // By a transaction that this database does not know, which may have left the workflow where it was.
+        if (!standing.isByUs) return { kind: "lost", reason: reasonOf(outcome) };
+        await this.#resume(task, `${task.id}:${task.round}:settled`);
+        return { kind: "settled" };
+      }
+      case "held":
+        return outcome.kind === "dropped" && outcome.reason === "cancelled"
+          ? { kind: "lost", reason: outcome.message }
+          : "again";
+      case "open": {
+        const isOurs = sameAddress(reading.activity?.assignedWorker ?? "", this.#options.wallet);
+        return isOurs ? { kind: "expired" } : { kind: "lost", reason: reasonOf(outcome) };
+      }
+      default:
+        return { kind: "lost", reason: reasonOf(outcome) };
+    }
   }
 
   /** Moves the workflow on if this was the last word it waited for; the lane's simulation finds out for free. */
-  async #resume(task: Task): Promise<void> {
+  async #resume(task: Task, after: string): Promise<void> {
     if (task.workflowInstanceId === "") return;
     const outcome = await this.#deps.lane.submit({
-      key: `${task.id}:${task.round}:resume`,
+      key: `${after}:resume`,
       kind: "resume",
       taskId: task.id,
       to: this.#options.workflowEngine,
@@ -181,29 +273,64 @@ export class EvmTaskSource implements TaskSource {
         {
           activity_id: task.id,
           workflow_instance_id: task.workflowInstanceId,
-          reason: outcome.revert.message,
+          reason: reasonOf(outcome),
         },
         "workflow not resumed by us",
       );
     }
   }
 
-  /** One intent per task, round and `kind`, which may carry a suffix that tells several of one kind apart. */
-  #submit(task: Task, kind: IntentKind | `heartbeat:${number}`, data: string): Promise<IntentOutcome> {
+  /** One intent per task, round and kind. */
+  #intent(task: Task, kind: IntentKind, data: string): IntentRequest {
     const key = `${task.id}:${task.round}:${kind}`;
-    const [name] = kind.split(":", 1) as [IntentKind];
-    return this.#deps.lane.submit({ key, kind: name, taskId: task.id, to: this.#options.taskQueue, data });
+    return { key, kind, taskId: task.id, to: this.#options.taskQueue, data };
+  }
+
+  async #timed(request: IntentRequest): Promise<IntentOutcome> {
+    const startedMs = this.#deps.clock.monotonicMs();
+    const outcome = await this.#deps.lane.submit(request);
+    if (outcome.kind === "mined") this.#renewals.measured(this.#deps.clock.monotonicMs() - startedMs);
+    return outcome;
+  }
+
+  /** The activity once an endpoint knows of the transaction: after one that was mined it is somebody's. */
+  async #readAfter(id: string, outcome: IntentOutcome): Promise<Reading> {
+    const backoff = createBackoff({ initialMs: 250, maxMs: 2_000 });
+    for (let look = 1; ; look += 1) {
+      const reading = await this.#deps.caller.activity(id);
+      const isNobodys = reading.activity?.isAssigned !== true && reading.activity?.isCompleted !== true;
+      if (outcome.kind !== "mined" || !isNobodys || look === MOST_LOOKS) return reading;
+      await this.#pause(backoff.nextMs());
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await this.#deps.clock.sleep(ms, this.#deps.signal);
+    if (this.#deps.signal.aborted) throw new StoppedError();
   }
 
   /** The lease in this machine's time, if the wallet holds the activity and it has not run out. */
-  #leaseOf(activity: Activity): Lease | undefined {
-    if (activity.isCompleted || !sameAddress(activity.assignedWorker, this.#options.wallet)) return undefined;
-    // The chain's clock decides, not ours, which may be wrong. Between blocks it stands still: a lease
-    // may then look longer than it is, and the contract has the last word.
-    const chainNowS = Math.max(this.#deps.heads.latest()?.timestampS ?? 0, Number(activity.lastHeartbeat));
-    const remainingMs = (Number(activity.expiresAt) - chainNowS) * 1_000;
+  #leaseOf(reading: Reading): Lease | undefined {
+    const { activity } = reading;
+    if (activity === undefined || activity.isCompleted) return undefined;
+    if (!sameAddress(activity.assignedWorker, this.#options.wallet)) return undefined;
+    const remainingMs = (Number(activity.expiresAt) - this.#chainNowS(reading)) * 1_000;
+    if (remainingMs <= 0) return undefined;
     const durationMs = Number(activity.expiresAt - activity.lastHeartbeat) * 1_000;
-    return remainingMs <= 0 ? undefined : { expiresAtMs: this.#deps.clock.nowMs() + remainingMs, durationMs };
+    const expiresAtMs = this.#deps.clock.nowMs() + remainingMs;
+    return { expiresAtMs, durationMs, token: String(activity.assignedAt) };
+  }
+
+  /**
+   * The chain's clock decides, not ours, which may be wrong. Between blocks it stands still: a lease may
+   * then look longer than it is, and the contract has the last word.
+   */
+  #chainNowS({ activity, chainNowS }: Reading): number {
+    return Math.max(
+      chainNowS,
+      this.#deps.heads.latest()?.timestampS ?? 0,
+      Number(activity?.lastHeartbeat ?? 0),
+    );
   }
 }
 
