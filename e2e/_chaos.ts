@@ -218,11 +218,7 @@ class Storm {
     const { requester, node } = this.#scene;
     const durationsMs = this.#plan.durationsMs;
     await requester.enqueue(enqueue.map((number) => ({ number, durationMs: durationsMs[number] ?? 0 })));
-    const [death] = await Promise.all([
-      node.liveUntil(moment),
-      reorg === undefined ? undefined : systemClock.sleep(reorg.afterMs).then(() => reorgChain(chain, reorg)),
-    ]);
-    if (reorg !== undefined) this.#say(`reorg: ${JSON.stringify(reorg)}`);
+    const [death] = await Promise.all([node.liveUntil(moment), this.#reorg(reorg)]);
     if (deletesDb) {
       node.deleteDatabase();
       this.#say("database deleted");

@@ -6,11 +6,13 @@ import { until } from "./_until.ts";
  * Replaces the newest blocks. Of their transactions the first `keptShare` are in the
  * new ones, in their order, and the rest is nowhere, nor is what waited in the pool:
  * anvil forgets both, and moves its clock back to the last block that stays.
+ *
+ * @returns how many are in no block any more
  */
 export async function reorgChain(
   chain: TaskChain,
   { depth, keptShare }: Omit<Reorg, "afterMs">,
-): Promise<void> {
+): Promise<number> {
   const seen = await chain.head();
   // Right behind a block, or the next would come between the look and the deed.
   const head = await until("a new block", async () => {

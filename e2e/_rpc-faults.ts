@@ -92,22 +92,20 @@ class FaultyProxy {
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const parsed = JSON.parse(await text(request)) as RpcCall | readonly RpcCall[];
-    const calls = Array.isArray(parsed) ? (parsed as readonly RpcCall[]) : [parsed as RpcCall];
+    const body = JSON.parse(await text(request)) as RpcCall | readonly RpcCall[];
+    const calls = Array.isArray(body) ? (body as readonly RpcCall[]) : [body as RpcCall];
     for (const { method } of calls) this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
+    const has = (wanted: string) => calls.some(({ method }) => method === wanted);
+    const onSend = has("eth_sendRawTransaction") ? this.onSend : () => {};
     const fault = this.#drawFault();
-    const carriesTransaction = calls.some(({ method }) => method === "eth_sendRawTransaction");
-    if (carriesTransaction) this.onSend("arrived");
-    if (fault !== undefined && this.#spoilBefore(fault, response)) return;
+    onSend("arrived");
+    if (this.#spoilBefore(fault, response)) return;
     const answers = await this.#answer(calls);
-    if (this.weather.emptyLogs && calls.some(({ method }) => method === "eth_getLogs"))
-      this.count("empty_logs");
-    if (carriesTransaction) this.onSend("accepted");
-    if (fault !== undefined && this.#spoilAfter(fault, response)) return;
+    if (this.weather.emptyLogs && has("eth_getLogs")) this.count("empty_logs");
+    onSend("accepted");
+    if (this.#spoilAfter(fault, response)) return;
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify(Array.isArray(parsed) ? answers : answers[0]), () => {
-      if (carriesTransaction) this.onSend("answered");
-    });
+    response.end(JSON.stringify(Array.isArray(body) ? answers : answers[0]), () => onSend("answered"));
   }
 
   #drawFault(): Fault | "down" | undefined {
@@ -117,7 +115,7 @@ class FaultyProxy {
     return fault;
   }
 
-  #spoilBefore(fault: Fault | "down", response: ServerResponse): boolean {
+  #spoilBefore(fault: Fault | "down" | undefined, response: ServerResponse): boolean {
     switch (fault) {
       case "down":
       case "reset_before":
@@ -134,7 +132,7 @@ class FaultyProxy {
     }
   }
 
-  #spoilAfter(fault: Fault | "down", response: ServerResponse): boolean {
+  #spoilAfter(fault: Fault | "down" | undefined, response: ServerResponse): boolean {
     switch (fault) {
       case "reset_after":
         response.destroy();

@@ -101,5 +101,8 @@ async function main(): Promise<void> {
   }
 }
 
+// Children are killed when this process exits, which a signal alone would not do.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 if (values.help) process.stdout.write(USAGE);
 else await main();
