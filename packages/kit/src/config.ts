@@ -4,6 +4,7 @@ import { readSchema, type Section, type Setting, settingsOf } from "./config-sch
 import { suggest } from "./suggest.ts";
 
 export { parseDuration } from "./config-formats.ts";
+export { suggest } from "./suggest.ts";
 
 /** Settings by section: for each a default, a format and what it means. */
 export type ConfigSchema<T> = convict.Schema<T>;

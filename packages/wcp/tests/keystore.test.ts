@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encryptKeystoreJsonSync, Wallet } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { exposureOf, readKeystore, readPassword, writeKeystore } from "../src/adapters/keystore/key-files.ts";
+import { exposureOf, readKeystore, readPassword, writeSecret } from "../src/adapters/keystore/key-files.ts";
 import {
   decryptKeystore,
   encryptKeystore,
@@ -104,7 +104,7 @@ describe("the files of a key", () => {
 
   it("a keystore is written for its owner only, in a folder of its owner only", () => {
     const path = join(dir, "keys", "new.json");
-    writeKeystore(path, "{}");
+    writeSecret(path, "{}");
     expect(readFileSync(path, "utf8")).toBe("{}\n");
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(join(dir, "keys")).mode & 0o777).toBe(0o700);
@@ -112,11 +112,9 @@ describe("the files of a key", () => {
 
   it("a keystore that is there is never overwritten, nor removed", () => {
     const path = file("old.json", "precious");
-    expect(() => writeKeystore(path, "{}")).toThrow("is there already and is not overwritten");
+    expect(() => writeSecret(path, "{}")).toThrow("is there already and is not overwritten");
     expect(readFileSync(path, "utf8")).toBe("precious");
-    expect(() => writeKeystore(join(path, "below"), "{}")).toThrow(
-      "[CANNOT_WRITE] the keystore cannot be written",
-    );
+    expect(() => writeSecret(join(path, "below"), "{}")).toThrow("[CANNOT_WRITE] it cannot be written");
   });
 
   it("a file that everybody may read is told of, one of a group is not", () => {

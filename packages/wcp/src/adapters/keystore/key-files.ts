@@ -44,17 +44,17 @@ function readText(path: string, what: string): string {
 }
 
 /**
- * Writes a keystore that only its owner may read, to the disk itself. Never overwrites: what was there may be
+ * Writes a keystore or a password that only its owner may read, to the disk itself. Never overwrites: what was there may be
  * the only copy of a key.
  *
  * @throws {KeystoreError} CANNOT_WRITE
  */
-export function writeKeystore(path: string, json: string): void {
+export function writeSecret(path: string, text: string): void {
   let file: number | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     file = openSync(path, "wx", 0o600);
-    writeSync(file, `${json}\n`);
+    writeSync(file, `${text}\n`);
     fsyncSync(file);
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
@@ -64,8 +64,8 @@ export function writeKeystore(path: string, json: string): void {
     throw new KeystoreError(
       "CANNOT_WRITE",
       isThere
-        ? `${path} is there already and is not overwritten, since it may be the only copy of a key; give another name with --out`
-        : `the keystore cannot be written: ${reasonOf(error)}; give another place with --out`,
+        ? `${path} is there already and is not overwritten, since it may be the only copy of a key; give another name`
+        : `it cannot be written: ${reasonOf(error)}; give another place`,
     );
   } finally {
     if (file !== undefined) closeSync(file);

@@ -2,6 +2,7 @@ import {
   computeAddress,
   decryptKeystoreJson,
   encryptKeystoreJson,
+  getAddress,
   hexlify,
   randomBytes,
   SigningKey,
@@ -97,7 +98,7 @@ export function keystoreAddress(json: string, name: string): string | undefined 
     );
   }
   const hex = typeof address === "string" ? address.replace(/^0x/, "") : "";
-  return /^[0-9a-fA-F]{40}$/.test(hex) ? `0x${hex}` : undefined;
+  return /^[0-9a-fA-F]{40}$/.test(hex) ? getAddress(`0x${hex.toLowerCase()}`) : undefined;
 }
 
 /** Keys in lower case: old wallets wrote `Crypto`. Empty when it is no JSON object. */
