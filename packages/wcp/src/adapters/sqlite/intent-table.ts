@@ -33,8 +33,7 @@ export class IntentTable {
   constructor(db: Database) {
     this.#insert = db.prepare(
       `INSERT INTO intents (key, kind, task_id, to_address, data, deadline_ms, replaces, state, created_at_ms, updated_at_ms)
-       VALUES (@key, @kind, @taskId, @to, @data, @deadlineMs, @replaces, 'queued', @nowMs, @nowMs)
-       ON CONFLICT (key) DO NOTHING`,
+       VALUES (@key, @kind, @taskId, @to, @data, @deadlineMs, @replaces, 'queued', @nowMs, @nowMs)`,
     );
     this.#update = db.prepare(
       `UPDATE intents SET state = @state, nonce = @nonce, is_confirmed = @isConfirmed, tx_hash = @txHash,
@@ -55,6 +54,8 @@ export class IntentTable {
   }
 
   add(request: IntentRequest, nowMs: number): Intent {
+    const known = this.byKey(request.key);
+    if (known !== undefined) return known;
     const { deadlineMs = null, replaces = null, ...rest } = request;
     this.#insert.run({ ...rest, deadlineMs, replaces, nowMs });
     const intent = this.byKey(request.key);

@@ -27,7 +27,8 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_open ON tasks (id) WHERE is_final = 0;
 
 CREATE TABLE intents (
-  id INTEGER PRIMARY KEY,
+  -- Never used again, also when the row is forgotten: transactions name their intents by it.
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   key TEXT NOT NULL UNIQUE,
   kind TEXT NOT NULL,
   task_id TEXT NOT NULL,

@@ -34,7 +34,7 @@ export class TransactionTable {
   readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
-    this.#delete = db.prepare("DELETE FROM transactions WHERE nonce = ?");
+    this.#delete = db.prepare("DELETE FROM transactions WHERE nonce = ? AND state = 'displaced'");
     this.#insert = db.prepare(
       `INSERT INTO transactions (nonce, kind, intent_ids, state, created_at_ms, updated_at_ms)
        VALUES (@nonce, @kind, @intentIds, @state, @createdAtMs, @nowMs)`,
@@ -78,9 +78,8 @@ export class TransactionTable {
         createdAtMs,
         nowMs,
       });
-    } else {
-      this.#saveState(transaction, nowMs);
     }
+    this.#saveState(transaction, nowMs);
     if (attempt === undefined) return;
     this.#insertAttempt.run({
       txHash: attempt.txHash,

@@ -36,6 +36,7 @@ export class LaneBook {
   readonly #deps: BookDeps;
   readonly #intents = new Map<number, Intent>();
   readonly #idByKey = new Map<string, number>();
+  readonly #adding = new Set<string>();
   readonly #entries = new Map<number, Entry>();
   readonly #ended = new Map<string, PromiseWithResolvers<IntentOutcome>>();
   readonly #confirmed = new Map<string, PromiseWithResolvers<IntentOutcome>>();
@@ -115,8 +116,11 @@ export class LaneBook {
 
   /** Stores a request; `undefined` when it is known already or has ended. */
   async add(request: IntentRequest): Promise<Intent | undefined> {
+    // What the store answers is as old as the write: an intent taken up meanwhile may have ended since.
+    if (this.#idByKey.has(request.key) || this.#adding.has(request.key)) return undefined;
+    this.#adding.add(request.key);
     const intent = await this.#deps.store.addIntent(request, this.#deps.clock.nowMs());
-    if (this.#idByKey.has(intent.key)) return undefined;
+    this.#adding.delete(request.key);
     if (isFinal(intent)) {
       this.#tell({ intent, before: intent });
       return undefined;

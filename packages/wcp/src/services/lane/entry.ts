@@ -16,6 +16,8 @@ export type Trouble = "funds" | "fees" | "external" | "never_valid";
 export interface Entry {
   transaction: Transaction;
   sentAtMs: number;
+  /** Sendings in a row that were not taken. */
+  refusals: number;
   lastAnswer: SendOutcome["kind"] | undefined;
   /** Answers in a row that said an earlier nonce is missing. */
   gapAnswers: number;
@@ -35,6 +37,7 @@ export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
   return {
     transaction,
     sentAtMs,
+    refusals: 0,
     lastAnswer: undefined,
     gapAnswers: 0,
     underpricedHash: undefined,

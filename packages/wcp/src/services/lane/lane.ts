@@ -18,6 +18,7 @@ import {
   type Heads,
   type IntentOutcome,
   type IntentRequest,
+  type SendOutcome,
   type Signer,
   StoppedError,
   type Store,
@@ -81,8 +82,14 @@ export interface LaneDeps {
 export const GAS_HEADROOM = 30_000n;
 
 const TICK_MS = 1_000;
-/** What was not accepted is sent again this soon, what was, after `resendAfterMs`. */
+/** The first time that what may have been lost is sent again. */
 const RETRY_MS = 2_000;
+const UNCERTAIN: ReadonlySet<SendOutcome["kind"]> = new Set([
+  "unknown",
+  "nonce_too_high",
+  "in_flight_limit",
+  "never_valid",
+]);
 /** One at a time: what is behind it may be fine. */
 const PURGE_INTERVAL_MS = 5_000;
 /** With nothing under way the count of mined transactions is read this often: a reorg may have undone some. */
@@ -108,11 +115,11 @@ export class Lane implements Service, TransactionLane {
   readonly #work = new TaskGroup();
   readonly #fillWake = new Wake();
   readonly #confirmWake = new Wake();
+  readonly #loaded = Promise.withResolvers<void>();
   #preparing = 0;
   #isDelegated = false;
   #isSpike = false;
   #isStopped = false;
-  #isStarted = false;
   #purgedAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -157,6 +164,7 @@ export class Lane implements Service, TransactionLane {
       fees: () => this.#market.initial(),
       onEvent,
     });
+    this.#loaded.promise.catch(() => undefined); // whoever waits for it gets the rejection
     this.#orders = new Orders({ ...deps, book: this.#book, sender: this.#sender });
   }
 
@@ -175,6 +183,7 @@ export class Lane implements Service, TransactionLane {
     const outcome = this.#book.ended(request.key);
     if (!this.#isStopped && !this.#book.isKnown(request.key)) {
       this.#work.start(async () => {
+        await this.#loaded.promise; // what is on disk comes first, or an intent could be taken up twice
         const intent = await this.#book.add(request);
         if (intent !== undefined) this.#enqueue(intent);
       });
@@ -198,6 +207,7 @@ export class Lane implements Service, TransactionLane {
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
     } finally {
+      this.#loaded.reject(new StoppedError());
       this.#isStopped = true;
       this.#book.stop();
     }
@@ -214,9 +224,9 @@ export class Lane implements Service, TransactionLane {
     this.#isDelegated = code !== "0x";
     this.#desk.raise(Math.max(mined, pending, (store.highestNonce() ?? -1) + 1));
     for (const intent of this.#book.load()) this.#enqueue(intent);
+    this.#loaded.resolve();
     const resend = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
     for (const entry of resend) this.#work.start(() => this.#sender.send(entry));
-    this.#isStarted = true;
     this.#confirmWake.notify();
     this.#fillWake.notify();
   }
@@ -373,7 +383,7 @@ export class Lane implements Service, TransactionLane {
   async #confirmLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#confirmWake.wait(signal);
-      if (signal.aborted || !this.#isStarted) continue;
+      if (signal.aborted) return;
       if (this.#book.openCount > 0 || this.#isLookDue()) await this.confirm();
     }
   }
@@ -388,6 +398,7 @@ export class Lane implements Service, TransactionLane {
     this.#lookedAtMs = this.#deps.clock.monotonicMs();
     const open = this.#book.openCount;
     await this.#confirmer.confirm();
+    this.#desk.raise(this.#confirmer.minedCount); // somebody else may be ahead of us
     await this.#gaps.look(this.#confirmer.minedCount);
     if (this.#batcher !== undefined && this.#book.openCount < open) this.#batcher.recheckIfUndelegated();
     this.#fillWake.notify();
@@ -427,13 +438,19 @@ export class Lane implements Service, TransactionLane {
       const message = "its deadline passed before it was mined";
       if ((await this.#sender.giveUp(entry, { reason: "expired", message })) !== undefined) return;
     }
-    const waitMs = entry.lastAnswer === "accepted" ? this.#options.resendAfterMs : RETRY_MS;
-    if (nowMs - entry.sentAtMs < Math.min(waitMs, this.#options.resendAfterMs)) return;
+    if (nowMs - entry.sentAtMs < this.#resendAfterMs(entry)) return;
     const isStuck = nowMs - lastAttempt(entry).signedAtMs >= this.#options.bumpAfterMs;
     const isReplaced = isStuck && (await this.#sender.bump(entry)) !== undefined;
     if (isReplaced || !this.#book.isSigned(entry)) return;
     this.#deps.onEvent?.("resent");
     await this.#sender.send(entry);
+  }
+
+  /** What may have been lost is sent again soon, and less and less often; what is known to be there, late. */
+  #resendAfterMs({ lastAnswer, refusals }: Entry): number {
+    const { resendAfterMs } = this.#options;
+    const isUncertain = lastAnswer !== undefined && UNCERTAIN.has(lastAnswer);
+    return isUncertain ? Math.min(resendAfterMs, RETRY_MS * 2 ** Math.min(refusals - 1, 20)) : resendAfterMs;
   }
 
   /** No block will take it, so whatever is behind it waits for ever: a no-op takes its nonce. */

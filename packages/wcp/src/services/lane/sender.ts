@@ -234,6 +234,7 @@ export class Sender {
     entry.sentAtMs = this.#deps.clock.nowMs();
     const answer = await this.#deps.chain.send(lastAttempt(entry).raw);
     entry.lastAnswer = answer.kind;
+    entry.refusals = answer.kind === "accepted" ? 0 : entry.refusals + 1;
     return answer;
   }
 
