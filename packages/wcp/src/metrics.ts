@@ -1,11 +1,18 @@
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from "@subnet-worker/kit";
 import type { Intent } from "./domain/intent.ts";
 import type { Task } from "./domain/task.ts";
+import type { Transaction } from "./domain/transaction.ts";
 
 /** What the gauges read at scrape time. */
 export interface Readings {
   readonly inflight: () => number;
   readonly lane: () => { readonly outstanding: number; readonly queued: number };
+  /** Wei; `undefined` while it is not known. */
+  readonly balanceWei: () => bigint | undefined;
+  readonly endpoints: () => readonly {
+    readonly isHealthy: boolean;
+    readonly latencyMs: number | undefined;
+  }[];
   readonly weps: () => {
     readonly connected: number;
     readonly slotsInUse: number;
@@ -21,6 +28,10 @@ export class Metrics {
   readonly #gas: Counter<"kind">;
   readonly #confirmation: Histogram<"kind">;
   readonly #rpc: Counter<"method" | "outcome">;
+  readonly #mined: Counter<"kind">;
+  readonly #laneEvents: Counter<"event">;
+  readonly #repairs: Counter<"kind">;
+  readonly #gasPrice: Gauge;
 
   constructor() {
     const registers = [this.registry];
@@ -32,13 +43,13 @@ export class Metrics {
     });
     this.#transactions = new Counter({
       name: "wcp_transactions_total",
-      help: "Transaction intents that ended, by kind (claim, heartbeat, complete, fail, resume) and outcome (mined, reverted, refused).",
+      help: "Transaction intents that ended, by kind (claim, heartbeat, complete, fail, resume) and outcome (mined, reverted, refused, dropped).",
       labelNames: ["kind", "outcome"],
       registers,
     });
     this.#gas = new Counter({
       name: "wcp_gas_used_total",
-      help: "Gas paid for, by kind of transaction.",
+      help: "Gas paid for, by kind of intent; a batch is shared evenly.",
       labelNames: ["kind"],
       registers,
     });
@@ -55,6 +66,29 @@ export class Metrics {
       labelNames: ["method", "outcome"],
       registers,
     });
+    this.#mined = new Counter({
+      name: "wcp_transactions_mined_total",
+      help: "Transactions that a block has, by kind (single, batch, noop, delegation).",
+      labelNames: ["kind"],
+      registers,
+    });
+    this.#laneEvents = new Counter({
+      name: "wcp_lane_events_total",
+      help: "What transactions needed besides being sent: bumped, resent, given_up, displaced, reorged, gap_filled, batch_reverted.",
+      labelNames: ["event"],
+      registers,
+    });
+    this.#repairs = new Counter({
+      name: "wcp_repairs_total",
+      help: "Differences between the database and the chain that were repaired, by kind.",
+      labelNames: ["kind"],
+      registers,
+    });
+    this.#gasPrice = new Gauge({
+      name: "wcp_effective_gas_price_wei",
+      help: "What the last mined transaction paid per gas.",
+      registers,
+    });
   }
 
   /** Connects the gauges to what they read. Called once, when everything is built. */
@@ -65,6 +99,10 @@ export class Metrics {
       "Transactions with a nonce and no receipt.",
       () => readings.lane().outstanding,
     );
+    this.#gauge("wcp_wallet_balance_wei", "The wallet's balance; NaN while it is not known.", () =>
+      Number(readings.balanceWei() ?? Number.NaN),
+    );
+    this.#endpoints(readings.endpoints);
     this.#gauge("wcp_lane_queued", "Intents waiting for a nonce.", () => readings.lane().queued);
     this.#gauge("wcp_weps_connected", "WEPs with a session.", () => readings.weps().connected);
     this.#gauge(
@@ -87,8 +125,45 @@ export class Metrics {
     this.#confirmation.observe({ kind }, (nowMs - intent.createdAtMs) / 1_000);
   }
 
+  onTransaction({ kind, state }: Transaction): void {
+    this.#mined.inc({ kind });
+    if ("receipt" in state) this.#gasPrice.set(Number(state.receipt.effectiveGasPriceWei));
+  }
+
+  onLaneEvent(event: string): void {
+    this.#laneEvents.inc({ event });
+  }
+
+  onRepair(kind: string): void {
+    this.#repairs.inc({ kind });
+  }
+
   onRpcCall(method: string, outcome: string): void {
     this.#rpc.inc({ method, outcome });
+  }
+
+  /** By position in `ethereum.rpc_url`: the URLs may hold keys. */
+  #endpoints(read: Readings["endpoints"]): void {
+    const registers = [this.registry];
+    const labelNames = ["endpoint"] as const;
+    const latency: Gauge<"endpoint"> = new Gauge({
+      name: "wcp_rpc_endpoint_latency_seconds",
+      help: "Moving average of an endpoint's answers, by its position in ethereum.rpc_url.",
+      labelNames,
+      registers,
+    });
+    const up: Gauge<"endpoint"> = new Gauge({
+      name: "wcp_rpc_endpoint_up",
+      help: "1 for an endpoint that is used, 0 for one that is left alone for now, by its position in ethereum.rpc_url.",
+      labelNames,
+      registers,
+      collect: () => {
+        for (const [index, { isHealthy, latencyMs }] of read().entries()) {
+          up.set({ endpoint: String(index) }, isHealthy ? 1 : 0);
+          if (latencyMs !== undefined) latency.set({ endpoint: String(index) }, latencyMs / 1_000);
+        }
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {
