@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseSpec, SpecError, type WorkflowSpec } from "@subnet-worker/activity-spec";
+import { decodeContractError } from "@subnet-worker/contracts";
 import {
   type Clock,
   EXIT,
@@ -18,6 +19,7 @@ import { type KeyLockOptions, lockKey, thisProcess } from "./adapters/sqlite/pro
 import { openStore } from "./adapters/sqlite/store.ts";
 import { StoreError } from "./adapters/sqlite/store-error.ts";
 import type { Config } from "./config.ts";
+import type { Revert } from "./domain/intent.ts";
 import { unreachable } from "./domain/unreachable.ts";
 import type { Signer, Store } from "./ports.ts";
 
@@ -191,6 +193,17 @@ export function openWalletStore(
   } catch (error) {
     throw toStartupError(error);
   }
+}
+
+/** What revert data says: a name for decisions, a sentence for people. */
+export function decodeRevert(data: string): Revert {
+  const known = decodeContractError(data);
+  if (known !== undefined) return { name: known.name, message: known.message };
+  const message =
+    data === "0x"
+      ? "the contract refused without a reason"
+      : `the contract refused with ${data.slice(0, 74)}`;
+  return { name: "", message };
 }
 
 /** Health and metrics. @throws {StartupError} exit code 75 when the port is taken */
