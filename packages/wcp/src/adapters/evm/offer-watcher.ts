@@ -1,24 +1,26 @@
-import { queueTopic, taskQueueInterface } from "@subnet-worker/contracts";
-import type { Clock, Logger } from "@subnet-worker/kit";
+import { type Activity, queueTopic, taskQueueInterface } from "@subnet-worker/contracts";
+import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import {
   type Chain,
   type EventLog,
   type Heads,
+  LogRangeTooWide,
   type Offer,
   type OfferSink,
   StoppedError,
   type Store,
 } from "../../ports.ts";
 import type { ContractCaller } from "./contract-caller.ts";
+import { type EventBatch, EventFollower } from "./event-follower.ts";
 import type { SpecIndex } from "./spec-index.ts";
 
 export interface OfferWatcherOptions {
   readonly source: string;
   readonly taskQueue: string;
   readonly queues: readonly string[];
-  /** Time between calls of `pollActivity`, when there are new blocks. */
+  /** Time between calls of `pollActivity` while events cannot be read; ten times that while they can. */
   readonly pollIntervalMs: number;
-  /** Blocks per `eth_getLogs`. */
+  /** Most blocks per `eth_getLogs`. */
   readonly logRangeBlocks: number;
   /** How far back the first start looks. */
   readonly lookbackBlocks: number;
@@ -34,25 +36,40 @@ export interface OfferWatcherDeps {
   readonly logger: Logger;
 }
 
-const CURSOR = "enqueued";
 const NO_INSTANCE = `0x${"0".repeat(64)}`;
-/** Without a new block nothing can become claimable but by a lease running out, which this often is enough for. */
+/** Events tell all that becomes claimable, but for leases that run out silently: this often is enough for those. */
 const QUIET_POLLS = 10;
+const OVERLAP_BLOCKS = 6;
+/** Of more offers than this from the past it is not asked whose they are: a claim's simulation tells as well. */
+const MOST_INSPECTED = 400;
+/** Activities of unknown queues that were looked for, so that none is looked for at every reconciliation. */
+const MOST_UNIDENTIFIED = 1_000;
+
+const ENQUEUED = "ActivityEnqueued";
+/** Events after which an activity is nobody's to claim. */
+const TAKEN = ["ActivityClaimed", "ActivityCompleted", "ActivityFailed", "ActivityWithdrawn"] as const;
+const EXPIRED = "ActivityExpired";
 
 /**
- * Offers of the on-chain queues: `ActivityEnqueued` events as blocks arrive, and
- * `pollActivity` as the fallback that also sees leases that ran out.
+ * Offers of the on-chain queues, from events, with `pollActivity` as the fallback that also sees leases
+ * that ran out.
  */
 export class OfferWatcher {
   readonly #options: OfferWatcherOptions;
   readonly #deps: OfferWatcherDeps;
+  readonly #follower: EventFollower;
+  readonly #queues: ReadonlySet<string>;
   readonly #unknownTypes = new Set<string>();
-  #polledHead = "";
+  readonly #unidentified = new Set<string>();
+  /** Whether events were read up to the head: then polling is only the fallback. */
+  #isFollowing = false;
   #quietPolls = QUIET_POLLS;
 
   constructor(options: OfferWatcherOptions, deps: OfferWatcherDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#queues = new Set(options.queues);
+    this.#follower = new EventFollower(followerOptions(options), deps);
   }
 
   async watch(sink: OfferSink, signal: AbortSignal): Promise<void> {
@@ -60,6 +77,7 @@ export class OfferWatcher {
   }
 
   async #followEvents(sink: OfferSink, signal: AbortSignal): Promise<void> {
+    const backoff = createBackoff({ initialMs: 1_000, maxMs: 30_000 });
     let resume = () => {};
     using _head = this.#deps.heads.onHead(() => resume());
     signal.addEventListener("abort", () => resume(), { once: true });
@@ -67,79 +85,124 @@ export class OfferWatcher {
       const next = new Promise<void>((resolve) => {
         resume = resolve;
       });
-      const more = await this.#attempt("events", signal, () => this.syncEvents(sink));
+      const more = await this.#attempt("events", () => this.syncEvents(sink, signal));
+      this.#isFollowing = more !== undefined;
+      if (more === undefined) await this.#deps.clock.sleep(backoff.nextMs(), signal);
+      else backoff.reset();
       if (more === false && !signal.aborted) await next;
     }
   }
 
   async #pollQueues(sink: OfferSink, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#attempt("poll", signal, () => this.poll(sink));
+      await this.#attempt("poll", () => this.poll(sink));
       await this.#deps.clock.sleep(this.#options.pollIntervalMs, signal);
     }
   }
 
-  async #attempt<T>(what: string, signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
+  /** `undefined` when it failed. */
+  async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof StoppedError) throw error;
-      this.#deps.logger.warn(
-        { err: error, what },
-        "the chain could not be read for new activities; trying again",
-      );
-      await this.#deps.clock.sleep(1_000, signal);
+      const advice =
+        error instanceof LogRangeTooWide
+          ? "the endpoint refuses to tell the events of a single block, and none are skipped; use another endpoint in ethereum.rpc_url (activities are found by polling meanwhile)"
+          : "the chain could not be read for new activities; trying again";
+      this.#deps.logger.warn({ err: error, what }, advice);
       return undefined;
     }
   }
 
-  /** Reads events up to the head, one range at a time; true when there is more to read. */
-  async syncEvents(sink: OfferSink): Promise<boolean> {
-    const { chain, heads, store } = this.#deps;
-    const head = heads.latest();
-    if (head === undefined || !sink.wanted()) return false;
-    const readTo =
-      store.cursor(CURSOR)?.blockNumber ?? Math.max(-1, head.number - this.#options.lookbackBlocks);
-    const fromBlock = readTo + 1;
-    if (fromBlock > head.number) return false;
-    const toBlock = Math.min(head.number, fromBlock + this.#options.logRangeBlocks - 1);
-    const topics = [
-      taskQueueInterface.getEvent("ActivityEnqueued")?.topicHash ?? null,
-      null,
-      this.#options.queues.map(queueTopic),
-    ];
-    const logs = await chain.logs({ address: this.#options.taskQueue, topics, fromBlock, toBlock });
-    // Every offer is on disk before the cursor passes it.
-    await Promise.all(logs.map((log) => this.#offer(sink, parseEnqueued(log))));
-    const block = toBlock === head.number ? head : await chain.block(toBlock);
-    if (block === undefined) return false;
-    await store.saveCursor(CURSOR, { blockNumber: toBlock, blockHash: block.hash });
-    return toBlock < head.number;
+  /** Reads events on towards the head; true when there is more to read at once. */
+  async syncEvents(sink: OfferSink, signal: AbortSignal = new AbortController().signal): Promise<boolean> {
+    if (!sink.wanted()) return false;
+    return this.#follower.sync((batch) => this.#take(batch, sink), signal);
   }
 
-  /** Asks every queue for its oldest claimable activity, when a new block may have changed the answer. */
+  /** Asks every queue for its oldest claimable activity, less often while events are read. */
   async poll(sink: OfferSink): Promise<void> {
-    const head = this.#deps.heads.latest()?.hash ?? "";
     this.#quietPolls += 1;
-    if (!sink.wanted() || (head === this.#polledHead && this.#quietPolls < QUIET_POLLS)) return;
-    this.#polledHead = head;
+    if (!sink.wanted() || (this.#isFollowing && this.#quietPolls < QUIET_POLLS)) return;
     this.#quietPolls = 0;
     await Promise.all(
       this.#options.queues.map(async (queue) => {
         const activity = await this.#deps.caller.poll(queue);
-        if (activity !== undefined) await this.#offer(sink, { ...activity, queue });
+        const offer = activity === undefined ? undefined : this.toOffer({ ...activity, queue });
+        if (offer !== undefined) await sink.offer(offer);
       }),
     );
   }
 
-  async #offer(sink: OfferSink, seen: Enqueued): Promise<void> {
-    const offer = this.toOffer(seen);
-    if (offer !== undefined) await sink.offer(offer);
+  async #take({ logs, isPast }: EventBatch, sink: OfferSink): Promise<void> {
+    const offers = new Map<string, Offer>();
+    const gone = new Map<string, string | undefined>();
+    for (const log of logs) {
+      const event = parse(log);
+      if (event === undefined) continue;
+      offers.delete(event.id);
+      gone.delete(event.id);
+      if (event.kind === "gone") gone.set(event.id, event.by);
+      const offer = event.kind === "gone" ? undefined : this.#offerOf(event);
+      if (offer !== undefined) offers.set(event.id, offer);
+    }
+    for (const [id, by] of gone) sink.gone(id, by);
+    const open = isPast ? await this.#stillOpen([...offers.values()]) : [...offers.values()];
+    await Promise.all(open.map((offer) => sink.offer(offer)));
   }
 
-  /** What is known of an activity that was found without its event. */
-  async identify(activity: Omit<Enqueued, "queue">): Promise<Offer | undefined> {
-    return this.toOffer({ ...activity, queue: "" });
+  #offerOf(event: Exclude<QueueEvent, { kind: "gone" }>): Offer | undefined {
+    if (event.kind === "expired") return this.#known(event.id);
+    return this.#queues.has(event.enqueued.queue) ? this.toOffer(event.enqueued) : undefined;
+  }
+
+  /** What was offered before, whatever became of it. An activity that never was is found by polling. */
+  #known(id: string): Offer | undefined {
+    const task = this.#deps.store.task(id);
+    if (task === undefined) return undefined;
+    const { source, queue, kind, version, workflowInstanceId } = task;
+    return { id, source, queue, kind, version, workflowInstanceId };
+  }
+
+  /** Leaves out what is settled or taken: a long history costs some calls, and no claim that is refused. */
+  async #stillOpen(offers: readonly Offer[]): Promise<readonly Offer[]> {
+    const { caller } = this.#deps;
+    if (offers.length === 0) return offers;
+    const settled = await caller.settled(offers.map(({ id }) => id));
+    const unsettled = offers.filter(({ id }) => !settled.has(id));
+    if (unsettled.length > MOST_INSPECTED) return unsettled;
+    const readings = await caller.activities(unsettled.map(({ id }) => id));
+    return unsettled.filter((_offer, index) => {
+      const { activity, chainNowS = 0 } = readings[index] ?? {};
+      return activity === undefined || Number(activity.expiresAt) <= chainNowS;
+    });
+  }
+
+  /** The offer that an activity once was, found without its event: the queue is in the event only. */
+  async identify(activity: Activity): Promise<Offer | undefined> {
+    const id = activity.activityId;
+    const known = this.#known(id);
+    if (known !== undefined) return known;
+    const { specs } = this.#deps;
+    if (specs.find("", activity.activityType) !== undefined) return this.toOffer({ ...activity, queue: "" });
+    if (this.#unidentified.has(id)) return undefined;
+    const queue = await this.#queueOf(id);
+    const offer = queue === undefined ? undefined : this.toOffer({ ...activity, queue });
+    if (offer === undefined && this.#unidentified.size < MOST_UNIDENTIFIED) this.#unidentified.add(id);
+    if (queue === undefined) {
+      this.#deps.logger.warn(
+        { activity_id: id },
+        "the wallet holds an activity that no spec describes; its lease is left to run out (put the workflow's file back into specs.files, or raise ethereum.lookback_blocks)",
+      );
+    }
+    return offer;
+  }
+
+  async #queueOf(id: string): Promise<string | undefined> {
+    const log = await this.#follower.find([topicOf(ENQUEUED), id]);
+    const event = log === undefined ? undefined : parse(log);
+    return event?.kind === "enqueued" ? event.enqueued.queue : undefined;
   }
 
   /** `undefined` when no spec says what the activity is: what cannot be run is not claimed. */
@@ -175,12 +238,50 @@ export interface Enqueued {
   readonly activityType: string;
 }
 
-function parseEnqueued(log: EventLog): Enqueued {
-  const args = taskQueueInterface.decodeEventLog("ActivityEnqueued", log.data, log.topics);
+type QueueEvent =
+  | { readonly kind: "enqueued"; readonly id: string; readonly enqueued: Enqueued }
+  | { readonly kind: "expired"; readonly id: string }
+  | { readonly kind: "gone"; readonly id: string; readonly by: string | undefined };
+
+function followerOptions({ taskQueue, queues, logRangeBlocks, lookbackBlocks }: OfferWatcherOptions) {
+  const enqueued = topicOf(ENQUEUED);
+  const others = [...TAKEN, EXPIRED].map(topicOf);
   return {
-    activityId: String(args["activityId"]),
-    workflowInstanceId: String(args["workflowInstanceId"]),
-    queue: String(args["queueName"]),
-    activityType: String(args["activityType"]),
+    cursor: "enqueued",
+    address: taskQueue,
+    pastTopics: [enqueued, null, queues.map(queueTopic)],
+    // One question for all: who claims what is not filtered by queue, which these events do not carry.
+    liveTopics: [[enqueued, ...others]],
+    vital: queues.map((queue) => [taskQueue, enqueued, queueTopic(queue)]),
+    minor: others.map((topic) => [taskQueue, topic]),
+    rangeBlocks: logRangeBlocks,
+    lookbackBlocks,
+    overlapBlocks: OVERLAP_BLOCKS,
   };
+}
+
+function topicOf(name: string): string {
+  const topic = taskQueueInterface.getEvent(name)?.topicHash;
+  if (topic === undefined) throw new Error(`the TaskQueue has no event ${name}`);
+  return topic;
+}
+
+/** `undefined` for events of other kinds. */
+function parse(log: EventLog): QueueEvent | undefined {
+  const event = taskQueueInterface.parseLog(log);
+  if (event === null) return undefined;
+  const { name, args } = event;
+  const id = String(args["activityId"]);
+  if (name === EXPIRED) return { kind: "expired", id };
+  if (name === ENQUEUED) {
+    const enqueued = {
+      activityId: id,
+      workflowInstanceId: String(args["workflowInstanceId"]),
+      queue: String(args["queueName"]),
+      activityType: String(args["activityType"]),
+    };
+    return { kind: "enqueued", id, enqueued };
+  }
+  if (!TAKEN.some((taken) => taken === name)) return undefined;
+  return { kind: "gone", id, by: name === "ActivityClaimed" ? String(args["worker"]) : undefined };
 }
