@@ -495,7 +495,12 @@ export interface TransactionChange {
 export type GateVerdict =
   | { readonly kind: "open" }
   /** Closed for now; it may open by itself or by somebody's doing. */
-  | { readonly kind: "wait"; readonly reason: string }
+  | {
+      readonly kind: "wait";
+      readonly reason: string;
+      /** The endpoints' own report says it too, where they have one. */
+      readonly isEndpointTrouble?: boolean;
+    }
   /** Closed until the configuration changes. */
   | { readonly kind: "refuse"; readonly reason: string };
 

@@ -13,6 +13,13 @@ export interface GatesDeps {
   readonly gates: readonly Gate[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What the endpoints say of themselves: a gate that is closed for the same reason does not repeat it. */
+  readonly endpointReasons?: () => readonly string[];
+}
+
+interface Closed {
+  readonly reason: string;
+  readonly isEndpointTrouble?: boolean;
 }
 
 /**
@@ -26,7 +33,7 @@ export class Gates implements Service, GateKeeper {
   readonly name = "gates";
   readonly #options: GatesOptions;
   readonly #deps: GatesDeps;
-  #reason: string | undefined = "start-up checks are not done yet";
+  #closed: Closed | undefined = { reason: "start-up checks are not done yet" };
 
   constructor(options: GatesOptions, deps: GatesDeps) {
     this.#options = options;
@@ -34,7 +41,10 @@ export class Gates implements Service, GateKeeper {
   }
 
   notReady(): readonly string[] {
-    return this.#reason === undefined ? [] : [this.#reason];
+    if (this.#closed === undefined) return [];
+    const { reason, isEndpointTrouble = false } = this.#closed;
+    const isTold = isEndpointTrouble && (this.#deps.endpointReasons?.() ?? []).length > 0;
+    return isTold ? [] : [reason];
   }
 
   /**
@@ -60,7 +70,7 @@ export class Gates implements Service, GateKeeper {
     for (const gate of this.#deps.gates) {
       if (!(await this.#waitFor(gate, { signal, when }))) return false;
     }
-    this.#reason = undefined;
+    this.#closed = undefined;
     return true;
   }
 
@@ -78,7 +88,7 @@ export class Gates implements Service, GateKeeper {
       }
       if (verdict.kind === "refuse" && when === "start")
         throw new StartupError(EXIT.badConfig, `[${gate.name}] ${verdict.reason}`);
-      this.#reason = verdict.reason;
+      this.#closed = verdict;
       if (told !== verdict.reason) this.#deps.logger.warn({ gate: gate.name }, verdict.reason);
       told = verdict.reason;
       await this.#deps.clock.sleep(this.#options.retryMs, signal);

@@ -3,9 +3,17 @@ import {
   ContractsError,
   subnetControlPlaneReads,
   taskQueueReads,
+  workflowEngineReads,
 } from "@subnet-worker/contracts";
 import { isVersionInRange, VersionError, type VersionRange } from "@subnet-worker/protocol";
-import { CallReverted, type Chain, type Gate, type GateVerdict, StoppedError } from "../../ports.ts";
+import {
+  CallReverted,
+  type Chain,
+  type Gate,
+  type GateVerdict,
+  StoppedError,
+  type Store,
+} from "../../ports.ts";
 
 type ContractSetting =
   | "task_queue_address"
@@ -23,7 +31,9 @@ export interface EvmGatesOptions {
 }
 
 export interface EvmGatesDeps {
-  readonly chain: Chain;
+  readonly chain: Pick<Chain, "chainId" | "block" | "code" | "call">;
+  /** Remembers which chain it was: of several with one id, such as a devnet before and after its reset. */
+  readonly store?: Pick<Store, "genesisHash" | "saveGenesisHash">;
   /** One try, to tell an endpoint that does not answer from one that says something else. */
   readonly probe: () => Promise<bigint>;
 }
@@ -32,11 +42,12 @@ const OPEN: GateVerdict = { kind: "open" };
 
 /** The start-up gates of the EVM source, in order. */
 export function createEvmGates(options: EvmGatesOptions, deps: EvmGatesDeps): readonly Gate[] {
-  const { chain } = deps;
+  const { chain, store } = deps;
   const controlPlane = subnetControlPlaneReads(options.subnetControlPlane);
   const checks: Readonly<Record<string, () => Promise<GateVerdict>>> = {
     RPC_REACHABLE: () => checkRpc(deps.probe),
     CHAIN_ID: () => checkChainId(chain, options.chainId),
+    GENESIS: async () => (store === undefined ? OPEN : checkGenesis(chain, store)),
     CONTRACT_ADDRESS: async () => checkDistinct(options.contracts),
     CONTRACT_CODE: () => checkCode(chain, options.contracts),
     CONTRACT_VERSION: async () => {
@@ -50,6 +61,7 @@ export function createEvmGates(options: EvmGatesOptions, deps: EvmGatesDeps): re
       const answer = await ask(chain, taskQueue.getWorkerActivities(options.wallet));
       return "problem" in answer ? refuseAsOther("task_queue_address", "TaskQueue", answer) : OPEN;
     },
+    WORKFLOW_ENGINE: () => checkWorkflowEngine(chain, options.contracts.workflow_engine_address),
     WORKER_ACTIVE: async () => {
       const answer = await ask(chain, controlPlane.isWorkerActive(options.wallet));
       if ("problem" in answer) {
@@ -71,7 +83,7 @@ async function waitingForAnswers(check: () => Promise<GateVerdict>): Promise<Gat
     return await check();
   } catch (error) {
     if (error instanceof StoppedError) throw error;
-    return wait(
+    return waitForEndpoint(
       `the RPC endpoint answers with an error (${messageOf(error)}); check ethereum.rpc_url; trying on`,
     );
   }
@@ -83,19 +95,58 @@ async function checkRpc(probe: () => Promise<bigint>): Promise<GateVerdict> {
     return OPEN;
   } catch (error) {
     if (error instanceof StoppedError) throw error;
-    return wait(
+    return waitForEndpoint(
       `the RPC endpoint does not answer (${messageOf(error)}); check ethereum.rpc_url and that the node is up; trying on`,
     );
   }
 }
 
-async function checkChainId(chain: Chain, expected: bigint): Promise<GateVerdict> {
+async function checkChainId(chain: EvmGatesDeps["chain"], expected: bigint): Promise<GateVerdict> {
   const actual = await chain.chainId();
   return actual === expected
     ? OPEN
     : refuse(
         `ethereum.rpc_url serves chain ${actual}, but ethereum.chain_id is ${expected}; point rpc_url at the right network or correct chain_id`,
       );
+}
+
+/** A chain that was started anew under its old id has other blocks, and none of what the database knows. */
+async function checkGenesis(
+  chain: EvmGatesDeps["chain"],
+  store: Pick<Store, "genesisHash" | "saveGenesisHash">,
+): Promise<GateVerdict> {
+  const known = store.genesisHash();
+  const actual = (await chain.block(0))?.hash;
+  if (actual === undefined || known === actual) return OPEN; // an endpoint without old blocks proves nothing
+  if (known === undefined) {
+    await store.saveGenesisHash(actual);
+    return OPEN;
+  }
+  return refuse(
+    `the database knows this chain with the first block ${known}, but ethereum.rpc_url has ${actual}: the chain was reset, or it is another one with the same id; move the file at db.path away (the node starts a new one), or point rpc_url at the chain it was`,
+  );
+}
+
+/** Never a workflow's id. */
+const NO_INSTANCE = `0x${"0".repeat(64)}`;
+
+/** Asks for a workflow that cannot exist: only a WorkflowEngine refuses it in these words. */
+async function checkWorkflowEngine(chain: EvmGatesDeps["chain"], address: string): Promise<GateVerdict> {
+  const read = workflowEngineReads(address).getWorkflow(NO_INSTANCE);
+  try {
+    await chain.call({ to: read.to, data: read.data });
+  } catch (error) {
+    if (!(error instanceof CallReverted)) throw error;
+    if (error.revert.name === "UnknownWorkflowInstance") return OPEN;
+    return refuseAsOther("workflow_engine_address", "WorkflowEngine", {
+      address,
+      problem: error.revert.message,
+    });
+  }
+  return refuseAsOther("workflow_engine_address", "WorkflowEngine", {
+    address,
+    problem: "it answers for a workflow that does not exist",
+  });
 }
 
 function checkDistinct(contracts: EvmGatesOptions["contracts"]): GateVerdict {
@@ -108,7 +159,10 @@ function checkDistinct(contracts: EvmGatesOptions["contracts"]): GateVerdict {
       );
 }
 
-async function checkCode(chain: Chain, contracts: EvmGatesOptions["contracts"]): Promise<GateVerdict> {
+async function checkCode(
+  chain: EvmGatesDeps["chain"],
+  contracts: EvmGatesOptions["contracts"],
+): Promise<GateVerdict> {
   const entries = Object.entries(contracts);
   const codes = await Promise.all(entries.map(([, address]) => chain.code(address)));
   const empty = entries.filter((_, index) => codes[index] === "0x");
@@ -139,7 +193,10 @@ interface NoAnswer {
 }
 
 /** Asks a contract; a problem is one that only another contract would have. */
-async function ask<T>(chain: Chain, read: ContractRead<T>): Promise<{ readonly value: T } | NoAnswer> {
+async function ask<T>(
+  chain: EvmGatesDeps["chain"],
+  read: ContractRead<T>,
+): Promise<{ readonly value: T } | NoAnswer> {
   try {
     return { value: read.decode(await chain.call({ to: read.to, data: read.data })) };
   } catch (error) {
@@ -163,6 +220,10 @@ function refuseAsOther(
 
 function wait(reason: string): GateVerdict {
   return { kind: "wait", reason };
+}
+
+function waitForEndpoint(reason: string): GateVerdict {
+  return { kind: "wait", reason, isEndpointTrouble: true };
 }
 
 function refuse(reason: string): GateVerdict {
