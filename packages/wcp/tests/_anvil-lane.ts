@@ -7,7 +7,7 @@ import { deployContracts, type DeployedContracts } from "@subnet-worker/contract
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import { RpcChain } from "../src/adapters/rpc/chain.ts";
 import { HeadWatcher } from "../src/adapters/rpc/heads.ts";
-import { JsonRpc } from "../src/adapters/rpc/json-rpc.ts";
+import { RpcPool } from "../src/adapters/rpc/pool.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
 import { openStore } from "../src/adapters/sqlite/store.ts";
 import type { IntentRequest, Store } from "../src/ports.ts";
@@ -102,7 +102,7 @@ export class DevChain implements AsyncDisposable {
 export class AnvilLane implements AsyncDisposable {
   readonly lane: Lane;
   readonly chain: RpcChain;
-  readonly rpc: JsonRpc;
+  readonly rpc: RpcPool;
   readonly heads: HeadWatcher;
   readonly logs: Logs = captureLogs();
   readonly #stop = new AbortController();
@@ -121,8 +121,8 @@ export class AnvilLane implements AsyncDisposable {
       { path: join(dev.folder, `${database}.db`), chainId: 31_337n, wallet: signer.address },
       { clock },
     );
-    this.rpc = new JsonRpc(
-      { url: dev.anvil.url, timeoutMs: 10_000, batchSize: 100 },
+    this.rpc = new RpcPool(
+      { urls: [dev.anvil.url], chainId: 31_337n, timeoutMs: 10_000, batchSize: 100 },
       { clock, logger, signal: this.#stop.signal },
     );
     this.chain = new RpcChain({
@@ -130,7 +130,7 @@ export class AnvilLane implements AsyncDisposable {
       decodeRevert: (data) => decodeContractError(data) ?? { name: "", message: data },
     });
     this.heads = new HeadWatcher(
-      { wsUrl: dev.anvil.wsUrl, pollIntervalMs: 1_000, staleAfterMs: 5_000 },
+      { wsUrls: [dev.anvil.wsUrl], chainId: 31_337n, pollIntervalMs: 1_000, staleAfterMs: 5_000 },
       { rpc: this.rpc, clock, logger },
     );
     this.lane = new Lane(

@@ -1,65 +1,34 @@
-import { type Fees, initialFees } from "../../domain/fees.ts";
-import type { Receipt, Revert } from "../../domain/intent.ts";
+import type { FeeMarket } from "../../domain/fees.ts";
+import type { Revert } from "../../domain/intent.ts";
 import {
+  type Block,
   CallReverted,
   type CallRequest,
   type Chain,
   type EventLog,
-  type Head,
   type LogQuery,
+  type MinedReceipt,
   type SendOutcome,
   StoppedError,
 } from "../../ports.ts";
-import { classifySendError, errorText, revertData } from "./classify.ts";
-import { type JsonRpc, RpcError, RpcUnavailable } from "./json-rpc.ts";
-
-interface RawReceipt {
-  readonly transactionHash: string;
-  readonly blockNumber: string;
-  readonly gasUsed: string;
-  readonly effectiveGasPrice?: string;
-  readonly status: string;
-}
-
-interface RawLog {
-  readonly address: string;
-  readonly topics: readonly string[];
-  readonly data: string;
-  readonly blockNumber: string;
-  readonly removed?: boolean;
-}
+import { FeeReader } from "./fee-market.ts";
+import { asLogRangeTooWide } from "./log-range.ts";
+import { revertData } from "./revert-data.ts";
+import type { Ask, Rpc } from "./rpc.ts";
+import {
+  parseBlock,
+  parseHex,
+  parseLogs,
+  parseMaybeBlock,
+  parseQuantity,
+  parseReceipt,
+  toQuantity,
+} from "./wire.ts";
 
 export interface RpcChainDeps {
-  readonly rpc: JsonRpc;
+  readonly rpc: Rpc;
   /** Turns revert data into a name and a sentence. */
   readonly decodeRevert: (data: string) => Revert;
-}
-
-const QUANTITY = /^0x[0-9a-fA-F]+$/;
-
-/** A block as JSON-RPC has it; `undefined` for anything else that an endpoint may say. */
-export function readHead(raw: unknown): Head | undefined {
-  if (typeof raw !== "object" || raw === null) return undefined;
-  const { number, hash, timestamp, baseFeePerGas = "0x0" } = raw as Readonly<Record<string, unknown>>;
-  const isQuantity = (value: unknown): value is string => typeof value === "string" && QUANTITY.test(value);
-  if (!isQuantity(number) || !isQuantity(timestamp) || !isQuantity(baseFeePerGas)) return undefined;
-  if (typeof hash !== "string") return undefined;
-  return {
-    number: Number(number),
-    hash,
-    timestampS: Number(timestamp),
-    baseFeePerGasWei: BigInt(baseFeePerGas),
-  };
-}
-
-/** As {@link readHead}. @throws with `[BAD_HEAD]` for what is no block */
-export function parseHead(raw: unknown): Head {
-  const head = readHead(raw);
-  if (head !== undefined) return head;
-  const text = JSON.stringify(raw) ?? "nothing";
-  throw new Error(
-    `[BAD_HEAD] the endpoint gives no newest block but ${text.slice(0, 200)}; check that ethereum.rpc_url is a node's`,
-  );
 }
 
 /** `0x` and four bytes. */
@@ -68,29 +37,62 @@ const SELECTOR_LENGTH = 10;
 const MAX_SHAPES = 1_000;
 
 const tag = (blockNumber: number | undefined) =>
-  blockNumber === undefined ? "latest" : `0x${blockNumber.toString(16)}`;
+  blockNumber === undefined ? "latest" : toQuantity(blockNumber);
+const toNumber = (raw: unknown) => Number(parseQuantity(raw));
+const toBigInt = (raw: unknown) => parseQuantity(raw);
 
-/** The chain behind one JSON-RPC endpoint. */
+/** The question for the newest block; its answer tells how far the endpoint is. */
+export const NEWEST_BLOCK: Ask<Block> = {
+  method: "eth_getBlockByNumber",
+  params: ["latest", false],
+  read: parseBlock,
+  newestBlock: ({ number }) => number,
+};
+
+/** The chain behind its JSON-RPC endpoints. */
 export class RpcChain implements Chain {
-  readonly #rpc: JsonRpc;
+  readonly #rpc: Rpc;
+  readonly #fees: FeeReader;
   readonly #gasByShape = new Map<string, bigint>();
   readonly #deps: RpcChainDeps;
 
   constructor(deps: RpcChainDeps) {
     this.#rpc = deps.rpc;
+    this.#fees = new FeeReader(deps.rpc);
     this.#deps = deps;
   }
 
-  async chainId(): Promise<bigint> {
-    return BigInt((await this.#rpc.call("eth_chainId", [])) as string);
+  chainId(): Promise<bigint> {
+    return this.#rpc.chainId();
   }
 
-  async code(address: string): Promise<string> {
-    return (await this.#rpc.call("eth_getCode", [address, "latest"])) as string;
+  block(which: number | "latest"): Promise<Block | undefined> {
+    if (which === "latest") return this.#rpc.call(NEWEST_BLOCK);
+    return this.#rpc.call({
+      method: "eth_getBlockByNumber",
+      params: [toQuantity(which), false],
+      read: parseMaybeBlock,
+      need: "any",
+      // Another endpoint may have what this one has not got yet, unless nobody can have it.
+      isEnough: (block) => block !== undefined || which > this.#rpc.newestBlock(),
+    });
   }
 
-  async call(request: CallRequest, blockNumber?: number): Promise<string> {
-    return (await this.#simulate("eth_call", [request, tag(blockNumber)])) as string;
+  feeMarket(): Promise<FeeMarket> {
+    return this.#fees.read();
+  }
+
+  code(address: string): Promise<string> {
+    return this.#rpc.call({ method: "eth_getCode", params: [address, "latest"], read: parseHex });
+  }
+
+  call(request: CallRequest, blockNumber?: number): Promise<string> {
+    return this.#simulate({
+      method: "eth_call",
+      params: [request, tag(blockNumber)],
+      read: parseHex,
+      need: blockNumber ?? "newest",
+    });
   }
 
   /**
@@ -102,7 +104,7 @@ export class RpcChain implements Chain {
     const shape = `${request.to}:${request.data.slice(0, SELECTOR_LENGTH)}:${request.data.length}`;
     const known = this.#gasByShape.get(shape);
     if (known !== undefined && (await this.#runsWithin(request, known))) return known;
-    const gas = BigInt((await this.#simulate("eth_estimateGas", [request])) as string);
+    const gas = await this.#simulate({ method: "eth_estimateGas", params: [request], read: toBigInt });
     if (this.#gasByShape.size >= MAX_SHAPES) this.#gasByShape.clear();
     const highest = known === undefined || gas > known ? gas : known;
     this.#gasByShape.set(shape, highest);
@@ -112,7 +114,8 @@ export class RpcChain implements Chain {
   /** @throws {CallReverted} when the contract says no; false when the gas may be short */
   async #runsWithin(request: CallRequest, gas: bigint): Promise<boolean> {
     try {
-      await this.#simulate("eth_call", [{ ...request, gas: `0x${gas.toString(16)}` }, "latest"]);
+      const params = [{ ...request, gas: toQuantity(gas) }, "latest"];
+      await this.#simulate({ method: "eth_call", params, read: parseHex });
       return true;
     } catch (error) {
       const isRefusal = error instanceof CallReverted && error.revert.name !== "";
@@ -122,71 +125,60 @@ export class RpcChain implements Chain {
     }
   }
 
-  async minedCount(address: string): Promise<number> {
-    return Number(await this.#rpc.call("eth_getTransactionCount", [address, "latest"]));
+  minedCount(address: string): Promise<number> {
+    return this.#count(address, "latest");
   }
 
-  async pendingCount(address: string): Promise<number> {
-    return Number(await this.#rpc.call("eth_getTransactionCount", [address, "pending"]));
+  pendingCount(address: string): Promise<number> {
+    return this.#count(address, "pending");
   }
 
-  async marketFees(): Promise<Fees> {
-    const [block, tip] = await Promise.all([
-      this.#rpc.call("eth_getBlockByNumber", ["latest", false]),
-      this.#rpc.call("eth_maxPriorityFeePerGas", []),
-    ]);
-    return initialFees(parseHead(block).baseFeePerGasWei, BigInt(tip as string));
+  send(raw: string): Promise<SendOutcome> {
+    return this.#rpc.send(raw);
   }
 
-  async send(raw: string): Promise<SendOutcome> {
-    try {
-      await this.#rpc.once("eth_sendRawTransaction", [raw]);
-      return { kind: "accepted" };
-    } catch (error) {
-      if (error instanceof RpcError) return classifySendError(errorText(error));
-      // A timeout or reset after the request was written says nothing about the transaction.
-      if (error instanceof RpcUnavailable) return { kind: "unknown", message: error.message };
-      throw error;
-    }
+  receipt(txHash: string): Promise<MinedReceipt | undefined> {
+    return this.#rpc.call({
+      method: "eth_getTransactionReceipt",
+      params: [txHash],
+      read: parseReceipt,
+      need: "any",
+      // Missing at one node is no news: it may be behind, or index late.
+      isEnough: (receipt) => receipt !== undefined,
+    });
   }
 
-  async receipt(txHash: string): Promise<Receipt | undefined> {
-    const raw = (await this.#rpc.call("eth_getTransactionReceipt", [txHash])) as RawReceipt | null;
-    if (raw === null) return undefined;
-    return {
-      txHash: raw.transactionHash,
-      blockNumber: Number(raw.blockNumber),
-      gasUsed: BigInt(raw.gasUsed),
-      effectiveGasPriceWei: BigInt(raw.effectiveGasPrice ?? 0),
-      succeeded: Number(raw.status) === 1,
-    };
+  /** @throws {LogRangeTooWide} */
+  logs(query: LogQuery): Promise<readonly EventLog[]> {
+    return this.#rpc.call({
+      method: "eth_getLogs",
+      params: [{ ...query, fromBlock: tag(query.fromBlock), toBlock: tag(query.toBlock) }],
+      read: parseLogs,
+      // A node that has not got the range's last block yet may answer with what it has, and no word of it.
+      need: query.toBlock,
+      refusal: asLogRangeTooWide,
+    });
   }
 
-  async logs(query: LogQuery): Promise<readonly EventLog[]> {
-    const filter = { ...query, fromBlock: tag(query.fromBlock), toBlock: tag(query.toBlock) };
-    const raw = (await this.#rpc.call("eth_getLogs", [filter])) as readonly RawLog[];
-    return raw
-      .filter((log) => log.removed !== true)
-      .map(({ address, topics, data, blockNumber }) => ({
-        address,
-        topics,
-        data,
-        blockNumber: Number(blockNumber),
-      }));
+  balanceWei(address: string): Promise<bigint> {
+    return this.#rpc.call({ method: "eth_getBalance", params: [address, "latest"], read: toBigInt });
   }
 
-  async balanceWei(address: string): Promise<bigint> {
-    return BigInt((await this.#rpc.call("eth_getBalance", [address, "latest"])) as string);
+  #count(address: string, state: "latest" | "pending"): Promise<number> {
+    return this.#rpc.call({
+      method: "eth_getTransactionCount",
+      params: [address, state],
+      read: toNumber,
+    });
   }
 
-  async #simulate(method: string, params: readonly unknown[]): Promise<unknown> {
-    try {
-      return await this.#rpc.call(method, params);
-    } catch (error) {
-      if (!(error instanceof RpcError) || error instanceof StoppedError) throw error;
-      const data = revertData(error.message, error.data);
-      if (data === undefined) throw error;
-      throw new CallReverted(this.#deps.decodeRevert(data));
-    }
+  #simulate<T>(ask: Ask<T>): Promise<T> {
+    return this.#rpc.call({
+      ...ask,
+      refusal: ({ message, data }) => {
+        const found = revertData(message, data);
+        return found === undefined ? undefined : new CallReverted(this.#deps.decodeRevert(found));
+      },
+    });
   }
 }

@@ -1,37 +1,56 @@
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { type Head, type Heads, StoppedError } from "../../ports.ts";
-import { parseHead, readHead } from "./chain.ts";
-import { type JsonRpc, redactUrl } from "./json-rpc.ts";
+import { NEWEST_BLOCK } from "./chain.ts";
+import { HeadChain } from "./head-chain.ts";
+import { HeadSocket } from "./head-socket.ts";
+import { redactUrl } from "./json-rpc.ts";
+import type { Rpc } from "./rpc.ts";
+import { parseMaybeBlock, toQuantity } from "./wire.ts";
 
 export interface HeadWatcherOptions {
-  /** Websocket endpoint for pushed heads; empty to poll only. */
-  readonly wsUrl: string;
-  /** Time between polls when nothing is pushed. */
+  /** Websocket endpoints for pushed heads; one is used, the next when it fails. Empty to poll only. */
+  readonly wsUrls: readonly string[];
+  readonly chainId: bigint;
+  /** Between polls when nothing is pushed. */
   readonly pollIntervalMs: number;
-  /** A socket without a new head for this long is not trusted: one poll checks it. */
-  readonly staleAfterMs: number;
+  /** With a subscription that stands, a poll looks after it when no head came for this long. Default 15000. */
+  readonly staleAfterMs?: number;
+  /** Between pings of the websocket. Default 10000. */
+  readonly pingIntervalMs?: number;
 }
 
 export interface HeadWatcherDeps {
-  readonly rpc: JsonRpc;
+  readonly rpc: Rpc;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-interface Subscription {
-  /** Resolves when the socket is gone. */
-  readonly closed: Promise<void>;
-  readonly close: () => void;
-}
-
-/** Follows the chain's head: pushed over a websocket where there is one, polled where not or when it goes silent. */
+/**
+ * Follows the chain's head: pushed over a websocket where there is one, polled where not or when it goes
+ * silent. Invariants:
+ *
+ * 1. The head goes up, or to a block whose hashes prove that the chain was rewritten: another hash at a
+ *    height, or another parent, than was known there. A lower block that proves nothing is somebody who
+ *    lags, and is passed over.
+ * 2. A lower or equal block counts only from a poll: the pool asks whoever has shown the newest block first,
+ *    so it comes back only when no endpoint that answers holds on to a newer one. A pushed one only
+ *    causes the poll.
+ * 3. A subscription is trusted as long as its socket answers pings and it delivers what polls find: a
+ *    quiet chain costs one poll every `staleAfterMs`.
+ */
 export class HeadWatcher implements Heads, Service {
   readonly name = "heads";
   readonly #options: HeadWatcherOptions;
   readonly #deps: HeadWatcherDeps;
   readonly #listeners = new Set<(head: Head) => void>();
-  #latest: Head | undefined;
-  #pushedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #chain = new HeadChain();
+  readonly #wrongChains = new Set<string>();
+  #socket: HeadSocket | undefined;
+  /** When something last told the newest block. */
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** A head that a poll found and the subscription has not delivered yet. */
+  #owed: { readonly number: number; readonly sinceMs: number } | undefined;
+  #polling: Promise<void> | undefined;
 
   constructor(options: HeadWatcherOptions, deps: HeadWatcherDeps) {
     this.#options = options;
@@ -39,7 +58,17 @@ export class HeadWatcher implements Heads, Service {
   }
 
   latest(): Head | undefined {
-    return this.#latest;
+    return this.#chain.latest;
+  }
+
+  /** Hash of one of the last 256 blocks, where it was seen. */
+  hashAt(blockNumber: number): string | undefined {
+    return this.#chain.hashAt(blockNumber);
+  }
+
+  /** Time between blocks, averaged over the last 256 at most; `undefined` until two were seen. */
+  blockTimeMs(): number | undefined {
+    return this.#chain.blockTimeMs();
   }
 
   onHead(listener: (head: Head) => void): Disposable {
@@ -48,16 +77,24 @@ export class HeadWatcher implements Heads, Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#poll(signal), this.#options.wsUrl === "" ? undefined : this.#follow(signal)]);
+    await Promise.all([this.#pollOn(signal), this.#followOn(signal)]);
   }
 
-  /** One poll: asks for the newest block unless a pushed one is fresh. */
+  /** Asks for the newest block, unless a subscription that stands has lately told it. */
   async tick(): Promise<void> {
-    if (this.#deps.clock.monotonicMs() - this.#pushedAtMs < this.#options.staleAfterMs) return;
-    this.#accept(parseHead(await this.#deps.rpc.call("eth_getBlockByNumber", ["latest", false])));
+    const { clock } = this.#deps;
+    const { staleAfterMs = 15_000, pollIntervalMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#owed !== undefined && nowMs - this.#owed.sinceMs >= pollIntervalMs) {
+      this.#owed = undefined;
+      this.#socket?.drop("it delivers no heads");
+    }
+    const isPushed = this.#socket?.isLive === true;
+    if (isPushed && nowMs - this.#lookedAtMs < staleAfterMs) return;
+    await this.#poll();
   }
 
-  async #poll(signal: AbortSignal): Promise<void> {
+  async #pollOn(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.tick();
@@ -69,65 +106,116 @@ export class HeadWatcher implements Heads, Service {
     }
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
+  #poll(): Promise<void> {
+    this.#polling ??= this.#pollOnce().finally(() => {
+      this.#polling = undefined;
+    });
+    return this.#polling;
+  }
+
+  async #pollOnce(): Promise<void> {
+    const { rpc, clock } = this.#deps;
+    const head = await rpc.call(NEWEST_BLOCK);
+    this.#lookedAtMs = clock.monotonicMs();
+    const before = this.#chain.latest?.number ?? head.number;
+    if (this.#socket?.isLive === true && head.number > before) {
+      this.#owed ??= { number: head.number, sinceMs: this.#lookedAtMs };
+    }
+    let verdict = this.#chain.judge(head);
+    if (verdict === "unclear" && (await this.#isRewrittenBelow(head))) verdict = "reorg";
+    if (verdict === "newer" || verdict === "reorg") this.#accept(head, verdict);
+  }
+
+  /** Compares the nearest block below that is known with what the endpoints have there now. */
+  async #isRewrittenBelow(head: Head): Promise<boolean> {
+    const known = this.#chain.nearestBelow(head.number);
+    if (known === undefined) return false;
+    const now = await this.#deps.rpc.call({
+      method: "eth_getBlockByNumber",
+      params: [toQuantity(known.number), false],
+      read: parseMaybeBlock,
+      need: "any",
+    });
+    return now !== undefined && now.hash !== known.hash;
+  }
+
+  async #followOn(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#deps;
+    const { wsUrls } = this.#options;
     const backoff = createBackoff({ initialMs: 250, maxMs: 30_000 });
-    while (!signal.aborted) {
-      const subscription = this.#subscribe(() => backoff.reset());
-      const stop = Promise.withResolvers<void>();
-      signal.addEventListener("abort", () => stop.resolve(), { once: true });
-      // A peer that is gone without a word never answers a close: the end does not wait for it.
-      await Promise.race([subscription.closed, stop.promise]);
-      subscription.close();
-      this.#pushedAtMs = Number.NEGATIVE_INFINITY;
+    for (let turn = 0; wsUrls.length > 0 && !signal.aborted; turn += 1) {
+      const url = wsUrls[turn % wsUrls.length] ?? "";
+      const reason = await this.#follow(url, signal, () => backoff.reset());
       if (signal.aborted) return;
       const delayMs = backoff.nextMs();
       logger.debug(
-        { url: redactUrl(this.#options.wsUrl), retry_in_ms: delayMs },
+        { endpoint: redactUrl(url), reason, retry_in_ms: delayMs },
         "head subscription lost; polling meanwhile",
       );
       await clock.sleep(delayMs, signal);
     }
   }
 
-  #subscribe(onHead: () => void): Subscription {
-    const socket = new WebSocket(this.#options.wsUrl);
-    const closed = Promise.withResolvers<void>();
-    socket.addEventListener("open", () => {
-      socket.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] }));
-    });
-    socket.addEventListener("message", (message) => {
-      const head = parsePush(String(message.data));
-      if (head === undefined) return;
-      onHead();
-      this.#pushedAtMs = this.#deps.clock.monotonicMs();
-      this.#accept(head);
-    });
-    // An error is always followed by a close.
-    socket.addEventListener("close", () => closed.resolve());
-    return { closed: closed.promise, close: () => socket.close() };
+  /** Why it ended. */
+  async #follow(url: string, signal: AbortSignal, onHead: () => void): Promise<string> {
+    const { pingIntervalMs = 10_000, chainId } = this.#options;
+    using socket = new HeadSocket(
+      { url, chainId, pingIntervalMs },
+      {
+        clock: this.#deps.clock,
+        onHead: (head) => {
+          onHead();
+          this.#push(url, head);
+        },
+      },
+    );
+    const stop = () => socket.drop("stopped");
+    signal.addEventListener("abort", stop, { once: true });
+    this.#socket = socket;
+    const reason = await socket.closed;
+    this.#socket = undefined;
+    this.#owed = undefined;
+    signal.removeEventListener("abort", stop);
+    this.#noteChain(url, socket.wrongChainId);
+    return reason;
   }
 
-  #accept(head: Head): void {
-    if (head.hash === this.#latest?.hash) return;
-    // A lagging backend behind a load balancer: an older block is no news.
-    if (this.#latest !== undefined && head.number < this.#latest.number) return;
-    this.#latest = head;
+  #noteChain(url: string, wrongChainId: bigint | undefined): void {
+    if (wrongChainId === undefined) {
+      this.#wrongChains.delete(url);
+      return;
+    }
+    if (this.#wrongChains.has(url)) return;
+    this.#wrongChains.add(url);
+    this.#deps.logger.error(
+      {
+        endpoint: redactUrl(url),
+        chain_id: String(wrongChainId),
+        expected: String(this.#options.chainId),
+      },
+      "a websocket endpoint serves another chain and is not used; correct ethereum.ws_url",
+    );
+  }
+
+  #push(url: string, head: Head): void {
+    this.#deps.rpc.pushed(url, head.number);
+    if (this.#owed !== undefined && head.number >= this.#owed.number) this.#owed = undefined;
+    this.#lookedAtMs = this.#deps.clock.monotonicMs();
+    const verdict = this.#chain.judge(head);
+    const isHigher = head.number > (this.#chain.latest?.number ?? -1);
+    if (isHigher) this.#accept(head, verdict);
+    else if (verdict === "reorg" || verdict === "unclear") this.#lookedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #accept(head: Head, verdict: string): void {
+    const before = this.#chain.latest;
+    this.#chain.accept(head);
+    if (verdict === "reorg") {
+      this.#deps.logger.info(
+        { block: head.number, block_hash: head.hash, before: before?.number, before_hash: before?.hash },
+        "the chain was rewritten",
+      );
+    }
     for (const listener of this.#listeners) listener(head);
-  }
-}
-
-function parsePush(text: string): Head | undefined {
-  const message = parseJson(text) as
-    | { readonly method?: string; readonly params?: { readonly result?: unknown } }
-    | undefined;
-  return message?.method === "eth_subscription" ? readHead(message.params?.result) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // not for us; when no head follows, polling takes over
   }
 }

@@ -1,31 +1,8 @@
-import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
+import type { Clock } from "@subnet-worker/kit";
 import { StoppedError } from "../../ports.ts";
-import { isTemporaryError } from "./classify.ts";
-
-/** The endpoint answered a call with an error object. */
-export class RpcError extends Error {
-  override readonly name = "RpcError";
-  /** JSON-RPC error code. */
-  readonly code: number;
-  /** Whatever the node attached: for a revert, its data. */
-  readonly data: unknown;
-
-  constructor(code: number, message: string, data: unknown) {
-    super(message);
-    this.code = code;
-    this.data = data;
-  }
-}
-
-/** The endpoint did not answer, or not with JSON-RPC. What it did with the request is unknown. */
-export class RpcUnavailable extends Error {
-  override readonly name = "RpcUnavailable";
-  readonly code = "RPC_UNAVAILABLE";
-
-  constructor(reason: string, options?: ErrorOptions) {
-    super(`[RPC_UNAVAILABLE] ${reason}`, options);
-  }
-}
+import { parseRetryAfter } from "./retry-after.ts";
+import { RpcError, RpcUnavailable } from "./rpc-error.ts";
+import { isFields } from "./wire.ts";
 
 export interface JsonRpcOptions {
   readonly url: string;
@@ -36,16 +13,16 @@ export interface JsonRpcOptions {
 
 export interface JsonRpcDeps {
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly signal: AbortSignal;
-  readonly onCall?: (method: string, outcome: "ok" | "error" | "unavailable") => void;
+  readonly onCall?: ((method: string, outcome: "ok" | "error" | "unavailable") => void) | undefined;
 }
 
-interface Call {
+/** The one method that is never asked twice as one: each caller's sending is its own. */
+export const SEND = "eth_sendRawTransaction";
+
+interface Call extends PromiseWithResolvers<unknown> {
   readonly method: string;
   readonly params: readonly unknown[];
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
 }
 
 interface Reply {
@@ -54,33 +31,36 @@ interface Reply {
   readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly data?: unknown };
 }
 
+interface HttpAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfterMs: number | undefined;
+}
+
 /**
- * JSON-RPC over HTTP. Calls made in one turn of the event loop travel in one
- * request. Our own instead of ethers' provider, which shares reads for 250 ms,
- * turns most send errors into UNKNOWN_ERROR and retries by rules of its own.
+ * One endpoint that speaks JSON-RPC over HTTP; every call is one try. Calls made in one turn of the event
+ * loop travel in one request, and equal reads among them are one call: what two parts of the node ask in
+ * the same turn has the same answer. Nothing is shared between turns. Our own instead of ethers' provider,
+ * which shares reads for 250 ms, turns most send errors into UNKNOWN_ERROR and retries by rules of its own.
  */
 export class JsonRpc {
   readonly #options: JsonRpcOptions;
   readonly #deps: JsonRpcDeps;
-  readonly #endpoint: Endpoint;
+  readonly #address: Address;
   readonly #inFlight = new Set<AbortController>();
   #batchSize: number;
   #queue: Call[] = [];
-  #failure: string | undefined;
+  /** The reads of this turn, by what they ask. */
+  readonly #reads = new Map<string, Call>();
 
   constructor(options: JsonRpcOptions, deps: JsonRpcDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#endpoint = parseEndpoint(options.url);
+    this.#address = parseAddress(options.url);
     this.#batchSize = options.batchSize;
     deps.signal.addEventListener("abort", () => {
       for (const request of this.#inFlight) request.abort(new StoppedError());
     });
-  }
-
-  /** Why the endpoint does not answer at present; `undefined` while it does. */
-  get failure(): string | undefined {
-    return this.#failure;
   }
 
   /**
@@ -92,62 +72,52 @@ export class JsonRpc {
    */
   once(method: string, params: readonly unknown[]): Promise<unknown> {
     if (this.#deps.signal.aborted) return Promise.reject(new StoppedError());
-    return new Promise((resolve, reject) => {
-      if (this.#queue.length === 0) setImmediate(() => this.#flush());
-      this.#queue.push({ method, params, resolve, reject });
-    });
+    if (method === SEND) return this.#enqueue(method, params).promise;
+    const key = `${method} ${JSON.stringify(params)}`;
+    const same = this.#reads.get(key);
+    if (same !== undefined) return same.promise;
+    const call = this.#enqueue(method, params);
+    this.#reads.set(key, call);
+    return call.promise;
   }
 
-  /**
-   * Tries until the endpoint answers with something that will not pass by itself. For
-   * reads, which are harmless to repeat.
-   *
-   * @throws {RpcError} the node's own error
-   * @throws {StoppedError} when the process stops
-   */
-  async call(method: string, params: readonly unknown[]): Promise<unknown> {
-    const { clock, logger, signal } = this.#deps;
-    const backoff = createBackoff({ initialMs: 100, maxMs: 10_000 });
-    for (let tries = 1; ; tries += 1) {
-      if (signal.aborted) throw new StoppedError();
-      try {
-        return await this.once(method, params);
-      } catch (error) {
-        if (!isWorthRepeating(error)) throw error;
-        const delayMs = backoff.nextMs();
-        if (tries >= 3) this.#failure = error.message;
-        if (tries === 3) {
-          logger.warn(
-            { method, err: error },
-            "the RPC endpoint does not answer; trying on (check ethereum.rpc_url)",
-          );
-        }
-        await clock.sleep(delayMs, signal);
-      }
-    }
+  #enqueue(method: string, params: readonly unknown[]): Call {
+    const call = { method, params, ...Promise.withResolvers<unknown>() };
+    if (this.#queue.length === 0) setImmediate(() => this.#flush());
+    this.#queue.push(call);
+    return call;
   }
 
   #flush(): void {
     const calls = this.#queue;
     this.#queue = [];
+    this.#reads.clear();
+    this.#send(calls);
+  }
+
+  #send(calls: readonly Call[]): void {
     for (let start = 0; start < calls.length; start += this.#batchSize) {
       void this.#post(calls.slice(start, start + this.#batchSize));
     }
   }
 
   async #post(calls: readonly Call[]): Promise<void> {
-    const { onCall } = this.#deps;
+    const { onCall, signal } = this.#deps;
     try {
       const replies = await this.#exchange(calls);
-      this.#failure = undefined;
+      if (replies === undefined) {
+        // Fewer at a time from now on, until it takes them.
+        this.#batchSize = Math.max(1, Math.floor(calls.length / 2));
+        this.#send(calls);
+        return;
+      }
       for (const [index, call] of calls.entries()) {
         const reply = replies.get(index);
         onCall?.(call.method, reply?.error === undefined ? "ok" : "error");
         settle(call, reply);
       }
     } catch (error) {
-      const unavailable = toUnavailable(error, this.#options.url);
-      this.#failure = unavailable.message;
+      const unavailable = signal.aborted ? new StoppedError() : toUnavailable(error, this.#options.url);
       for (const call of calls) {
         onCall?.(call.method, "unavailable");
         call.reject(unavailable);
@@ -155,37 +125,40 @@ export class JsonRpc {
     }
   }
 
-  async #exchange(calls: readonly Call[]): Promise<Map<unknown, Reply>> {
+  /** `undefined` when it refuses so many calls at once. */
+  async #exchange(calls: readonly Call[]): Promise<Map<unknown, Reply> | undefined> {
     const requests = calls.map(({ method, params }, id) => ({ jsonrpc: "2.0", id, method, params }));
-    const { status, text } = await this.#request(
-      JSON.stringify(requests.length === 1 ? requests[0] : requests),
-    );
-    const body = TRY_LATER.has(status) ? undefined : parseBody(text);
-    if (requests.length > 1 && isBatchRefusal(status, body)) {
-      this.#batchSize = 1;
-      throw new RpcUnavailable(
-        `${redactUrl(this.#options.url)} refuses batches (HTTP ${status}); sending calls one by one`,
-      );
-    }
+    const answer = await this.#request(JSON.stringify(requests.length === 1 ? requests[0] : requests));
+    const { status, retryAfterMs } = answer;
+    const body = TRY_LATER.has(status) ? undefined : parseBody(answer.text);
+    if (requests.length > 1 && isBatchRefusal(status, body)) return undefined;
     const replies = (Array.isArray(body) ? body : [body]).filter(isReply);
     if (replies.length === 0) {
-      throw new RpcUnavailable(`${redactUrl(this.#options.url)} answered HTTP ${status} without JSON-RPC`);
+      const advice = REFUSED.has(status) ? "; check the key in ethereum.rpc_url" : "";
+      throw new RpcUnavailable(
+        `${redactUrl(this.#options.url)} answered HTTP ${status} without JSON-RPC${advice}`,
+        { retryAfterMs },
+      );
     }
     return new Map(replies.map((reply) => [reply.id, reply]));
   }
 
-  async #request(body: string): Promise<{ readonly status: number; readonly text: string }> {
-    const { url, headers } = this.#endpoint;
+  async #request(body: string): Promise<HttpAnswer> {
+    const { url, headers } = this.#address;
     const { timeoutMs } = this.#options;
+    const { clock } = this.#deps;
     const abort = new AbortController();
     this.#inFlight.add(abort);
     // AbortSignal.any over the process-long signal would keep every request alive until the end.
-    using _timeout = this.#deps.clock.timer(timeoutMs, () =>
-      abort.abort(new RpcUnavailable(`${redactUrl(url)}: no answer within ${timeoutMs} ms`)),
+    using _timeout = clock.timer(timeoutMs, () =>
+      abort.abort(
+        new RpcUnavailable(`${redactUrl(url)}: no answer within ${timeoutMs} ms`, { isTimeout: true }),
+      ),
     );
     try {
       const response = await fetch(url, { method: "POST", headers, body, signal: abort.signal });
-      return { status: response.status, text: await response.text() };
+      const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), clock.nowMs());
+      return { status: response.status, text: await response.text(), retryAfterMs };
     } finally {
       this.#inFlight.delete(abort);
     }
@@ -194,6 +167,7 @@ export class JsonRpc {
 
 /** What a gateway says when it did not ask the node. */
 const TRY_LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+const REFUSED: ReadonlySet<number> = new Set([401, 403]);
 
 /** `undefined` when it is not JSON: the caller reports the HTTP status instead. */
 function parseBody(text: string): unknown {
@@ -205,18 +179,16 @@ function parseBody(text: string): unknown {
 }
 
 function isReply(value: unknown): value is Reply {
-  return typeof value === "object" && value !== null && ("result" in value || "error" in value);
+  return isFields(value) && ("result" in value || "error" in value);
 }
 
-/** One error for the whole batch, or a gateway's own refusal: this endpoint takes single calls only. */
+/** One error for the whole batch, or a gateway's own refusal: this endpoint takes fewer calls at once. */
 function isBatchRefusal(status: number, body: unknown): boolean {
-  if (body === undefined) return status >= 400 && status < 500 && status !== 408 && !TRY_LATER.has(status);
+  if (body === undefined) {
+    return status >= 400 && status < 500 && status !== 408 && !TRY_LATER.has(status) && !REFUSED.has(status);
+  }
   const [first, ...more] = (Array.isArray(body) ? body : [body]) as unknown[];
   return isReply(first) && more.length === 0 && first.error !== undefined && typeof first.id !== "number";
-}
-
-function isWorthRepeating(error: unknown): error is RpcError | RpcUnavailable {
-  return error instanceof RpcUnavailable || (error instanceof RpcError && isTemporaryError(error));
 }
 
 function settle(call: Call, reply: Reply | undefined): void {
@@ -226,13 +198,8 @@ function settle(call: Call, reply: Reply | undefined): void {
     call.resolve(reply.result);
   } else {
     const { code, message, data } = reply.error;
-    call.reject(
-      new RpcError(
-        Number(code ?? 0),
-        typeof message === "string" ? message : JSON.stringify(reply.error),
-        data,
-      ),
-    );
+    const text = typeof message === "string" ? message : JSON.stringify(reply.error);
+    call.reject(new RpcError(Number(code ?? 0), text, data));
   }
 }
 
@@ -244,13 +211,13 @@ function toUnavailable(error: unknown, url: string): RpcUnavailable {
   });
 }
 
-interface Endpoint {
+interface Address {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** `fetch` takes no URL with a user and password in it, and repeats such a URL in its error. */
-function parseEndpoint(text: string): Endpoint {
+function parseAddress(text: string): Address {
   const url = new URL(text);
   const headers = { "content-type": "application/json" };
   if (url.username === "" && url.password === "") return { url: text, headers };

@@ -1,0 +1,249 @@
+import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
+import { type SendOutcome, StoppedError } from "../../ports.ts";
+import { Endpoint, type EndpointStatus } from "./endpoint.ts";
+import { type JsonRpcDeps, SEND } from "./json-rpc.ts";
+import { errorText } from "./revert-data.ts";
+import { Round } from "./round.ts";
+import type { Ask, Rpc } from "./rpc.ts";
+import { RpcError, RpcUnavailable } from "./rpc-error.ts";
+import { classifySendError } from "./send-errors.ts";
+import { mergeSendOutcomes } from "./send-merge.ts";
+import { isUnknownMethod, temporaryKind } from "./temporary-errors.ts";
+
+export interface RpcPoolOptions {
+  /** In the operator's order, which is the order of preference. */
+  readonly urls: readonly string[];
+  /** The chain that they must serve. */
+  readonly chainId: bigint;
+  readonly timeoutMs: number;
+  /** Most calls in one HTTP request. */
+  readonly batchSize: number;
+  /** After the first endpoint's word on a transaction, the others have this long for theirs. Default 1000. */
+  readonly sendGraceMs?: number;
+}
+
+export interface RpcPoolDeps extends JsonRpcDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Slower than the fastest by more than this: asked after the others. */
+const SLOW_BY_MS = 1_000;
+
+/**
+ * Several endpoints of one chain, seen as one. Reads go to the first that is well and up to date, and on
+ * to the next when it fails; transactions go to all that are well. With a single endpoint nothing is asked
+ * besides its chain id, at first use and after it was down.
+ */
+export class RpcPool implements Rpc {
+  readonly #options: RpcPoolOptions;
+  readonly #deps: RpcPoolDeps;
+  readonly #endpoints: readonly Endpoint[];
+  /** Newest block that a websocket of none of the endpoints' hosts has pushed. */
+  #pushedBlock = 0;
+
+  constructor(options: RpcPoolOptions, deps: RpcPoolDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#endpoints = options.urls.map((url) => new Endpoint({ ...options, url }, deps));
+  }
+
+  /** Why no endpoint answers at present; `undefined` while one does. */
+  get failure(): string | undefined {
+    const reasons = this.#endpoints.map(({ failure }) => failure);
+    return reasons.includes(undefined) ? undefined : reasons.join("; ");
+  }
+
+  /** How each endpoint does, in the operator's order. */
+  status(): readonly EndpointStatus[] {
+    return this.#endpoints.map((endpoint) => endpoint.status());
+  }
+
+  /** Asks every endpoint for its chain and its newest block, also those that are not used at present. */
+  async examine(): Promise<readonly EndpointStatus[]> {
+    await Promise.all(
+      this.#endpoints.map(async (endpoint) => {
+        if (!(await endpoint.check())) return;
+        try {
+          await endpoint.look();
+        } catch (error) {
+          // What an endpoint does wrong is in its status.
+          if (error instanceof StoppedError) throw error;
+        }
+      }),
+    );
+    return this.status();
+  }
+
+  newestBlock(): number {
+    return Math.max(this.#pushedBlock, ...this.#endpoints.map(({ block }) => block));
+  }
+
+  pushed(wsUrl: string, block: number): void {
+    const { hostname } = new URL(wsUrl);
+    const known = this.#endpoints.filter((endpoint) => endpoint.hostname === hostname);
+    for (const endpoint of known) endpoint.saw(block);
+    if (known.length === 0) this.#pushedBlock = block;
+  }
+
+  async call<T>(ask: Ask<T>): Promise<T> {
+    const { clock, signal } = this.#deps;
+    const backoff = createBackoff({ initialMs: 100, maxMs: 10_000 });
+    for (;;) {
+      this.#throwIfStopped();
+      await this.#prepare();
+      const unknown = this.#unknownEverywhere(ask.method);
+      if (unknown !== undefined) throw ask.refusal?.(unknown) ?? unknown;
+      const outcome = await new Round(ask, {
+        candidates: () => this.#candidates(ask.method),
+        newestBlock: () => this.newestBlock(),
+        nowMs: () => clock.monotonicMs(),
+      }).run();
+      if (outcome.kind === "answered") return outcome.value;
+      if (outcome.kind === "refused") throw outcome.error;
+      await clock.sleep(Math.max(backoff.nextMs(), this.#waitMs()), signal);
+    }
+  }
+
+  async chainId(): Promise<bigint> {
+    const { clock, signal } = this.#deps;
+    const backoff = createBackoff({ initialMs: 100, maxMs: 10_000 });
+    for (;;) {
+      this.#throwIfStopped();
+      const known = await this.#knownChain();
+      if (known !== undefined) return known;
+      await clock.sleep(Math.max(backoff.nextMs(), this.#waitMs()), signal);
+    }
+  }
+
+  /**
+   * As {@link chainId}, in one try, and over the wire.
+   *
+   * @throws {RpcUnavailable} when no endpoint answers
+   * @throws {StoppedError}
+   */
+  async probe(): Promise<bigint> {
+    this.#throwIfStopped();
+    const [first] = this.#candidates();
+    await (first === undefined ? this.#checkAll() : first.check());
+    this.#throwIfStopped();
+    const known = await this.#knownChain();
+    if (known !== undefined) return known;
+    throw new RpcUnavailable(
+      this.failure ??
+        this.status()
+          .map(({ reason }) => reason)
+          .join("; "),
+    );
+  }
+
+  async send(raw: string): Promise<SendOutcome> {
+    this.#throwIfStopped();
+    await this.#prepare();
+    const targets = this.#targets();
+    if (targets.length === 0) {
+      const reasons = this.status().map(({ host, reason }) => reason ?? `${host} takes no transactions`);
+      return { kind: "unknown", message: `not sent: ${reasons.join("; ")}` };
+    }
+    return this.#collect(targets.map((endpoint) => this.#sendTo(endpoint, raw)));
+  }
+
+  /** The first acceptance, or what the answers come to; with the last of them, or a while after the first. */
+  async #collect(sendings: readonly Promise<SendOutcome>[]): Promise<SendOutcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<SendOutcome>();
+    const outcomes: SendOutcome[] = [];
+    const graceMs = this.#options.sendGraceMs ?? 1_000;
+    const late: SendOutcome = { kind: "unknown", message: "an endpoint has not answered yet" };
+    let grace: Disposable | undefined;
+    const take = (outcome: SendOutcome): void => {
+      outcomes.push(outcome);
+      if (outcome.kind === "accepted" || outcomes.length === sendings.length) {
+        resolve(mergeSendOutcomes(outcomes));
+      }
+      grace ??= this.#deps.clock.timer(graceMs, () => resolve(mergeSendOutcomes([...outcomes, late])));
+    };
+    for (const sending of sendings) sending.then(take, reject);
+    try {
+      return await promise;
+    } finally {
+      grace?.[Symbol.dispose]();
+    }
+  }
+
+  async #sendTo(endpoint: Endpoint, raw: string): Promise<SendOutcome> {
+    const askedAtMs = this.#deps.clock.monotonicMs();
+    try {
+      await endpoint.ask(SEND, [raw], (hash) => hash);
+      return { kind: "accepted" };
+    } catch (error) {
+      // A timeout or reset after the request was written says nothing about the transaction.
+      if (error instanceof RpcUnavailable) return { kind: "unknown", message: error.message };
+      if (!(error instanceof RpcError)) throw error;
+      const outcome = classifySendError(errorText(error));
+      if (outcome.kind !== "unknown") return outcome;
+      if (temporaryKind(error) === "limit") endpoint.limitsRate(error, askedAtMs);
+      if (isUnknownMethod(error)) endpoint.doesNotKnow(SEND, error);
+      return outcome;
+    }
+  }
+
+  /** Those that are well; where nobody is, those of the right chain that have not asked to be left alone. */
+  #targets(): readonly Endpoint[] {
+    const takers = this.#endpoints.filter((endpoint) => endpoint.lackOf(SEND) === undefined);
+    const well = takers.filter((endpoint) => endpoint.isUsable);
+    if (well.length > 0) return well;
+    return takers.filter((endpoint) => endpoint.isRightChain && !endpoint.isToldToWait);
+  }
+
+  #candidates(method?: string): readonly Endpoint[] {
+    const well = this.#endpoints.filter(
+      (endpoint) => endpoint.isUsable && (method === undefined || endpoint.lackOf(method) === undefined),
+    );
+    const fastestMs = Math.min(...well.map(({ latencyMs = 0 }) => latencyMs));
+    const isSlow = ({ latencyMs = 0 }: Endpoint) => latencyMs > fastestMs + SLOW_BY_MS;
+    return [...well.filter((endpoint) => !isSlow(endpoint)), ...well.filter(isSlow)];
+  }
+
+  /** Looks after endpoints that are new or were down; waits for one only when there is none to use. */
+  async #prepare(): Promise<void> {
+    const checks = this.#endpoints
+      .filter((endpoint) => !endpoint.isUsable && endpoint.waitMs === 0)
+      .map((endpoint) => endpoint.check());
+    if (checks.length === 0 || this.#candidates().length > 0) return;
+    // `any` rejects when all are false, which the caller sees for itself.
+    await Promise.any(checks.map(async (check) => (await check) || Promise.reject(new Error()))).catch(
+      () => undefined,
+    );
+    this.#throwIfStopped();
+  }
+
+  async #checkAll(): Promise<void> {
+    await Promise.all(
+      this.#endpoints.filter((endpoint) => endpoint.waitMs === 0).map((endpoint) => endpoint.check()),
+    );
+  }
+
+  /** The right chain as soon as one endpoint serves it; another only when all serve another. */
+  async #knownChain(): Promise<bigint | undefined> {
+    await this.#prepare();
+    if (this.#endpoints.some(({ isRightChain }) => isRightChain)) return this.#options.chainId;
+    const wrong = this.#endpoints.map(({ wrongChainId }) => wrongChainId);
+    return wrong.includes(undefined) ? undefined : wrong[0];
+  }
+
+  #unknownEverywhere(method: string): RpcError | undefined {
+    const lacks = this.#endpoints
+      .filter(({ wrongChainId }) => wrongChainId === undefined)
+      .map((endpoint) => endpoint.lackOf(method));
+    return lacks.includes(undefined) ? undefined : lacks[0];
+  }
+
+  /** Until some endpoint may be asked again. */
+  #waitMs(): number {
+    return Math.min(...this.#endpoints.map(({ waitMs }) => waitMs));
+  }
+
+  #throwIfStopped(): void {
+    if (this.#deps.signal.aborted) throw new StoppedError();
+  }
+}
