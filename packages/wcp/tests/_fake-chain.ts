@@ -95,6 +95,12 @@ export class FakeChain implements Chain, Heads {
     this.announce();
   }
 
+  /** The wallet delegates to `contract` from now on. */
+  delegate(contract: string | undefined): void {
+    this.ledger.delegate(contract);
+    this.announce();
+  }
+
   reorg(depth: number, options?: ReorgOptions): void {
     this.ledger.reorg(depth, options);
     this.announce();

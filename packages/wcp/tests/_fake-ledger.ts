@@ -79,6 +79,11 @@ export class FakeLedger {
     this.#append(taken);
   }
 
+  /** A block after which the wallet delegates to `contract`, by somebody's doing; `undefined` takes it back. */
+  delegate(contract: string | undefined): void {
+    this.#append([], { delegate: contract });
+  }
+
   /** A block with transactions of somebody else who has the key, in place of ours. */
   mineForeign(count: number, fees: Fees): void {
     const { nonceAfter } = this.head;
@@ -105,11 +110,11 @@ export class FakeLedger {
     return counts;
   }
 
-  #append(txs: readonly FakeTx[]): void {
+  #append(txs: readonly FakeTx[], changes: { readonly delegate?: string | undefined } = {}): void {
     const parent = this.blocks.at(-1);
     const number = this.blocks.length;
     const hash = `0xb${number}${this.#forks === 0 ? "" : `f${this.#forks}`}`;
-    let delegate = parent?.delegateAfter;
+    let delegate = "delegate" in changes ? changes.delegate : parent?.delegateAfter;
     const mined = txs.map((tx, index): FakeMined => {
       if (isApplied(tx)) delegate = tx.authorization?.contract;
       if (delegate === ZERO_ADDRESS) delegate = undefined;

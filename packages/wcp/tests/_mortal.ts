@@ -6,6 +6,14 @@ import { StoppedError } from "../src/ports.ts";
  */
 export type Ending = "before" | "after" | "stop";
 
+/** What a process that stops may still do. */
+const STORE_WRITES: ReadonlySet<string> = new Set([
+  "addIntent",
+  "saveIntents",
+  "saveTransaction",
+  "answerOrder",
+]);
+
 /** One process that is cut off at its n-th call to the outside. After that nothing it does has any effect. */
 export class Mortal {
   /** What it called, in order. */
@@ -64,7 +72,7 @@ export class Mortal {
   /** A dead process reaches nothing. One that stops still has its disk, and its requests are aborted. */
   #beyond(name: string, call: () => unknown): unknown {
     if (this.#isKilled || this.#ending !== "stop") return never();
-    if (name === "saveIntent" || name === "addIntent") return call();
+    if (STORE_WRITES.has(name)) return call();
     return Promise.reject(new StoppedError());
   }
 }

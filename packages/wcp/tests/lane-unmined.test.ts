@@ -1,7 +1,8 @@
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { StoppedError } from "../src/ports.ts";
-import { FakeChain, parseTx } from "./_fake-chain.ts";
+import { FakeChain } from "./_fake-chain.ts";
+import { parseTx } from "./_fake-signer.ts";
 import { LANE_OPTIONS, LaneBench } from "./_lane-bench.ts";
 import { settle, until } from "./_until.ts";
 
@@ -132,7 +133,7 @@ describe("a transaction that is not mined", () => {
     bench.signer.before = () => Promise.reject(new Error("the key service is down"));
     await bench.pass(61_000);
     expect(new Set(bench.chain.sent).size).toBe(1);
-    expect(bench.logs.at("error")).toContain("the transaction could not be signed; trying again");
+    expect(bench.logs.at("error")).toContain("a transaction could not be signed; trying again");
     bench.signer.before = async () => undefined;
     await bench.pass(13_000);
     expect(bench.attempts("a1")).toHaveLength(2);

@@ -1,7 +1,8 @@
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { CallReverted, StoppedError } from "../src/ports.ts";
-import { FakeChain, FakeSigner, parseTx } from "./_fake-chain.ts";
+import { FakeChain } from "./_fake-chain.ts";
+import { FakeSigner, foreignTx } from "./_fake-signer.ts";
 import { LaneBench, request } from "./_lane-bench.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { settle, until } from "./_until.ts";
@@ -101,14 +102,14 @@ describe("a lane", () => {
     await until(() => bench.chain.pool.size === 3);
     bench.chain.mine();
     expect((await Promise.all(outcomes)).map((outcome) => outcome.kind)).toEqual(["mined", "mined", "mined"]);
-    expect(bench.logs.at("error")).toContain("the transaction could not be signed; trying again");
+    expect(bench.logs.at("error")).toContain("a transaction could not be signed; trying again");
   });
 
   it("asks for the fees again when the node has none to tell", async () => {
     await using bench = await LaneBench.start();
-    const market = bench.chain.marketFees.bind(bench.chain);
+    const market = bench.chain.feeMarket.bind(bench.chain);
     let asked = 0;
-    bench.chain.marketFees = () => {
+    bench.chain.feeMarket = () => {
       asked += 1;
       return asked === 1 ? Promise.reject(new Error("[BAD_HEAD] no block")) : market();
     };
@@ -118,7 +119,7 @@ describe("a lane", () => {
     await bench.pass(1_000);
     bench.chain.mine();
     expect(await outcome).toMatchObject({ kind: "mined", nonce: 0 });
-    expect(bench.logs.at("error")).toEqual(["the transaction could not be signed; trying again"]);
+    expect(bench.logs.at("error")).toEqual(["a transaction could not be signed; trying again"]);
   });
 
   it("spends no nonce on what the simulation refuses, and says why", async () => {
@@ -293,7 +294,7 @@ describe("a nonce that is mined", () => {
     await bench.pass(3_000);
     await until(() => bench.chain.pool.size === 1);
     expect(bench.logs.at("error")).toEqual([
-      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user, this intent gets a new nonce",
+      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user. What it was for gets a new nonce",
     ]);
     expect([...bench.chain.pool.keys()]).toEqual([2]);
     bench.chain.mine();
@@ -306,7 +307,7 @@ describe("a start", () => {
   it("begins after what is mined, what is in the pool and what was ever signed", async () => {
     const chain = new FakeChain();
     chain.useKeyElsewhere(3);
-    chain.pool.set(3, parseTx(JSON.stringify({ nonce: 3, data: "0xff", fees: { maxFeePerGasWei: "99n" } })));
+    chain.pool.set(3, foreignTx(3, { maxFeePerGasWei: 99n * GWEI, maxPriorityFeePerGasWei: GWEI }));
     await using bench = await LaneBench.start({}, { chain });
     void bench.submit("a1");
     await until(() => chain.pool.size === 2);
@@ -387,7 +388,7 @@ describe("a stop", () => {
   it("by a store that fails is a fault, and no bytes were sent that are not stored", async () => {
     const disk = new MemoryDisk();
     const store = disk.open();
-    const broken = { ...store, saveIntent: () => Promise.reject(new Error("disk is full")) };
+    const broken = { ...store, saveTransaction: () => Promise.reject(new Error("disk is full")) };
     const bench = await LaneBench.start({}, { disk, deps: { store: broken } });
     const waiting = bench.submit("a1");
     await expect(waiting).rejects.toBeInstanceOf(StoppedError);
