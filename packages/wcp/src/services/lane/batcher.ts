@@ -75,7 +75,7 @@ export class Batcher {
 
   /** Whether batches can be sent now, or the wallet has to be delegated first, or neither. */
   async readiness(): Promise<"ready" | "delegate" | "off"> {
-    if (this.#mode === "unknown") this.#mode = await this.#readDelegation();
+    if (this.#mode === "unknown" || this.#mode === "undelegated") this.#mode = await this.#readDelegation();
     if (this.#mode === "off") return "off";
     return this.#mode === "delegated" ? "ready" : "delegate";
   }
@@ -97,11 +97,6 @@ export class Batcher {
   /** What the wallet delegates to is to be read again. */
   recheck(): void {
     if (this.#mode !== "off") this.#mode = "unknown";
-  }
-
-  /** As {@link recheck}, when the delegation may have been mined. */
-  recheckIfUndelegated(): void {
-    if (this.#mode === "undelegated") this.#mode = "unknown";
   }
 
   turnOff(reason: string): void {

@@ -80,9 +80,10 @@ export class Confirmer {
       if (isMined) await this.#findReceipt(entry);
       else entry.missingSince = undefined;
     } else if (state.kind === "included") {
-      if (isMined) entry.unminedSinceMs = undefined;
-      else await this.#onUnmined(entry);
-      if (isMined && this.#isDeep(state.receipt.blockNumber)) await this.#findReceipt(entry);
+      const nowMs = this.#deps.clock.monotonicMs();
+      entry.unminedSinceMs = isMined ? undefined : (entry.unminedSinceMs ?? nowMs);
+      const isGone = entry.unminedSinceMs !== undefined && nowMs - entry.unminedSinceMs >= UNMINED_MS;
+      if (isGone || (isMined && this.#isDeep(state.receipt.blockNumber))) await this.#findReceipt(entry);
     }
   }
 
@@ -232,16 +233,22 @@ export class Confirmer {
   }
 
   async #onMissing(entry: Entry): Promise<void> {
-    const { book, clock, heads, logger, onEvent, onReleased } = this.#deps;
-    if (entry.transaction.state.kind === "included") {
-      await this.#onUnmined(entry);
-      return;
-    }
+    const { clock, heads } = this.#deps;
     const nowMs = clock.monotonicMs();
     const block = heads.latest()?.number ?? 0;
     entry.missingSince ??= { atMs: nowMs, block };
     const isLongAgo = nowMs - entry.missingSince.atMs >= MISSING_MS;
-    if (!isLongAgo || block - entry.missingSince.block < this.#options.confirmationsBlocks) return; // C2, C3
+    if (entry.transaction.state.kind === "included") {
+      // Two kinds of answer agree that it is in no block; or one of them says so for long.
+      if (entry.unminedSinceMs !== undefined || isLongAgo) await this.#onReorged(entry);
+      return;
+    }
+    const isDeep = block - entry.missingSince.block >= this.#options.confirmationsBlocks;
+    if (isLongAgo && isDeep) await this.#onDisplaced(entry); // C2, C3
+  }
+
+  async #onDisplaced(entry: Entry): Promise<void> {
+    const { book, logger, onEvent, onReleased } = this.#deps;
     const { transaction } = entry;
     const intents = book.intentsOf(transaction);
     logger.error(
@@ -260,13 +267,10 @@ export class Confirmer {
     }
   }
 
-  /** The block a transaction was in seems to be gone: believed when it is seen again a while later. */
-  async #onUnmined(entry: Entry): Promise<void> {
-    const { book, clock, logger, onEvent, onReorged } = this.#deps;
-    const nowMs = clock.monotonicMs();
-    entry.unminedSinceMs ??= nowMs;
-    if (nowMs - entry.unminedSinceMs < UNMINED_MS) return;
+  async #onReorged(entry: Entry): Promise<void> {
+    const { book, logger, onEvent, onReorged } = this.#deps;
     entry.unminedSinceMs = undefined;
+    entry.missingSince = undefined;
     const { transaction } = entry;
     logger.warn(
       { nonce: transaction.nonce },

@@ -30,6 +30,8 @@ export interface Entry {
   givingUp: GivingUp | undefined;
   /** A replacement is being signed. */
   isBusy: boolean;
+  /** The timer is at work on it. */
+  isNudged: boolean;
   readonly troubles: Map<Trouble, string>;
 }
 
@@ -45,6 +47,7 @@ export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
     unminedSinceMs: undefined,
     givingUp: undefined,
     isBusy: false,
+    isNudged: false,
     troubles: new Map(),
   };
 }

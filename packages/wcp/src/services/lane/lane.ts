@@ -10,7 +10,7 @@
  *  L5  An intent is in one place at a time: the queue, being prepared, or the transaction that carries it.
  */
 import type { Clock, Logger, Service } from "@subnet-worker/kit";
-import type { Intent, Revert } from "../../domain/intent.ts";
+import type { Intent } from "../../domain/intent.ts";
 import type { Transaction } from "../../domain/transaction.ts";
 import {
   type BatchCodec,
@@ -30,12 +30,13 @@ import { Batcher, type BatcherOptions } from "./batcher.ts";
 import { LaneBook } from "./book.ts";
 import { Confirmer } from "./confirmer.ts";
 import { type Entry, lastAttempt } from "./entry.ts";
+import { Filler } from "./filler.ts";
 import { GapFiller } from "./gap-filler.ts";
 import { IntentQueue } from "./intent-queue.ts";
 import { Market } from "./market.ts";
 import { Orders } from "./orders.ts";
 import { type LaneEvent, Sender } from "./sender.ts";
-import { type Draft, SigningDesk } from "./signing-desk.ts";
+import { SigningDesk } from "./signing-desk.ts";
 import { Simulation } from "./simulation.ts";
 
 export interface LaneOptions {
@@ -109,16 +110,12 @@ export class Lane implements Service, TransactionLane {
   readonly #confirmer: Confirmer;
   readonly #gaps: GapFiller;
   readonly #orders: Orders;
+  readonly #filler: Filler;
   readonly #batcher: Batcher | undefined;
   readonly #queue = new IntentQueue();
-  readonly #solo = new Set<number>();
   readonly #work = new TaskGroup();
-  readonly #fillWake = new Wake();
   readonly #confirmWake = new Wake();
   readonly #loaded = Promise.withResolvers<void>();
-  #preparing = 0;
-  #isDelegated = false;
-  #isSpike = false;
   #isStopped = false;
   #purgedAtMs = Number.NEGATIVE_INFINITY;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -152,7 +149,7 @@ export class Lane implements Service, TransactionLane {
       onEvent,
       onReleased: (intent, { solo }) => {
         if (solo) this.#batcher?.recheck();
-        this.#enqueue(intent, solo);
+        this.#enqueue(intent, { solo });
       },
       onReorged: (entry) => this.#work.start(() => this.#sender.send(entry)),
     });
@@ -166,17 +163,30 @@ export class Lane implements Service, TransactionLane {
     });
     this.#loaded.promise.catch(() => undefined); // whoever waits for it gets the rejection
     this.#orders = new Orders({ ...deps, book: this.#book, sender: this.#sender });
+    this.#filler = new Filler(options, {
+      ...deps,
+      queue: this.#queue,
+      book: this.#book,
+      desk: this.#desk,
+      market: this.#market,
+      sender: this.#sender,
+      simulation: this.#simulation,
+      batcher: this.#batcher,
+      work: this.#work,
+      withMargin: (gas) => this.#withMargin(gas),
+      requeue: (intent, how) => this.#enqueue(intent, how),
+    });
   }
 
   /** Why transactions do not get through at present; empty when they do. */
   notReady(): readonly string[] {
     const troubles = this.#book.entries().flatMap((entry) => [...entry.troubles.values()]);
-    return [...new Set([...troubles, ...(this.#isSpike ? [FEE_SPIKE] : [])])];
+    return [...new Set([...troubles, ...(this.#filler.isSpike ? [FEE_SPIKE] : [])])];
   }
 
   /** Nonces outstanding and intents waiting for one. */
   depth(): { readonly outstanding: number; readonly queued: number } {
-    return { outstanding: this.#book.signedCount, queued: this.#queue.size + this.#preparing };
+    return { outstanding: this.#book.signedCount, queued: this.#queue.size + this.#filler.preparing };
   }
 
   submit(request: IntentRequest): Promise<IntentOutcome> {
@@ -200,7 +210,7 @@ export class Lane implements Service, TransactionLane {
     try {
       await this.#start();
       await this.#work.run(
-        Promise.all([this.#fillLoop(signal), this.#confirmLoop(signal), this.#timerLoop(signal)]).then(
+        Promise.all([this.#filler.run(signal), this.#confirmLoop(signal), this.#timerLoop(signal)]).then(
           () => undefined,
         ),
       );
@@ -221,18 +231,18 @@ export class Lane implements Service, TransactionLane {
       chain.pendingCount(signer.address),
       chain.code(signer.address),
     ]);
-    this.#isDelegated = code !== "0x";
+    this.#filler.isDelegated = code !== "0x";
     this.#desk.raise(Math.max(mined, pending, (store.highestNonce() ?? -1) + 1));
     for (const intent of this.#book.load()) this.#enqueue(intent);
     this.#loaded.resolve();
     const resend = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
     for (const entry of resend) this.#work.start(() => this.#sender.send(entry));
     this.#confirmWake.notify();
-    this.#fillWake.notify();
+    this.#filler.wake();
   }
 
-  #enqueue(intent: Intent, solo = false): void {
-    if (solo) this.#solo.add(intent.id);
+  #enqueue(intent: Intent, { solo } = { solo: false }): void {
+    if (solo) this.#filler.keepSolo(intent);
     for (const replaced of this.#queue.add(intent)) {
       this.#work.start(() =>
         this.#book.end(replaced, {
@@ -242,134 +252,7 @@ export class Lane implements Service, TransactionLane {
         }),
       );
     }
-    this.#fillWake.notify();
-  }
-
-  // --- From the queue to the pool ------------------------------------------------
-
-  async #fillLoop(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      while (this.#queue.size > 0 && this.#room() > 0) {
-        const work = await this.#next(signal);
-        if (work === undefined) break;
-        this.#prepare(work);
-      }
-      await this.#fillWake.wait(signal);
-    }
-  }
-
-  /** How many more transactions may be under way. A wallet with a delegation has one at a time. */
-  #room(): number {
-    const isOne = this.#isDelegated || this.#isBatching;
-    return (isOne ? 1 : this.#options.maxPending) - this.#book.signedCount - this.#preparing;
-  }
-
-  get #isBatching(): boolean {
-    return this.#batcher !== undefined && !this.#batcher.isOff;
-  }
-
-  #prepare(work: () => Promise<void>): void {
-    this.#preparing += 1;
-    this.#work.start(() =>
-      work().finally(() => {
-        this.#preparing -= 1;
-        this.#fillWake.notify();
-      }),
-    );
-  }
-
-  /** Takes the next intent, or batch of intents, from the queue; `undefined` when none may go. */
-  async #next(signal: AbortSignal): Promise<(() => Promise<void>) | undefined> {
-    const { maxFeePerGasWei } = this.#options;
-    this.#isSpike = maxFeePerGasWei > 0n && (await this.#market.isSpike(this.#isSpike));
-    const mayGo = (intent: Intent) => !(this.#isSpike && intent.kind === "claim");
-    const readiness = this.#batcher === undefined ? "off" : await this.#batcher.readiness();
-    if (this.#batcher !== undefined && readiness !== "off") {
-      const mayJoin = (intent: Intent) => mayGo(intent) && !this.#solo.has(intent.id);
-      const waiting = [...this.#queue].filter(mayJoin);
-      if (waiting.length > 1) return this.#nextBatch(this.#batcher, { readiness, waiting, signal });
-    }
-    const [intent] = this.#queue.take(mayGo, 1);
-    return intent === undefined ? undefined : () => this.#prepareSingle(intent, signal);
-  }
-
-  #nextBatch(
-    batcher: Batcher,
-    {
-      readiness,
-      waiting,
-      signal,
-    }: {
-      readonly readiness: "ready" | "delegate";
-      readonly waiting: readonly Intent[];
-      readonly signal: AbortSignal;
-    },
-  ): () => Promise<void> {
-    if (readiness === "delegate") {
-      return () =>
-        this.#signAndSend({ draft: batcher.delegation(), kind: "delegation", intents: [] }, signal);
-    }
-    const ids = new Set(waiting.slice(0, batcher.fits(waiting)).map(({ id }) => id));
-    const intents = this.#queue.take(({ id }) => ids.has(id));
-    return () => this.#prepareBatch(batcher, intents, signal);
-  }
-
-  async #prepareBatch(batcher: Batcher, intents: readonly Intent[], signal: AbortSignal): Promise<void> {
-    const { batch, refused, left, solo } = await batcher.pack(intents, signal);
-    for (const intent of left) this.#enqueue(intent);
-    for (const intent of solo) this.#enqueue(intent, true);
-    await Promise.all(
-      refused.map(({ intent, revert }) => this.#book.end(intent, { kind: "refused", revert })),
-    );
-    if (batch !== undefined) await this.#signAndSend({ ...batch, kind: "batch" }, signal);
-  }
-
-  async #prepareSingle(intent: Intent, signal: AbortSignal): Promise<void> {
-    const gas = await this.#simulation.gas(intent, signal);
-    const refusal = typeof gas === "bigint" ? this.#tooLarge(intent, gas) : gas;
-    this.#solo.delete(intent.id);
-    if (refusal !== undefined || typeof gas !== "bigint") {
-      const revert = refusal ?? { name: "", message: "refused" };
-      await this.#book.end(intent, { kind: "refused", revert });
-      return;
-    }
-    const draft = { to: intent.to, data: intent.data, gasLimit: this.#withMargin(gas), isNoop: false };
-    await this.#signAndSend({ draft, kind: "single", intents: [intent] }, signal);
-  }
-
-  /** What no block can take is refused before it has a nonce. */
-  #tooLarge(intent: Intent, gas: bigint): Revert | undefined {
-    const limit = this.#deps.heads.latest()?.gasLimit ?? 0n;
-    if (limit === 0n || gas <= limit) return undefined;
-    return {
-      name: "",
-      message: `${intent.kind} takes ${gas} gas, and a block of this chain has ${limit}: it can never be mined`,
-    };
-  }
-
-  async #signAndSend(
-    plan: { readonly draft: Draft; readonly kind: Transaction["kind"]; readonly intents: readonly Intent[] },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { draft, kind, intents } = plan;
-    const entry = await this.#desk.signNext(draft, {
-      fees: () => this.#market.initial(),
-      store: ({ nonce, attempt }) =>
-        this.#book.sign(
-          {
-            nonce,
-            kind,
-            intentIds: intents.map(({ id }) => id),
-            attempts: [attempt],
-            createdAtMs: this.#deps.clock.nowMs(),
-            state: { kind: "signed" },
-          },
-          intents,
-        ),
-      signal,
-    });
-    await this.#sender.send(entry);
-    this.#confirmWake.notify();
+    this.#filler.wake();
   }
 
   #withMargin(gas: bigint): bigint {
@@ -396,18 +279,17 @@ export class Lane implements Service, TransactionLane {
   /** Looks at everything that is open, and for nonces that nobody sends. */
   async confirm(): Promise<void> {
     this.#lookedAtMs = this.#deps.clock.monotonicMs();
-    const open = this.#book.openCount;
     await this.#confirmer.confirm();
     this.#desk.raise(this.#confirmer.minedCount); // somebody else may be ahead of us
     await this.#gaps.look(this.#confirmer.minedCount);
-    if (this.#batcher !== undefined && this.#book.openCount < open) this.#batcher.recheckIfUndelegated();
-    this.#fillWake.notify();
+    this.#filler.wake();
   }
 
   async #timerLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#deps.clock.sleep(TICK_MS, signal);
-      if (!signal.aborted) await this.tick();
+      // Not waited for: an endpoint that hangs must not hold up what the next second asks for.
+      if (!signal.aborted) this.#work.start(() => this.tick());
     }
   }
 
@@ -428,10 +310,20 @@ export class Lane implements Service, TransactionLane {
     const signed = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
     await Promise.all(signed.map((entry) => this.#nudge(entry, isLate)));
     if (this.#book.openCount > 0 || this.#isLookDue()) this.#confirmWake.notify();
-    this.#fillWake.notify();
+    this.#filler.wake();
   }
 
   async #nudge(entry: Entry, isLate: (intent: Intent) => boolean): Promise<void> {
+    if (entry.isNudged) return;
+    entry.isNudged = true;
+    try {
+      await this.#push(entry, isLate);
+    } finally {
+      entry.isNudged = false;
+    }
+  }
+
+  async #push(entry: Entry, isLate: (intent: Intent) => boolean): Promise<void> {
     const nowMs = this.#deps.clock.nowMs();
     const intents = this.#book.intentsOf(entry.transaction);
     if (intents.length > 0 && intents.every(isLate)) {

@@ -15,6 +15,14 @@ export interface MarketDeps {
   readonly logger: Logger;
 }
 
+/** Whatever is in the way, paying more than this many times what the chain asks for is not what mends it. */
+const MOST_TIMES_MARKET = 10n;
+/** On a chain that is all but free, many times nothing is little. */
+const CHEAP_WEI = 1_000_000_000n;
+const ABOVE_CEILING =
+  "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
+const INSANE = `a transaction pays ${MOST_TIMES_MARKET} times what the chain asks for and is not mined; sending it again without paying more; see the runbook for a stuck nonce`;
+
 const FRESH_MS = 1_000;
 
 /** What to pay: the market, asked for at most once a second, and the operator's ceiling. */
@@ -37,10 +45,13 @@ export class Market {
     return { ...fees, maxFeePerGasWei: ceiling, maxPriorityFeePerGasWei: tip < ceiling ? tip : ceiling };
   }
 
-  /** Fees of a replacement; `undefined` when they would pass the ceiling. */
-  async bumped(last: Fees): Promise<Fees | undefined> {
-    const fees = bumpedFees(last, await this.#now(), this.#options.gasBumpPercent);
-    return this.#isAbove(fees.maxFeePerGasWei) ? undefined : fees;
+  /** Fees of a replacement, or why there is none, as a sentence for the operator. */
+  async bumped(last: Fees): Promise<{ readonly fees: Fees } | { readonly refusal: string }> {
+    const market = await this.#now();
+    const fees = bumpedFees(last, market, this.#options.gasBumpPercent);
+    if (this.#isAbove(fees.maxFeePerGasWei)) return { refusal: ABOVE_CEILING };
+    const sane = initialFees(market).maxFeePerGasWei * MOST_TIMES_MARKET;
+    return fees.maxFeePerGasWei > sane && fees.maxFeePerGasWei > CHEAP_WEI ? { refusal: INSANE } : { fees };
   }
 
   /**

@@ -14,12 +14,23 @@ export interface OrdersDeps {
 /** Carries out what the operator asked for with `wcp tx`, and answers in a sentence. */
 export class Orders {
   readonly #deps: OrdersDeps;
+  #isBusy = false;
 
   constructor(deps: OrdersDeps) {
     this.#deps = deps;
   }
 
   async look(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      await this.#carryOutAll();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #carryOutAll(): Promise<void> {
     for (const order of this.#deps.store.openOrders()) {
       const answer = await this.#carryOut(order);
       this.#deps.logger.info({ action: order.action, nonce: order.nonce, answer }, "operator's order");

@@ -176,16 +176,14 @@ export class Sender {
   }
 
   async #bumpedFees(entry: Entry, last: Attempt): Promise<Fees | undefined> {
-    const offer = await this.#orNothing(async () => ({ fees: await this.#deps.market.bumped(last) }));
+    const offer = await this.#orNothing(() => this.#deps.market.bumped(last));
     if (offer === undefined) return undefined;
-    if (offer.fees !== undefined) {
+    if ("fees" in offer) {
       entry.troubles.delete("fees");
       return offer.fees;
     }
-    const trouble =
-      "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
-    entry.troubles.set("fees", trouble);
-    this.#deps.logger.warn(this.#describe(entry).log, trouble);
+    entry.troubles.set("fees", offer.refusal);
+    this.#deps.logger.warn(this.#describe(entry).log, offer.refusal);
     return undefined;
   }
 
