@@ -149,7 +149,7 @@ describe("a lane that ends at any of its calls", () => {
     for (let cutAt = 1; cutAt <= length; cutAt += 1) {
       const world = createScenario(cutAt, ending);
       const first = submitAll(world);
-      for (let step = 0; step < 60 && !world.process.isOver; step += 1) await world.second(step);
+      for (let step = 1; step <= 60 && !world.process.isOver; step += 1) await world.second(step);
       const where = `call ${cutAt} of ${length}: ${world.process.calls.at(-1)}`;
       expect(world.process.isOver, where).toBe(true);
       if (ending === "stop") await world.bench.stop();
