@@ -30,6 +30,8 @@ export interface TaskChain extends AsyncDisposable {
   readonly facts: ChainFacts;
   readonly anvil: AnvilRemote;
   readonly pid: number;
+  /** Where a wallet that batches delegates to. */
+  readonly batchExecutor: string;
   /** A wallet with funds that is registered for as many activities as the contract allows. */
   worker(): Promise<TestWallet>;
   requester(): Promise<Requester>;
@@ -59,6 +61,7 @@ export async function startTaskChain(
     facts,
     anvil,
     pid: process.pid,
+    batchExecutor: contracts.batchExecutor,
     async worker() {
       const wallet = await fundedWallet(facts, { registered: false });
       const data = subnetControlPlaneInterface.encodeFunctionData("registerWorker", [CAPACITY]);
