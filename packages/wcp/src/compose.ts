@@ -1,24 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { decodeContractError } from "@subnet-worker/contracts";
 import { type Clock, createLogger, type Logger, type Service, systemClock } from "@subnet-worker/kit";
-import { ContractCaller } from "./adapters/evm/contract-caller.ts";
-import { createEvmGates } from "./adapters/evm/gates.ts";
-import { OfferWatcher } from "./adapters/evm/offer-watcher.ts";
-import { SpecIndex } from "./adapters/evm/spec-index.ts";
-import { EvmTaskSource } from "./adapters/evm/task-source.ts";
-import { RpcChain } from "./adapters/rpc/chain.ts";
-import { HeadWatcher } from "./adapters/rpc/heads.ts";
-import { JsonRpc } from "./adapters/rpc/json-rpc.ts";
 import { createS3Storage } from "./adapters/s3/storage.ts";
 import { WepPool } from "./adapters/wep/pool.ts";
+import { type Base, composeEvm } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
-import type { Revert } from "./domain/intent.ts";
 import { Metrics } from "./metrics.ts";
-import { listenAdmin, openSigner, openWalletStore, readSpecs } from "./open.ts";
+import { listenAdmin, openWalletStore, readSpecs } from "./open.ts";
 import type { Signer, Store } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
-import { Gates } from "./services/gates.ts";
-import { Lane } from "./services/lane.ts";
 import { LeaseKeeper } from "./services/lease-keeper.ts";
 import { Life } from "./services/life.ts";
 import { Runner } from "./services/runner.ts";
@@ -32,37 +21,25 @@ export interface App extends AsyncDisposable {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** What a test may swap. */
-export interface Overrides {
+/** What is there before anything is composed, and what a test may swap. */
+export interface Parts {
+  /** Holds the wallet's key, which nothing else has any more. */
+  readonly signer: Signer;
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly store?: Store;
-  readonly signer?: Signer;
-}
-
-/** What nearly every part needs. */
-interface Base {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly signer: Signer;
-  readonly store: Store;
-  /** Aborting it ends everything. */
-  readonly stop: AbortController;
 }
 
 const AGENT = "subnet-worker-wcp/0.1.0";
-const GWEI = 1_000_000_000n;
 
 /**
  * Builds everything and opens the admin port. Nothing runs before {@link App.run}.
  *
  * @throws {StartupError} exit code 78 for what the operator must change, 75 for a port that is taken
  */
-export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
+export async function compose(config: Config, parts: Parts): Promise<App> {
   await using stack = new AsyncDisposableStack();
-  const base = composeBase(config, overrides, stack);
+  const base = composeBase(config, parts, stack);
   const { clock, logger, metrics, stop, store } = base;
   const evm = composeEvm(base);
   const pool = new WepPool(
@@ -102,6 +79,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   metrics.observe({
     inflight: () => dispatcher.inflight,
     lane: () => evm.lane.depth(),
+    balanceWei: () => evm.housekeeper.balanceWei,
+    endpoints: () => evm.rpc.status(),
     weps: () => pool.stats(),
   });
   const notReady = () => [
@@ -119,59 +98,13 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   };
 }
 
-function composeBase(config: Config, overrides: Overrides, stack: AsyncDisposableStack): Base {
-  const clock = overrides.clock ?? systemClock;
-  const logger = overrides.logger ?? createLogger({ name: "wcp", level: config.log.level });
-  const signer = overrides.signer ?? openSigner(config);
-  const store = stack.use(overrides.store ?? openWalletStore(config, { wallet: signer.address, clock }));
+function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack): Base {
+  const clock = parts.clock ?? systemClock;
+  const logger = parts.logger ?? createLogger({ name: "wcp", level: config.log.level });
+  const { signer } = parts;
+  const store = stack.use(parts.store ?? openWalletStore(config, { wallet: signer.address, clock }));
   const stop = stack.adopt(new AbortController(), (controller) => controller.abort());
   return { config, clock, logger, metrics: new Metrics(), signer, store, stop };
-}
-
-function composeEvm(base: Base) {
-  const { config, clock, logger, metrics, signer, store, stop } = base;
-  const { ethereum, scheduler } = config;
-  const rpc = new JsonRpc(
-    { url: ethereum.rpc_url, timeoutMs: ethereum.rpc_timeout, batchSize: 100 },
-    { clock, logger, signal: stop.signal, onCall: (method, outcome) => metrics.onRpcCall(method, outcome) },
-  );
-  const chain = new RpcChain({ rpc, decodeRevert });
-  const heads = new HeadWatcher(
-    { wsUrl: ethereum.ws_url, pollIntervalMs: ethereum.head_poll_interval, staleAfterMs: 15_000 },
-    { rpc, clock, logger },
-  );
-  const onOutcome = (intent: Parameters<Metrics["onIntent"]>[0]) => metrics.onIntent(intent, clock.nowMs());
-  const lane = new Lane(laneOptions(config), { chain, heads, signer, store, clock, logger, onOutcome });
-  const specs = new SpecIndex(readSpecs(config));
-  const taskQueue = ethereum.task_queue_address;
-  const caller = new ContractCaller({ chain, wallet: signer.address, taskQueue });
-  const watcher = new OfferWatcher(
-    {
-      source: "evm",
-      taskQueue,
-      queues: scheduler.queue_name,
-      pollIntervalMs: scheduler.poll_interval,
-      logRangeBlocks: ethereum.log_range_blocks,
-      lookbackBlocks: ethereum.lookback_blocks,
-    },
-    { chain, heads, caller, specs, store, clock, logger },
-  );
-  const source = new EvmTaskSource(
-    { name: "evm", wallet: signer.address, taskQueue, workflowEngine: ethereum.workflow_engine_address },
-    { lane, heads, caller, watcher, specs, clock, logger },
-  );
-  const probe = async () => BigInt((await rpc.once("eth_chainId", [])) as string);
-  const gates = new Gates(
-    { retryMs: 1_000, recheckMs: 30_000 },
-    { gates: createEvmGates(gateOptions(config, signer.address), { chain, probe }), clock, logger },
-  );
-  const services: readonly Service[] = [gates, heads, lane];
-  const notReady = () => [
-    ...gates.notReady(),
-    ...(rpc.failure === undefined ? [] : [`the RPC endpoint does not answer: ${rpc.failure}`]),
-    ...lane.notReady(),
-  ];
-  return { gates, lane, source, services, notReady };
 }
 
 function composeStorage({ config: { storage }, clock }: Base, stack: AsyncDisposableStack) {
@@ -211,43 +144,5 @@ function dispatcherOptions({ scheduler }: Config) {
       initialMs: scheduler.retry_initial,
       maxMs: scheduler.retry_max,
     },
-  };
-}
-
-function laneOptions({ tx_policy: policy }: Config) {
-  return {
-    maxPending: policy.max_pending,
-    gasBumpPercent: policy.gas_bump_percent,
-    gasMarginPercent: policy.gas_margin_percent,
-    resendAfterMs: policy.resend_after,
-    bumpAfterMs: policy.bump_after,
-    maxFeePerGasWei: BigInt(policy.max_fee_gwei) * GWEI,
-  };
-}
-
-function gateOptions({ ethereum, protocol }: Config, wallet: string) {
-  return {
-    chainId: BigInt(ethereum.chain_id),
-    wallet,
-    contracts: {
-      task_queue_address: ethereum.task_queue_address,
-      workflow_engine_address: ethereum.workflow_engine_address,
-      subnet_control_plane_address: ethereum.subnet_control_plane_address,
-      multicall3_address: ethereum.multicall3_address,
-    },
-    subnetControlPlane: ethereum.subnet_control_plane_address,
-    contractVersions: { min: protocol.contract_min, max: protocol.contract_max },
-  };
-}
-
-function decodeRevert(data: string): Revert {
-  const known = decodeContractError(data);
-  if (known !== undefined) return { name: known.name, message: known.message };
-  return {
-    name: "",
-    message:
-      data === "0x"
-        ? "the contract refused without a reason"
-        : `the contract refused with ${data.slice(0, 74)}`,
   };
 }

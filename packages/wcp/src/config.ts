@@ -328,6 +328,10 @@ function crossCheck(config: Config): string[] {
         new URL(url).protocol,
       ), `wep_grpc_endpoint: "${url}" is not a URL; write it like http://127.0.0.1:7070`);
   }
+  require(!policy.batching ||
+    /^0x[0-9a-fA-F]{40}$/.test(
+      ethereum.batch_executor_address,
+    ), "tx_policy.batching: needs ethereum.batch_executor_address, the contract that the wallet is to delegate to");
   require(policy.gas_bump_percent >=
     10, "tx_policy.gas_bump_percent: must be at least 10; nodes refuse a smaller replacement");
   require(ethereum.wallet_address === "" ||
