@@ -59,8 +59,9 @@ contract BatchExecutor {
     /// as a whole when a call could not get its gas: no gas limit, however low, makes a single call fail.
     function execute(Call[] calldata calls) external onlyWallet {
         for (uint256 i = 0; i < calls.length; i++) {
-            (bool success, uint256 gasUsed) = _call(i, calls[i]);
-            if (!success) _tellFailure(i, calls[i].gas, gasUsed);
+            Call calldata item = calls[i];
+            (bool success, uint256 gasUsed) = _call(i, item);
+            if (!success) _tellFailure(i, item.gas, gasUsed);
         }
         emit BatchExecuted(calls.length);
     }
@@ -85,21 +86,25 @@ contract BatchExecutor {
             memoryStart := mload(0x40)
             calldatacopy(memoryStart, data.offset, data.length)
         }
-        uint256 gasBefore = gasleft();
-        // CALL keeps back a 64th of what is left, and gives less than it was told to without a word.
-        uint256 gasNeeded = callGas + callGas / 63 + CALL_GAS;
-        if (gasBefore < gasNeeded) revert TooLittleGas(index, gasBefore, gasNeeded);
-        // No return data is copied: a target could answer with so much that this runs out of gas.
-        assembly ("memory-safe") {
-            success := call(callGas, to, 0, memoryStart, data.length, 0, 0)
+        // Nothing can overflow: a call's gas has 64 bits.
+        unchecked {
+            // CALL keeps back a 64th of what is left, and gives less than it was told to without a word.
+            uint256 gasNeeded = callGas + callGas / 63 + CALL_GAS;
+            uint256 gasBefore = gasleft();
+            if (gasBefore < gasNeeded) revert TooLittleGas(index, gasBefore, gasNeeded);
+            // No return data is copied: a target could answer with so much that this runs out of gas.
+            assembly ("memory-safe") {
+                success := call(callGas, to, 0, memoryStart, data.length, 0, 0)
+            }
+            gasUsed = gasBefore - gasleft();
         }
-        gasUsed = gasBefore - gasleft();
     }
 
     function _tellFailure(uint256 index, uint256 callGas, uint256 gasUsed) private {
-        uint256 maxBytes = callGas > gasUsed ? (callGas - gasUsed) / GAS_PER_REASON_BYTE : 0;
-        bytes memory reason = _reason(maxBytes < MAX_REASON_BYTES ? maxBytes : MAX_REASON_BYTES);
+        uint256 affordable = callGas > gasUsed ? (callGas - gasUsed) / GAS_PER_REASON_BYTE : 0;
+        bytes memory reason = _reason(affordable < MAX_REASON_BYTES ? affordable : MAX_REASON_BYTES);
         emit CallFailed(index, reason);
+        // Gives the memory back, for the same reason as above.
         assembly ("memory-safe") {
             mstore(0x40, reason)
         }

@@ -60,7 +60,9 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
     SubnetControlPlane public immutable controlPlane;
     uint256 public leaseDurationS;
 
-    mapping(address worker => uint48[]) private _held;
+    /// Serials of what a worker has in hand, from index 1 on. Index 0 holds nothing, so that the length is
+    /// never 0 again: writing a slot that is 0 costs four times as much.
+    mapping(address worker => uint40[]) private _held;
     /// The activity that a worker last claimed in a group.
     mapping(bytes32 group => mapping(address worker => bytes32 activityId)) private _groupClaims;
 
@@ -112,9 +114,10 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
     function enqueueActivity(EnqueueParams calldata params) external returns (bytes32 activityId) {
         if (bytes(params.queueName).length == 0) revert EmptyQueueName();
         if (params.activityType == address(0)) revert ZeroActivityType();
-        uint48 serial = ++_lastSerial;
+        uint40 serial = ++_lastSerial;
         activityId = _idOf(serial);
         Stored storage activity = _activities[activityId];
+        activity.status = Status.Queued;
         activity.workflowInstanceId = params.workflowInstanceId;
         activity.activityType = params.activityType;
         activity.createdAt = uint40(block.timestamp);
@@ -125,6 +128,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         activity.initHash = _savePayload(params.initData);
         if (params.exclusiveGroup != 0) {
             // Per requester, or a stranger could keep workers from a group by enqueueing into it.
+            activity.hasGroup = true;
             activity.group = keccak256(abi.encode(msg.sender, params.exclusiveGroup));
         }
         _listFresh(activity);
@@ -148,7 +152,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         if (activity.status == Status.Assigned) _expire(activityId, activity);
         _unlist(activity);
         activity.status = Status.Withdrawn;
-        activity.settledAtBlock = uint48(block.number);
+        activity.previous = uint40(block.number);
         emit ActivityWithdrawn(activityId, msg.sender);
         return true;
     }
@@ -174,8 +178,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         activity.progress = 0;
         activity.status = Status.Assigned;
         activity.assignedAt = nowS;
-        activity.heldIndex = uint32(_held[msg.sender].length);
-        _held[msg.sender].push(activity.serial);
+        _hold(activity);
         _listLeased(activity, expiresAt);
         emit ActivityClaimed(activityId, msg.sender, expiresAt);
         return true;
@@ -227,9 +230,9 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         returns (Activity memory activity, bool hasActivity)
     {
         Queue storage queue = _queues[_queueNumber(queueName, partitionId)];
-        uint48 lapsed = _oldestLapsed(queue.leased.head);
-        uint48 fresh = _oldestFresh(queue.fresh.head);
-        uint48 oldest = lapsed == 0 || (fresh != 0 && fresh < lapsed) ? fresh : lapsed;
+        uint40 lapsed = _oldestLapsed(queue.leasedHead);
+        uint40 fresh = _oldestFresh(queue.freshHead);
+        uint40 oldest = lapsed == 0 || (fresh != 0 && fresh < lapsed) ? fresh : lapsed;
         if (oldest == 0) return (activity, false);
         return (_toActivity(_idOf(oldest)), true);
     }
@@ -242,9 +245,10 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
     /// What the worker was assigned and has not settled, in no particular order. Includes leases that ran
     /// out and that nobody took over or released yet: compare `expiresAt`.
     function getWorkerActivities(address worker) external view returns (bytes32[] memory activityIds) {
-        uint48[] storage held = _held[worker];
-        activityIds = new bytes32[](held.length);
-        for (uint256 i = 0; i < activityIds.length; i++) activityIds[i] = _idOf(held[i]);
+        uint40[] storage held = _held[worker];
+        if (held.length == 0) return activityIds;
+        activityIds = new bytes32[](held.length - 1);
+        for (uint256 i = 0; i < activityIds.length; i++) activityIds[i] = _idOf(held[i + 1]);
     }
 
     function getOutcome(bytes32 activityId) external view returns (Outcome memory) {
@@ -253,7 +257,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
             isSettled: _isSettled(activity),
             success: activity.status == Status.Completed,
             resultHash: activity.resultHash,
-            settledAtBlock: activity.settledAtBlock
+            settledAtBlock: _isSettled(activity) ? activity.previous : 0
         });
     }
 
@@ -264,7 +268,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         returns (uint256 waiting, uint256 leased)
     {
         Queue storage queue = _queues[_queueNumber(queueName, partitionId)];
-        return (queue.fresh.length, queue.leased.length);
+        return (queue.freshLength, queue.leasedLength);
     }
 
     // ---- internals
@@ -279,9 +283,9 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
 
     function _settle(Stored storage activity, Status status, bytes memory resultData) private {
         activity.status = status;
-        activity.settledAtBlock = uint48(block.number);
         activity.resultHash = _savePayload(resultData);
         _unlist(activity);
+        activity.previous = uint40(block.number);
         _unhold(activity);
         controlPlane.recordSettlement(msg.sender, status == Status.Completed);
     }
@@ -301,20 +305,31 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         controlPlane.recordExpiry(worker);
     }
 
+    function _hold(Stored storage activity) private {
+        uint40[] storage held = _held[msg.sender];
+        if (held.length == 0) held.push(0);
+        activity.heldIndex = uint16(held.length);
+        held.push(activity.serial);
+    }
+
     function _unhold(Stored storage activity) private {
-        uint48[] storage held = _held[activity.worker];
-        uint48 last = held[held.length - 1];
+        uint40[] storage held = _held[activity.worker];
+        uint256 lastIndex = held.length - 1;
+        uint40 last = held[lastIndex];
         if (last != activity.serial) {
-            uint32 index = activity.heldIndex;
+            uint16 index = activity.heldIndex;
             held[index] = last;
             _at(last).heldIndex = index;
         }
-        held.pop();
+        // Not `pop`, which would clear the element, for the next claim to pay for as a first write.
+        assembly ("memory-safe") {
+            sstore(held.slot, lastIndex)
+        }
     }
 
     function _claimGroup(bytes32 activityId, Stored storage activity) private {
+        if (!activity.hasGroup) return;
         bytes32 group = activity.group;
-        if (group == 0) return;
         bytes32 claimed = _groupClaims[group][msg.sender];
         if (_bindsGroup(claimed, msg.sender)) revert GroupAlreadyClaimed(activityId, msg.sender, claimed);
         _groupClaims[group][msg.sender] = activityId;
@@ -327,7 +342,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         return activity.worker == worker && !_isClaimable(activity);
     }
 
-    function _oldestLapsed(uint48 serial) private view returns (uint48 oldest) {
+    function _oldestLapsed(uint40 serial) private view returns (uint40 oldest) {
         for (uint256 n = 0; serial != 0 && n < MAX_POLL_SCAN; n++) {
             Stored storage activity = _at(serial);
             if (activity.listedUntil > block.timestamp) break;
@@ -337,7 +352,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
         }
     }
 
-    function _oldestFresh(uint48 serial) private view returns (uint48) {
+    function _oldestFresh(uint40 serial) private view returns (uint40) {
         for (uint256 n = 0; serial != 0 && n < MAX_POLL_SCAN; n++) {
             Stored storage activity = _at(serial);
             if (_mayJoinGroup(activity)) return serial;
@@ -347,8 +362,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
     }
 
     function _mayJoinGroup(Stored storage activity) private view returns (bool) {
-        bytes32 group = activity.group;
-        return group == 0 || !_bindsGroup(_groupClaims[group][msg.sender], msg.sender);
+        return !activity.hasGroup || !_bindsGroup(_groupClaims[activity.group][msg.sender], msg.sender);
     }
 
     function _isSettled(Stored storage activity) private view returns (bool) {
@@ -362,7 +376,7 @@ contract TaskQueue is ActivityLists, PayloadStore, Owned {
 
     function _known(bytes32 activityId) private view returns (Stored storage activity) {
         activity = _activities[activityId];
-        if (activity.serial == 0) revert UnknownActivity(activityId);
+        if (activity.status == Status.None) revert UnknownActivity(activityId);
     }
 
     function _unsettled(bytes32 activityId) private view returns (Stored storage activity) {
