@@ -185,11 +185,11 @@ describe("the gas limit of a batch", () => {
     expect(chain.codec.failures(logs, chain.wallet).size).toBe(40);
   });
 
-  it("is enough for the largest results, all burning all of their gas", async () => {
-    const calls = repeated(6, { to: BURNER.at, data: `0x${"ab".repeat(65_536)}`, gas: 2_600_000n });
-    const { succeeded, logs } = await chain.execute(calls);
+  it("is enough for a call of much data, for which memory grows", async () => {
+    const call = { to: BURNER.at, data: `0x${"ab".repeat(65_536)}`, gas: 2_600_000n };
+    const { succeeded, logs } = await chain.execute([call]);
     expect(succeeded).toBe(true);
-    expect(chain.codec.failures(logs, chain.wallet).size).toBe(6);
+    expect(chain.codec.failures(logs, chain.wallet).size).toBe(1);
   });
 
   it("is enough for calls of every size, to many contracts", async () => {
