@@ -94,8 +94,9 @@ function loopGas(calls: readonly BatchCall[]): bigint {
   let loop = 0n;
   for (const { gas, data } of calls.toReversed()) {
     const own = PER_CALL_GAS + copyGas(data);
-    // The executor asks for the 64th that CALL keeps back; what the calls behind need is there for that.
-    missing = max(missing, gas / 63n + CALL_RESERVE_GAS - own - behind);
+    // The executor asks for the 64th that CALL keeps back, after it has copied the data. What is meant for
+    // this call's own failure and for the calls behind it is there for that.
+    missing = max(missing, gas / 63n + CALL_RESERVE_GAS - PER_CALL_GAS - behind);
     behind += gas + own;
     loop += own;
   }
