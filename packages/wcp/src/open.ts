@@ -14,6 +14,7 @@ import {
 import { exposureOf, readKeystore, readPassword } from "./adapters/keystore/key-files.ts";
 import { decryptKeystore, parseKey, type WalletKey } from "./adapters/keystore/keystore.ts";
 import { KeystoreError } from "./adapters/keystore/keystore-error.ts";
+import type { S3StorageOptions } from "./adapters/s3/storage.ts";
 import { createLocalSigner } from "./adapters/signer.ts";
 import { type KeyLockOptions, lockKey, thisProcess } from "./adapters/sqlite/process-lock.ts";
 import { openStore } from "./adapters/sqlite/store.ts";
@@ -193,6 +194,19 @@ export function openWalletStore(
   } catch (error) {
     throw toStartupError(error);
   }
+}
+
+/** What the storage adapter needs to know. */
+export function storageOptions({ storage }: Config): S3StorageOptions {
+  return {
+    endpoint: storage.endpoint,
+    region: storage.region,
+    bucket: storage.bucket,
+    accessKeyId: storage.access_key_id,
+    secretAccessKey: storage.secret_access_key,
+    forcePathStyle: storage.force_path_style,
+    urlLifetimeMs: storage.url_lifetime,
+  };
 }
 
 /** What revert data says: a name for decisions, a sentence for people. */

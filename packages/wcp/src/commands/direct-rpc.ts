@@ -47,6 +47,10 @@ export class DirectRpc implements Rpc {
     return this.call({ method: "eth_chainId", params: [], read: (raw) => parseQuantity(raw, "chain id") });
   }
 
+  pushed(): void {
+    // No newer block is told of while a command runs.
+  }
+
   newestBlock(): number {
     return 0; // nothing is remembered between calls
   }
