@@ -10,7 +10,7 @@ export interface Readings {
   /** Wei; `undefined` while it is not known. */
   readonly balanceWei: () => bigint | undefined;
   readonly endpoints: () => readonly {
-    readonly isHealthy: boolean;
+    readonly healthy: boolean;
     readonly latencyMs: number | undefined;
   }[];
   readonly weps: () => {
@@ -158,8 +158,8 @@ export class Metrics {
       labelNames,
       registers,
       collect: () => {
-        for (const [index, { isHealthy, latencyMs }] of read().entries()) {
-          up.set({ endpoint: String(index) }, isHealthy ? 1 : 0);
+        for (const [index, { healthy, latencyMs }] of read().entries()) {
+          up.set({ endpoint: String(index) }, healthy ? 1 : 0);
           if (latencyMs !== undefined) latency.set({ endpoint: String(index) }, latencyMs / 1_000);
         }
       },

@@ -148,15 +148,19 @@ export class Batcher {
   }
 
   #fit(good: readonly { readonly intent: Intent; readonly gasUsed: bigint }[]) {
-    for (let count = good.length; count > 0; count -= 1) {
+    const most = this.#maxGas();
+    let count = good.length;
+    while (count > 0) {
       const packed = good.slice(0, count);
       const draft = this.#draft(packed);
-      if (draft.gasLimit <= this.#maxGas() || count === 1) {
+      if (draft.gasLimit <= most || count === 1) {
         return {
           batch: { draft, intents: packed.map(({ intent }) => intent) },
           left: good.slice(count).map(({ intent }) => intent),
         };
       }
+      // Calls of one kind are much alike: the share that is too much tells how many are.
+      count = Math.max(1, Math.min(count - 1, Number((BigInt(count) * most) / draft.gasLimit)));
     }
     return { batch: undefined, left: [] };
   }

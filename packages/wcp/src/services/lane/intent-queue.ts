@@ -1,8 +1,8 @@
 import { type Intent, INTENT_PRIORITY } from "../../domain/intent.ts";
 
-/** Intents that wait for a nonce, in the order in which they get one. */
+/** Intents that wait for a nonce, in the order in which they get one: by priority, then by age. */
 export class IntentQueue {
-  #waiting: Intent[] = [];
+  readonly #waiting: Intent[] = [];
 
   get size(): number {
     return this.#waiting.length;
@@ -15,21 +15,38 @@ export class IntentQueue {
 
   /** Puts an intent where its priority and age say. Returns the older ones that it replaces. */
   add(intent: Intent): readonly Intent[] {
-    const replaced = this.take((other) => other.replaces !== undefined && other.replaces === intent.replaces);
-    const index = this.#waiting.findIndex((other) => rank(other) > rank(intent));
-    this.#waiting.splice(index === -1 ? this.#waiting.length : index, 0, intent);
+    const { replaces } = intent;
+    const replaced = replaces === undefined ? [] : this.take((other) => other.replaces === replaces);
+    this.#waiting.splice(this.#placeOf(intent), 0, intent);
     return replaced;
   }
 
   /** Removes and returns up to `most` of those that match, the most urgent first. */
   take(matches: (intent: Intent) => boolean, most: number = Number.POSITIVE_INFINITY): Intent[] {
     const taken: Intent[] = [];
-    this.#waiting = this.#waiting.filter((intent) => {
-      const isTaken = taken.length < most && matches(intent);
-      if (isTaken) taken.push(intent);
-      return !isTaken;
-    });
+    let kept = 0;
+    let index = 0;
+    for (; index < this.#waiting.length && taken.length < most; index += 1) {
+      const intent = this.#waiting[index];
+      if (intent === undefined) break;
+      if (matches(intent)) taken.push(intent);
+      else this.#waiting[kept++] = intent;
+    }
+    this.#waiting.splice(kept, index - kept);
     return taken;
+  }
+
+  /** Binary search: thousands may wait. */
+  #placeOf(intent: Intent): number {
+    let low = 0;
+    let high = this.#waiting.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.#waiting[middle];
+      if (other !== undefined && rank(other) <= rank(intent)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
