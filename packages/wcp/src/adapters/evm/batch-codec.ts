@@ -2,8 +2,11 @@ import { batchExecutorInterface, delegateOf } from "@subnet-worker/contracts";
 import { getAddress, type Interface, type Result } from "ethers";
 import type { Revert } from "../../domain/intent.ts";
 import type { BatchCall, BatchCodec, BatchResult, EventLog } from "../../ports.ts";
+import { encodeCalls } from "./batch-calls.ts";
 
 const executorInterface: Interface = batchExecutorInterface;
+const EXECUTE = selectorOf("execute");
+const SIMULATE = selectorOf("simulate");
 
 // What BatchExecutor.sol, as compiled, burns at most; tests/batch-codec.test.ts measures it.
 const TRANSACTION_GAS = 21_000n;
@@ -31,11 +34,11 @@ export function createBatchCodec(options: {
   readonly decodeRevert: (data: string) => Revert;
 }): BatchCodec {
   const { decodeRevert } = options;
-  const encode = (calls: readonly BatchCall[]) => encodeCalls("execute", calls);
+  const encode = (calls: readonly BatchCall[]) => encodeCalls(EXECUTE, calls);
   return {
     executor: getAddress(options.executor),
     encode,
-    encodeSimulation: (calls) => encodeCalls("simulate", calls),
+    encodeSimulation: (calls) => encodeCalls(SIMULATE, calls),
     decodeSimulation(returnData) {
       const [results] = executorInterface.decodeFunctionResult("simulate", returnData);
       return [...(results as Result)].map((result) => batchResult(result as Result, decodeRevert));
@@ -50,8 +53,10 @@ export function createBatchCodec(options: {
   };
 }
 
-function encodeCalls(name: "execute" | "simulate", calls: readonly BatchCall[]): string {
-  return executorInterface.encodeFunctionData(name, [calls.map(({ to, gas, data }) => [to, gas, data])]);
+function selectorOf(name: "execute" | "simulate"): string {
+  const selector = executorInterface.getFunction(name)?.selector;
+  if (selector === undefined) throw new Error(`the executor's ABI has no function ${name}`);
+  return selector;
 }
 
 function batchResult(result: Result, decodeRevert: (data: string) => Revert): BatchResult {
