@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { id } from "ethers";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { taskQueueInterface } from "../src/index.ts";
 import { type Call, Chain, enqueueParams, LEASE_S } from "./_chain.ts";
+import { claims, DelegatingWallet } from "./_wallet.ts";
 import { startWorkflow, type Workflows, workflowsOf } from "./_workflows.ts";
 
 // Measures what the README's gas table says. UPDATE_GAS=1 writes the table anew.
@@ -51,6 +53,10 @@ const measurements: Readonly<Record<string, () => Promise<number>>> = {
     await chain.advance(LEASE_S);
     return gasOf(await chain.worker(2), "taskQueue", "claimActivity", activityId);
   },
+  "`claimActivity`, each of 100 in one batch, in the order of the queue": () => batchedClaims((ids) => ids),
+  "`claimActivity`, each of 100 in one batch, in another order": () => batchedClaims(shuffled),
+  "`claimActivity`, each of 100 in one batch, scattered over a queue of 300": () =>
+    batchedClaims((ids) => shuffled(ids).slice(0, 100), 300),
   "`heartbeatActivity`": async () => gasOf(worker, "taskQueue", "heartbeatActivity", await claimed(), 50),
   "`heartbeatActivity`, once per lease duration": async () => {
     const activityId = await claimed();
@@ -94,6 +100,28 @@ const measurements: Readonly<Record<string, () => Promise<number>>> = {
   "`registerWorker`": () => gasOf(chain.accounts[3]!, "subnetControlPlane", "registerWorker", 4),
 };
 
+/** Per claim, everything that the batch costs included. */
+async function batchedClaims(pick: (ids: string[]) => string[], queued = 100): Promise<number> {
+  await chain.send(worker, ["subnetControlPlane", "registerWorker", 200]);
+  const wallet = new DelegatingWallet(chain, 1);
+  await wallet.delegate();
+  const ids: string[] = [];
+  while (ids.length < queued) ids.push(await chain.enqueue());
+  const calls = pick(ids).map((activityId) => ({
+    to: chain.contracts.taskQueue,
+    data: taskQueueInterface.encodeFunctionData("claimActivity", [activityId]),
+    gas: 100_000,
+  }));
+  const receipt = await wallet.execute(calls);
+  expect(claims(receipt)).toHaveLength(100);
+  return Math.ceil(Number(receipt.gasUsed) / 100);
+}
+
+/** Always the same way. */
+function shuffled(ids: readonly string[]): string[] {
+  return ids.toSorted((one, other) => (id(one) < id(other) ? -1 : 1));
+}
+
 async function resumption(numWorkers: number, quorum: number, which?: "last"): Promise<number> {
   const step = { numWorkers, quorum };
   await workflows.register("audio/1.0.0", which === "last" ? [step] : [step, step]);
@@ -111,6 +139,12 @@ it.each(Object.keys(measurements))("%s costs what the README says", async (name)
   measured.set(name, gas);
   if (process.env["UPDATE_GAS"] === undefined)
     expect(readFileSync(README, "utf8")).toContain(rowOf(name, gas));
+});
+
+it("a batched claim costs at most 60 percent of a single one, in whatever order", () => {
+  const [single, ...batched] = [...measured].filter(([name]) => /^`claimActivity`(, each|$)/.test(name));
+  expect(batched).toHaveLength(3);
+  for (const [, gas] of batched) expect(gas).toBeLessThan(0.6 * (single?.[1] ?? 0));
 });
 
 it.runIf(process.env["UPDATE_GAS"] !== undefined)("the README's table is written anew", () => {
