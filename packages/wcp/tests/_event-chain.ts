@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { getBytes, hexlify, keccak256 } from "ethers";
+import type { FeeMarket } from "../src/domain/fees.ts";
 import {
   type Block,
   type CallRequest,
   type Chain,
   type EventLog,
-  type FeeMarket,
   type Head,
   type Heads,
   LogRangeTooWide,
@@ -82,8 +82,7 @@ export class EventChain implements Chain, Heads {
   announce(number: number = this.height): void {
     const block = this.#blocks[number]?.block;
     if (block === undefined) throw new Error(`there is no block ${number}`);
-    const { logsBloom, ...head } = block;
-    this.#head = this.hasBloomInHead ? block : head;
+    this.#head = this.hasBloomInHead ? block : { ...block, logsBloom: undefined };
     for (const listener of this.#listeners) listener(this.#head);
   }
 

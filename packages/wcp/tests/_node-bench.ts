@@ -3,6 +3,7 @@ import type { Task, TaskState } from "../src/domain/task.ts";
 import type { StorageBroker, Store } from "../src/ports.ts";
 import { Dispatcher, type DispatcherOptions } from "../src/services/dispatcher.ts";
 import { LeaseKeeper } from "../src/services/lease-keeper.ts";
+import { Reconciler, type Repair } from "../src/services/reconciler.ts";
 import { Runner } from "../src/services/runner.ts";
 import { TaskBook } from "../src/services/task-book.ts";
 import { anOffer, idOf } from "./_builders.ts";
@@ -20,7 +21,12 @@ export interface NodeParts {
   readonly storage: StorageBroker | undefined;
 }
 
+/** Longer than what other tests let pass. */
+export const RECONCILE_MS = 600_000;
+
 export const DISPATCHER_OPTIONS: DispatcherOptions = {
+  // Under this name the first eight tasks are claimed in the order of their numbers.
+  identity: "worker-119414",
   maxInflight: 8,
   maxOffers: 100,
   cooldownMs: 30_000,
@@ -48,6 +54,9 @@ export class NodeBench implements AsyncDisposable {
   readonly book: TaskBook;
   readonly dispatcher: Dispatcher;
   readonly keeper: LeaseKeeper;
+  readonly reconciler: Reconciler;
+  /** What the reconciler put right, in order. */
+  readonly repairs: Repair[] = [];
   /** `1 claiming`: every state entered, in order. */
   readonly states: string[] = [];
   /** Why nothing may be claimed at present. */
@@ -74,6 +83,18 @@ export class NodeBench implements AsyncDisposable {
       { ...DISPATCHER_OPTIONS, ...options },
       { source, executor, runner, book, clock, logger, holdClaims: () => this.isHeld },
     );
+    this.reconciler = new Reconciler(
+      { intervalMs: RECONCILE_MS, offersPerRound: 3 },
+      {
+        source,
+        book,
+        dispatcher: this.dispatcher,
+        clock,
+        logger,
+        onLeaseLost: (id) => executor.cancel(id, "lease_lost"),
+        onRepair: (repair) => void this.repairs.push(repair),
+      },
+    );
     this.keeper = new LeaseKeeper(
       { heartbeatIntervalMs: 10_000, tickMs: 250 },
       { source, book, clock, logger, onLeaseLost: (id) => executor.cancel(id, "lease_lost") },
@@ -89,7 +110,11 @@ export class NodeBench implements AsyncDisposable {
 
   run(): void {
     const { signal } = this.#stop;
-    this.#running = Promise.all([this.dispatcher.run(signal), this.keeper.run(signal)]);
+    this.#running = Promise.all([
+      this.dispatcher.run(signal),
+      this.keeper.run(signal),
+      this.reconciler.run(signal),
+    ]);
     this.#running.catch(() => undefined); // `stop` rejects with it
   }
 

@@ -95,7 +95,7 @@ describe("what the network says is ours", () => {
   it("is taken up when the store has never heard of it", async () => {
     const node = new NodeBench();
     node.source.held = [recovered()];
-    await node.dispatcher.recover();
+    await node.reconciler.start();
     expect(node.stored()).toMatchObject({ kind: "claimed", attempts: 0 });
     node.run();
     await node.pass(1_000);
@@ -108,7 +108,7 @@ describe("what the network says is ours", () => {
   it("is taken up from an offer that was stored before the claim it lost", async () => {
     const node = new NodeBench({}, { disk: await diskWith({ kind: "offered" }) });
     node.source.held = [recovered()];
-    await node.dispatcher.recover();
+    await node.reconciler.start();
     expect(node.stored()?.kind).toBe("claimed");
   });
 
@@ -119,7 +119,7 @@ describe("what the network says is ours", () => {
   ])("changes nothing about a task that the store knows as $kind", async (state) => {
     const node = new NodeBench({}, { disk: await diskWith(state) });
     node.source.held = [recovered()];
-    await node.dispatcher.recover();
+    await node.reconciler.start();
     expect(node.stored()).toEqual(state);
   });
 
@@ -127,7 +127,7 @@ describe("what the network says is ours", () => {
     const done: TaskState = { kind: "done", outcome: { status: "success", resultHex: "0x01" } };
     await using node = new NodeBench({}, { disk: await diskWith(done) });
     node.source.held = [recovered()];
-    await node.dispatcher.recover();
+    await node.reconciler.start();
     node.run();
     await node.pass(1_000);
     expect(node.stored()).toEqual(done);
@@ -143,7 +143,7 @@ describe("what the network says is ours", () => {
     async (state) => {
       const node = new NodeBench({}, { disk: await diskWith(state, { round: 4 }) });
       node.source.held = [recovered()];
-      await node.dispatcher.recover();
+      await node.reconciler.start();
       expect(node.book.get(idOf(1))).toMatchObject({ round: 5, state: { kind: "claimed" } });
       expect(node.stored()?.kind).toBe("claimed");
     },

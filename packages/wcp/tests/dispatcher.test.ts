@@ -93,11 +93,11 @@ describe("an offer", () => {
     await node.offer();
     await node.whenStored("lost");
     await node.pass(29_000);
+    // Offered too early and not again: it is remembered.
     await node.offer();
     expect(node.source.count("claim")).toBe(1);
-    await node.pass(2_000);
     node.source.onClaim = async () => ({ kind: "won", lease: node.source.lease() });
-    await node.offer();
+    await node.pass(2_000);
     const run = await node.executor.nextRun();
     expect(run.assignment.task.round).toBe(2);
   });
@@ -144,13 +144,15 @@ describe("slots", () => {
       return undefined;
     };
     await using node = await NodeBench.start({}, { executor });
-    for (const number of [1, 2]) await node.dispatcher.offer(anOffer({ id: idOf(number), kind: "gpu.work" }));
+    for (const number of [1, 2, 3, 4, 5, 6, 7]) {
+      await node.dispatcher.offer(anOffer({ id: idOf(number), kind: "gpu.work" }));
+    }
     isTried = 0;
-    await node.offer(3);
+    await node.offer(8);
     const run = await executor.nextRun();
-    expect(run.assignment.task.id).toBe(idOf(3));
+    expect(run.assignment.task.id).toBe(idOf(8));
     // Once per look, not once per task that waits.
-    expect(isTried).toBeLessThanOrEqual(2);
+    expect(isTried).toBeLessThanOrEqual(4);
   });
 
   it("are given back by a task that has ended, whatever its end", async () => {
@@ -165,7 +167,8 @@ describe("slots", () => {
       node.source.onSettle = async () => settled;
       await node.offer(index + 1);
       (await executor.nextRun()).end.resolve(SUCCESS);
-      await node.whenStored(settled.kind === "settled" ? "done" : settled.kind, index + 1);
+      const ends = { settled: "done", lost: "lost", expired: "expired", refused: "abandoned" } as const;
+      await node.whenStored(ends[settled.kind], index + 1);
       await until(() => executor.inUse === 0);
     }
   });

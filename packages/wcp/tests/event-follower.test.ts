@@ -68,10 +68,10 @@ class FollowerBench {
     let more = true;
     while (more) {
       const syncing = this.follower.sync((batch) => this.#take(batch), this.stop.signal);
-      let isDone = false;
-      const done = syncing.finally(() => (isDone = true));
+      const state = { isDone: false };
+      const done = syncing.finally(() => (state.isDone = true));
       done.catch(() => undefined);
-      while (!isDone) await this.clock.advance(100);
+      while (!state.isDone) await this.clock.advance(100);
       more = await done;
     }
   }

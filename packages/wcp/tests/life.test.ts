@@ -29,6 +29,7 @@ function start(more: readonly Service[] = [], gates: readonly Gate[] = [OPEN_GAT
     {
       gates: new Gates({ retryMs: 1_000, recheckMs: 30_000 }, { gates, clock, logger }),
       dispatcher,
+      reconciler: node.reconciler,
       services: [dispatcher, ...more],
       stop,
       clock,

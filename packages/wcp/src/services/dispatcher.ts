@@ -6,14 +6,17 @@
  *  D2  Every step is in the task book before its effect, and every effect is idempotent,
  *      so a task found in any state is driven on from there.
  *  D3  A task is driven by one loop at a time.
+ *  D4  What waits for confirmations holds back nothing: its outcome is out, and only time is missing.
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
+import { type ClaimWindow, nextWindow } from "../domain/claim-policy.ts";
 import { decideRetry, type RetryPolicy } from "../domain/retry.ts";
 import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
 import {
   type Executor,
   type Offer,
   type OfferSink,
+  type RecoveredTask,
   type RunOutcome,
   type SettleOutcome,
   type Slot,
@@ -21,13 +24,16 @@ import {
   TaskDataError,
   type TaskSource,
 } from "../ports.ts";
+import { Backlog, kindOf } from "./backlog.ts";
 import type { Runner } from "./runner.ts";
 import type { TaskBook } from "./task-book.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
 
 export interface DispatcherOptions {
-  /** Most tasks claimed and not settled. */
+  /** Who claims: the wallet. Orders candidates, so that workers do not all want the same. */
+  readonly identity: string;
+  /** Most tasks claimed and not settling. */
   readonly maxInflight: number;
   /** Most offers remembered; the network repeats the rest. */
   readonly maxOffers: number;
@@ -51,6 +57,8 @@ const OVERLOADED = 4002;
 const INVALID_RESULT = 1003;
 /** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
 const LOOK_AGAIN_MS = 1_000;
+/** Most tasks whose outcomes are being settled, in multiples of `maxInflight`. */
+const SETTLING_PER_INFLIGHT = 16;
 
 export class Dispatcher implements Service, OfferSink {
   readonly name = "dispatcher";
@@ -60,60 +68,88 @@ export class Dispatcher implements Service, OfferSink {
   readonly #wake = new Wake();
   readonly #driven = new Set<string>();
   readonly #cooldownUntilMs = new Map<string, number>();
-  /** Offered and not yet driven, oldest first. */
-  readonly #backlog = new Set<string>();
+  readonly #backlog: Backlog;
+  /** Offered while they cool down or their last run is still stopping, to be looked at again. */
+  readonly #later = new Map<string, Offer>();
+  readonly #claiming = new Set<string>();
+  readonly #settling = new Set<string>();
+  /** Of those settling, the ones whose outcome the network has. */
+  readonly #included = new Set<string>();
+  #window: ClaimWindow;
   #draining = false;
   #idle: PromiseWithResolvers<void> | undefined;
+  /** While the service runs. */
+  #signal: AbortSignal | undefined;
 
   constructor(options: DispatcherOptions, deps: DispatcherDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#backlog = new Backlog({ identity: options.identity, most: options.maxOffers }, deps);
+    this.#window = { size: options.maxInflight, epoch: 0 };
   }
 
   wanted(): boolean {
-    return !this.#draining && this.#backlog.size < this.#options.maxOffers;
+    return !this.#draining && !this.#backlog.isFull;
   }
 
   async offer(offer: Offer): Promise<void> {
-    if (this.#driven.has(offer.id)) return; // D3: a run whose lease was lost may still be stopping
-    const cooldown = this.#cooldownUntilMs.get(offer.id);
-    if (cooldown !== undefined && this.#deps.clock.nowMs() < cooldown) return;
+    if (this.#mustWait(offer.id)) {
+      if (this.#later.size < this.#options.maxOffers) this.#later.set(offer.id, offer);
+      return;
+    }
+    if (this.#driven.has(offer.id)) return; // D3
     this.#cooldownUntilMs.delete(offer.id);
     const task = await this.#deps.book.offer(offer);
     if (task === undefined) return;
-    this.#backlog.add(task.id);
+    this.#backlog.add(task);
     this.#wake.notify();
   }
 
-  gone(id: string): void {
-    this.#backlog.delete(id);
+  /** Given up a moment ago, or given up while its run has not stopped yet (D3). */
+  #mustWait(id: string): boolean {
+    if (this.#driven.has(id)) return this.#deps.book.get(id) === undefined;
+    const untilMs = this.#cooldownUntilMs.get(id);
+    return untilMs !== undefined && this.#deps.clock.nowMs() < untilMs;
   }
 
-  /** Adopts what the network says is ours and the store does not know. */
-  async recover(): Promise<void> {
-    const { source, book, logger } = this.#deps;
-    for (const { offer, lease } of await source.recover()) {
-      if (!(await book.adopt(offer, lease))) continue;
-      logger.warn(
-        { activity_id: offer.id },
-        "activity recovered from the network: it is ours and was not in the store",
-      );
-    }
+  gone(id: string, by?: string): void {
+    if (by !== undefined) this.#backlog.rival(by);
+    this.#later.delete(id);
+    if (!this.#backlog.delete(id)) return;
+    const reason = by === undefined ? "it is no longer to be had" : `${by} has it`;
+    this.#work.start(async () => {
+      await this.#deps.book.move(id, { kind: "lost", reason });
+    });
+  }
+
+  /** Takes up what the network says is ours; false when it is known, or still being stopped. */
+  async adopt({ offer, lease }: RecoveredTask): Promise<boolean> {
+    if (this.#draining || this.#driven.has(offer.id)) return false;
+    if (!(await this.#deps.book.adopt(offer, lease))) return false;
+    this.#backlog.delete(offer.id);
+    this.resume(offer.id);
+    return true;
+  }
+
+  /** Drives on a task that somebody else has brought into the book. */
+  resume(id: string): void {
+    if (this.#signal !== undefined && !this.#driven.has(id)) this.#start(id, undefined, this.#signal);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     using _capacity = this.#deps.executor.onCapacity(() => this.#wake.notify());
+    this.#signal = signal;
     for (const task of this.#deps.book.all()) {
-      if (task.state.kind === "offered") this.#backlog.add(task.id);
+      if (task.state.kind === "offered") this.#backlog.add(task);
       else this.#start(task.id, undefined, signal);
     }
     await this.#work.run(Promise.all([this.#loop(signal), this.#lookAgain(signal)]).then(() => undefined));
   }
 
-  /** Takes no more tasks and resolves when those under way are settled. */
+  /** Takes no more tasks and resolves when the network has the outcomes of those under way. */
   async drain(): Promise<void> {
     this.#draining = true;
-    if (this.#driven.size === 0) return;
+    if (this.undelivered === 0) return;
     this.#idle = Promise.withResolvers();
     await this.#idle.promise;
   }
@@ -121,6 +157,11 @@ export class Dispatcher implements Service, OfferSink {
   /** Tasks that are being driven. */
   get inflight(): number {
     return this.#driven.size;
+  }
+
+  /** Tasks that are being driven and whose outcome the network does not have. */
+  get undelivered(): number {
+    return this.#driven.size - this.#included.size;
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
@@ -133,21 +174,45 @@ export class Dispatcher implements Service, OfferSink {
   async #lookAgain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#deps.clock.sleep(LOOK_AGAIN_MS, signal);
+      this.#offerLater();
       if (this.#backlog.size > 0) this.#wake.notify();
     }
   }
 
+  #offerLater(): void {
+    for (const [id, offer] of this.#later) {
+      if (this.#mustWait(id)) continue;
+      this.#later.delete(id);
+      this.#work.start(() => this.offer(offer));
+    }
+  }
+
+  #mayClaim(): boolean {
+    if (this.#draining || this.#deps.holdClaims() || this.#deps.source.notReady().length > 0) return false;
+    return this.#hasRoom();
+  }
+
+  /** D4 */
+  #hasRoom(): boolean {
+    const { maxInflight } = this.#options;
+    return (
+      this.#driven.size - this.#settling.size < maxInflight &&
+      this.#settling.size < SETTLING_PER_INFLIGHT * maxInflight &&
+      this.#claiming.size < this.#window.size
+    );
+  }
+
   #fill(signal: AbortSignal): void {
-    if (this.#draining || this.#deps.holdClaims()) return;
+    if (this.#backlog.size === 0 || !this.#mayClaim()) return;
     const full = new Set<string>();
-    for (const id of this.#backlog) {
-      if (this.#driven.size >= this.#options.maxInflight) return;
+    for (const id of this.#backlog.ids()) {
+      if (!this.#hasRoom() || full.size === this.#backlog.kinds) return;
       const task = this.#deps.book.get(id);
       if (task === undefined || this.#driven.has(id)) {
         this.#backlog.delete(id);
         continue;
       }
-      const what = `${task.kind} ${task.version}`;
+      const what = kindOf(task);
       const slot = full.has(what) ? undefined : this.#deps.executor.reserve(task);
       if (slot === undefined) {
         full.add(what);
@@ -160,16 +225,22 @@ export class Dispatcher implements Service, OfferSink {
 
   #start(id: string, slot: Slot | undefined, signal: AbortSignal): void {
     this.#driven.add(id); // D3
+    const isClaim = this.#deps.book.get(id)?.state.kind === "offered";
+    if (isClaim) this.#claiming.add(id);
     this.#work.start(async () => {
       try {
         await this.#drive(id, slot, signal);
       } finally {
         slot?.[Symbol.dispose]();
-        this.#driven.delete(id);
-        if (this.#driven.size === 0) this.#idle?.resolve();
-        this.#wake.notify();
+        for (const set of [this.#driven, this.#claiming, this.#settling, this.#included]) set.delete(id);
+        this.#onProgress();
       }
     });
+  }
+
+  #onProgress(): void {
+    if (this.undelivered === 0) this.#idle?.resolve();
+    this.#wake.notify();
   }
 
   async #drive(id: string, slot: Slot | undefined, signal: AbortSignal): Promise<void> {
@@ -216,7 +287,14 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   async #claim(task: Task): Promise<void> {
+    const startedIn = this.#window.epoch;
     const outcome = await this.#deps.source.claim(task);
+    this.#claiming.delete(task.id);
+    if (outcome.kind !== "refused") {
+      const most = this.#options.maxInflight;
+      this.#window = nextWindow(this.#window, outcome.kind, { most, startedIn });
+      this.#wake.notify();
+    }
     await this.#deps.book.move(
       task.id,
       outcome.kind === "won"
@@ -230,27 +308,33 @@ export class Dispatcher implements Service, OfferSink {
     if (slot === undefined) return; // lost while it waited
     try {
       const outcome = await this.#deps.runner.run(task, slot, signal);
-      await this.#conclude(task.id, outcome, signal);
+      await this.#conclude(task, outcome, signal);
     } catch (error) {
       if (!(error instanceof TaskDataError)) throw error;
-      await this.#finish(task.id, { status: "error", code: error.code, reason: error.message });
+      await this.#finish(task, { status: "error", code: error.code, reason: error.message });
     } finally {
       if (slot !== held) slot[Symbol.dispose]();
     }
   }
 
-  async #conclude(id: string, outcome: RunOutcome, signal: AbortSignal): Promise<void> {
+  /** The task as it is now, unless it was lost, or lost and taken up again, since it began to run. */
+  #current({ id, round }: Task): Task | undefined {
     const task = this.#deps.book.get(id);
-    if (task === undefined) return; // the lease was lost while it ran
+    return task?.round === round ? task : undefined;
+  }
+
+  async #conclude(started: Task, outcome: RunOutcome, signal: AbortSignal): Promise<void> {
+    const task = this.#current(started);
+    if (task === undefined) return;
     if (outcome.kind === "succeeded") {
       const resultHex = this.#deps.source.encodeResult(task, outcome.result);
-      await this.#finish(id, { status: "success", resultHex });
+      await this.#finish(task, { status: "success", resultHex });
     } else if (outcome.kind === "failed") {
       await this.#onFailure(task, outcome, signal);
     } else if (outcome.code === OVERLOADED) {
       await this.#deps.clock.sleep(1_000, signal);
     } else {
-      await this.#deps.book.move(id, {
+      await this.#deps.book.move(task.id, {
         kind: "abandoned",
         reason: `the executor refused it: ${outcome.reason}; its lease is left to run out so that another worker can take it`,
       });
@@ -268,7 +352,7 @@ export class Dispatcher implements Service, OfferSink {
     const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
     if (decision.kind === "fail") {
       this.#deps.logger.warn(log, "the run failed; failing the activity");
-      await this.#finish(task.id, { status: "error", code: failure.code, reason: failure.message });
+      await this.#finish(task, { status: "error", code: failure.code, reason: failure.message });
       return;
     }
     this.#deps.logger.warn({ ...log, retry_in_ms: decision.delayMs }, "the run failed; running it again");
@@ -276,16 +360,23 @@ export class Dispatcher implements Service, OfferSink {
     await this.#deps.clock.sleep(decision.delayMs, signal);
   }
 
-  async #finish(id: string, outcome: Outcome): Promise<void> {
-    if (this.#deps.book.get(id) !== undefined) await this.#deps.book.move(id, { kind: "finished", outcome });
+  async #finish(started: Task, outcome: Outcome): Promise<void> {
+    if (this.#current(started) === undefined) return;
+    await this.#deps.book.move(started.id, { kind: "finished", outcome });
   }
 
   async #settle(task: Task, outcome: Outcome): Promise<void> {
     const { source, book } = this.#deps;
+    this.#settling.add(task.id);
+    this.#wake.notify();
+    const onIncluded = () => {
+      this.#included.add(task.id);
+      this.#onProgress();
+    };
     const settled: SettleOutcome =
       outcome.status === "success"
-        ? await source.complete(task, outcome.resultHex)
-        : await source.fail(task, outcome.reason);
+        ? await source.complete(task, outcome.resultHex, onIncluded)
+        : await source.fail(task, outcome.reason, onIncluded);
     if (settled.kind !== "refused") await book.move(task.id, settled);
     else if (outcome.status === "success") {
       await book.move(task.id, {

@@ -2,10 +2,12 @@ import { type Clock, type Logger, runServices, type Service } from "@subnet-work
 import { StoppedError } from "../ports.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Gates } from "./gates.ts";
+import type { Reconciler } from "./reconciler.ts";
 
 export interface LifeDeps {
   readonly gates: Gates;
   readonly dispatcher: Dispatcher;
+  readonly reconciler: Reconciler;
   readonly services: readonly Service[];
   /** Aborting it ends everything that waits on the chain or runs. */
   readonly stop: AbortController;
@@ -13,7 +15,7 @@ export interface LifeDeps {
   readonly logger: Logger;
 }
 
-/** The process from start to end: gates, recovery, services; when asked to stop, a drain and then the end. */
+/** The process from start to end: gates, a first reconciliation, services; when asked to stop, a drain and then the end. */
 export class Life {
   readonly #drainMs: number;
   readonly #deps: LifeDeps;
@@ -32,12 +34,12 @@ export class Life {
 
   /** Runs until `signal` aborts and the drain is over. @throws {StartupError} when a gate refuses */
   async run(signal: AbortSignal): Promise<void> {
-    const { gates, dispatcher, services, stop, logger } = this.#deps;
+    const { gates, reconciler, services, stop, logger } = this.#deps;
     const stopping = () => void this.#drain();
     signal.addEventListener("abort", stopping, { once: true });
     try {
       await gates.pass(signal);
-      if (!signal.aborted) await dispatcher.recover();
+      if (!signal.aborted) await reconciler.start();
       this.#started = !signal.aborted;
       if (this.#started) await runServices(services, stop.signal);
     } catch (error) {
@@ -53,13 +55,13 @@ export class Life {
     const { dispatcher, stop, clock, logger } = this.#deps;
     this.#isStopping = true;
     logger.info(
-      { inflight: dispatcher.inflight, deadline_ms: this.#drainMs },
+      { inflight: dispatcher.undelivered, deadline_ms: this.#drainMs },
       "stopping: no new claims, settling what is under way",
     );
     if (this.#started) await Promise.race([dispatcher.drain(), clock.sleep(this.#drainMs, stop.signal)]);
-    if (dispatcher.inflight > 0) {
+    if (dispatcher.undelivered > 0) {
       logger.warn(
-        { inflight: dispatcher.inflight },
+        { inflight: dispatcher.undelivered },
         "stopping with activities under way; they are stored and go on at the next start",
       );
     }

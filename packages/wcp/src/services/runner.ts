@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Logger } from "@subnet-worker/kit";
 import { progressIntervalS } from "../domain/lease.ts";
 import { uploadKey, uploadPrefix } from "../domain/object-key.ts";
@@ -15,6 +14,7 @@ import type {
   UploadTicket,
   UploadWish,
 } from "../ports.ts";
+import { runIdOf } from "./run-id.ts";
 import type { TaskBook } from "./task-book.ts";
 
 export interface RunnerDeps {
@@ -102,8 +102,12 @@ export class Runner {
 function nextRun(task: Task, executor: string): { readonly lease: Lease; readonly run: Run } {
   const { state } = task;
   switch (state.kind) {
-    case "claimed":
-      return { lease: state.lease, run: { id: randomUUID(), attempt: state.attempts + 1, executor } };
+    case "claimed": {
+      const { lease } = state;
+      const attempt = state.attempts + 1;
+      const id = runIdOf({ taskId: task.id, token: lease.token, attempt });
+      return { lease, run: { id, attempt, executor } };
+    }
     case "assigned":
     case "running":
       return { lease: state.lease, run: { ...state.run, executor } };

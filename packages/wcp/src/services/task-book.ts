@@ -57,6 +57,19 @@ export class TaskBook {
     return true;
   }
 
+  /** What the store knows of a task, open or not. */
+  stored(id: string): Task | undefined {
+    return this.#open.get(id) ?? this.#deps.store.task(id);
+  }
+
+  /** Opens a task again that was done: the network has lost its outcome. A new round, or the old effect would pass for the new one. */
+  async reopen(id: string): Promise<Task> {
+    const stored = this.#deps.store.task(id);
+    if (stored === undefined) throw new Error(`task ${id} is not in the store, so it cannot be reopened`);
+    const state = nextTask(stored.state, { kind: "unsettled" });
+    return this.#add({ ...stored, round: stored.round + 1, state }, stored.state.kind);
+  }
+
   async #add(task: Task, from: Task["state"]["kind"] | "new"): Promise<Task> {
     this.#open.set(task.id, task);
     this.#deps.onState?.(task);
