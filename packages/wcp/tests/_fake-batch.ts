@@ -27,6 +27,10 @@ export class FakeBatchCodec implements BatchCodec {
     return fromJson(returnData) as BatchResult[];
   }
 
+  ran(logs: readonly EventLog[], wallet: string): boolean {
+    return logs.some(({ address, topics }) => address === wallet && topics[0] === BATCH_EXECUTED);
+  }
+
   failures(logs: readonly EventLog[], wallet: string): ReadonlyMap<number, Revert> {
     const failed = logs.filter(({ address, topics }) => address === wallet && topics[0] === CALL_FAILED);
     return new Map(failed.map(({ data }) => fromJson(data) as [number, Revert]));

@@ -158,13 +158,15 @@ export class FakeChain implements Chain, Heads {
   #crowdRefusal({ nonce }: FakeTx): SendOutcome | undefined {
     const isDelegating = [...this.pool.values()].some(({ authorization }) => authorization !== undefined);
     const isDelegated = this.ledger.head.delegateAfter !== undefined || isDelegating;
-    if (isDelegated && this.pool.size >= this.inFlightLimit) {
+    const next = this.#pendingFrom(this.nonce);
+    // As geth does it: what waits for an earlier nonce does not count, and nothing may be added to it.
+    if (isDelegated && next - this.nonce >= this.inFlightLimit) {
       return {
         kind: "in_flight_limit",
         message: "in-flight transaction limit reached for delegated accounts",
       };
     }
-    const isGapped = nonce > this.#pendingFrom(this.nonce);
+    const isGapped = nonce > next;
     if (isGapped && isDelegated) {
       return { kind: "in_flight_limit", message: "gapped-nonce tx from delegated accounts" };
     }

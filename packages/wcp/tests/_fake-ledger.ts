@@ -49,6 +49,8 @@ export class FakeLedger {
   blockGasLimit = 30_000_000n;
   /** Batches throw as a whole, as with too little gas. */
   isBatchBroken = false;
+  /** Number of the highest block there ever was. */
+  highest = 0;
   #forks = 0;
 
   constructor() {
@@ -113,6 +115,7 @@ export class FakeLedger {
   #append(txs: readonly FakeTx[], changes: { readonly delegate?: string | undefined } = {}): void {
     const parent = this.blocks.at(-1);
     const number = this.blocks.length;
+    this.highest = Math.max(this.highest, number);
     const hash = `0xb${number}${this.#forks === 0 ? "" : `f${this.#forks}`}`;
     let delegate = "delegate" in changes ? changes.delegate : parent?.delegateAfter;
     const mined = txs.map((tx, index): FakeMined => {

@@ -55,6 +55,8 @@ export interface LaneBenchParts {
   readonly disk: MemoryDisk;
   readonly clock: FakeClock;
   readonly signer: FakeSigner;
+  /** In place of one on the disk. */
+  readonly store: Store;
   readonly deps: Partial<LaneDeps>;
 }
 
@@ -79,7 +81,7 @@ export class LaneBench implements AsyncDisposable {
     this.clock = parts.clock ?? new FakeClock();
     this.disk = parts.disk ?? new MemoryDisk(this.clock);
     this.signer = parts.signer ?? new FakeSigner();
-    this.store = this.disk.open();
+    this.store = parts.store ?? this.disk.open();
     this.lane = new Lane(
       { ...LANE_OPTIONS, ...options },
       {
@@ -104,9 +106,10 @@ export class LaneBench implements AsyncDisposable {
     return bench;
   }
 
-  run(): void {
+  /** `onFault` hears of it when the lane ends by itself; `stop` rejects with it as well. */
+  run(onFault: (error: unknown) => void = () => undefined): void {
     this.#running = this.lane.run(this.#stop.signal);
-    this.#running.catch(() => undefined); // `stop` rejects with it
+    this.#running.catch(onFault);
   }
 
   /** Submits; the outcome is looked at later, so a rejection meanwhile is not an unhandled one. */
