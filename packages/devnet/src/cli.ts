@@ -15,6 +15,7 @@ export const USAGE = `subnet-devnet: a local network for one worker node: chain,
   --workflow NAME    which workflow to run, like audio/1.0.0; needed when there are several
   --handlers MODULE  (demo, up) a module with handlers for the WEP; may be given more than once
   --spec FILE        (demo, up) an activity spec, registered as a workflow; may be given more than once
+  --batching         (demo, up) the WCP puts many claims, heartbeats and completions into one transaction
   --keep             (demo) leave the network running afterwards, until Ctrl-C
   --dir DIR          where the run keeps its logs, state and outputs; default .devnet/run-<time>-<pid>.
                      For submit: the run to submit to; default the one started last
@@ -29,6 +30,7 @@ export interface NetworkArgs {
   readonly dir: string | undefined;
   readonly handlers: readonly string[];
   readonly specs: readonly string[];
+  readonly batching: boolean;
 }
 
 /** What to run. Paths as they were typed. */
@@ -71,6 +73,7 @@ export function parseCommand(argv: readonly string[]): Command {
         input: texts,
         workflow: text,
         keep: flag,
+        batching: flag,
         help,
       };
       const values = read(() => parseArgs({ args, options }).values);
@@ -78,9 +81,8 @@ export function parseCommand(argv: readonly string[]): Command {
       return { kind: "demo", network: networkArgs(values), run: runArgs(values), keep: values.keep ?? false };
     }
     case "up": {
-      const values = read(
-        () => parseArgs({ args, options: { dir: text, handlers: texts, spec: texts, help } }).values,
-      );
+      const options = { dir: text, handlers: texts, spec: texts, batching: flag, help };
+      const values = read(() => parseArgs({ args, options }).values);
       return values.help === true ? { kind: "help" } : { kind: "up", network: networkArgs(values) };
     }
     case "submit": {
@@ -100,14 +102,15 @@ interface NetworkValues {
   readonly dir?: string | undefined;
   readonly handlers?: readonly string[] | undefined;
   readonly spec?: readonly string[] | undefined;
+  readonly batching?: boolean | undefined;
 }
 
 function networkArgs(values: NetworkValues): NetworkArgs {
-  const { dir, handlers = [], spec: specs = [] } = values;
+  const { dir, handlers = [], spec: specs = [], batching = false } = values;
   if ((handlers.length === 0) !== (specs.length === 0)) {
     throw usageError("Give --handlers and --spec together: the spec says what the handlers are called with.");
   }
-  return { dir, handlers, specs };
+  return { dir, handlers, specs, batching };
 }
 
 interface RunValues {

@@ -98,7 +98,8 @@ function networkOptions(args: NetworkArgs, deps: CommandDeps): NetworkChoice {
   const sample = given ? undefined : findSample();
   const handlers = sample?.handlers ?? args.handlers.map(pathOf(deps));
   const specs = sample?.specs ?? args.specs.map(pathOf(deps));
-  return { options: { dir, cwd, handlers, specs }, sampleInput: sample?.input };
+  const { batching } = args;
+  return { options: { dir, cwd, handlers, specs, batching }, sampleInput: sample?.input };
 }
 
 async function start(options: DevnetOptions, deps: CommandDeps): Promise<Devnet> {

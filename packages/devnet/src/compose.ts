@@ -28,6 +28,11 @@ export interface DevnetOptions {
   readonly specs: readonly string[];
   /** How many runs the WEP takes on at once. Default: one per core. */
   readonly slots?: number;
+  /**
+   * Whether the WCP puts many calls into one transaction, for which it delegates its wallet to the batch
+   * executor. Default false.
+   */
+  readonly batching?: boolean;
   /** Default {@link DEFAULT_PORTS}; one that is taken is replaced by the next free one. */
   readonly ports?: Ports;
 }
@@ -103,7 +108,9 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
   const kinds = workflows.flatMap(({ spec }) => spec.activities.map(({ kind }) => kind));
   startup.report({ name: "wep", url: state.wep.endpoint, about: kinds.join(", ") });
 
-  const wcp = stack.use(await startWcp(startup, { state, workflows, walletPrivateKey }));
+  const wcp = stack.use(
+    await startWcp(startup, { state, workflows, walletPrivateKey, batching: options.batching ?? false }),
+  );
   await wcp.ready();
   startup.report({ name: "wcp", url: state.wcp.adminUrl, about: `worker ${state.chain.worker}` });
 
@@ -165,6 +172,7 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
       workflowEngine: "",
       subnetControlPlane: "",
       multicall3: "",
+      batchExecutor: "",
       requester: "",
       worker: "",
     },
@@ -213,12 +221,13 @@ async function prepareChain(
     setUpChain({ rpcUrl, chainId, workflows: workflows.map(({ spec }) => spec) }),
   );
   startup.report({ name: "chain", url: rpcUrl, about: `anvil, chain ${chainId}, contracts deployed` });
-  const { taskQueue, workflowEngine, subnetControlPlane, multicall3 } = contracts;
+  const { taskQueue, workflowEngine, subnetControlPlane, multicall3, batchExecutor } = contracts;
   const addresses = {
     taskQueue,
     workflowEngine,
     subnetControlPlane,
     multicall3,
+    batchExecutor,
     requester,
     worker: worker.address,
   };
@@ -230,13 +239,13 @@ async function prepareChain(
 
 async function startWcp(
   startup: Startup,
-  options: PreparedChain & { readonly workflows: readonly WorkflowFile[] },
+  options: PreparedChain & { readonly workflows: readonly WorkflowFile[]; readonly batching: boolean },
 ): Promise<NodeProcess> {
-  const { state, workflows, walletPrivateKey } = options;
+  const { state, workflows, walletPrivateKey, batching } = options;
   const queues = [...new Set(workflows.flatMap(({ spec }) => spec.activities.map(({ queue }) => queue)))];
   await writeFile(
     state.wcp.configPath,
-    wcpConfigToml(state, { queues, dbPath: join(state.dir, "wcp.sqlite") }),
+    wcpConfigToml(state, { queues, dbPath: join(state.dir, "wcp.sqlite"), batching }),
   );
   const ready = () => startup.ready("wcp", `${state.wcp.adminUrl}/readyz`);
   return startNodeProcess(wcpSpec(state, walletPrivateKey), { supervisor: startup.supervisor, ready });

@@ -19,6 +19,7 @@ export interface DevnetState {
     readonly workflowEngine: string;
     readonly subnetControlPlane: string;
     readonly multicall3: string;
+    readonly batchExecutor: string;
     /** An account that anvil signs for (its published development key), so that no key is needed to submit. */
     readonly requester: string;
     /** The WCP's wallet. Its key exists in the WCP's environment only. */

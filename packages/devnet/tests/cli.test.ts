@@ -15,7 +15,7 @@ describe("command line", () => {
   it("reads what npm start appends", () => {
     expect(parseCommand(["demo", "--input", "x.wav", "--keep", "--dir", "out"])).toEqual({
       kind: "demo",
-      network: { dir: "out", handlers: [], specs: [] },
+      network: { dir: "out", handlers: [], specs: [], batching: false },
       run: { workflow: undefined, inputs: ["x.wav"] },
       keep: true,
     });
@@ -24,8 +24,9 @@ describe("command line", () => {
   it("takes several handlers, specs and inputs", () => {
     expect(parseCommand(["up", "--handlers", "a.ts", "--handlers=b.ts", "--spec", "a.yaml"])).toEqual({
       kind: "up",
-      network: { dir: undefined, handlers: ["a.ts", "b.ts"], specs: ["a.yaml"] },
+      network: { dir: undefined, handlers: ["a.ts", "b.ts"], specs: ["a.yaml"], batching: false },
     });
+    expect(parseCommand(["up", "--batching"])).toMatchObject({ network: { batching: true } });
     expect(parseCommand(["submit", "--workflow", "a/1.0.0", "--input", "x=1", "--input", "y=@f"])).toEqual({
       kind: "submit",
       dir: undefined,
@@ -233,12 +234,14 @@ describe("the node's configuration", () => {
   it("holds no secret, and quotes what needs it", () => {
     const state = {
       ports: { wep: 1, wepHealth: 2, wcpAdmin: 3 },
-      chain: { worker: "0xabc" },
+      chain: { worker: "0xabc", batchExecutor: "0xdef" },
       store: { accessKeyId: "the-id", secretAccessKey: "the-secret" },
       wep: { endpoint: "http://127.0.0.1:1" },
       workflows: [{ specPath: '/a "b"/c.yaml' }],
     } as unknown as DevnetState;
-    const toml = wcpConfigToml(state, { queues: ["a/1.0.0/b"], dbPath: "/d" });
+    const toml = wcpConfigToml(state, { queues: ["a/1.0.0/b"], dbPath: "/d", batching: true });
+    expect(toml).toContain('batch_executor_address = "0xdef"');
+    expect(toml).toContain("confirmations = 0\nbatching = true");
     expect(toml).toContain('wep_grpc_endpoint = "http://127.0.0.1:1"\n\n[ethereum]');
     expect(toml).toContain(String.raw`files = ["/a \"b\"/c.yaml"]`);
     expect(toml).not.toMatch(/the-id|the-secret/);

@@ -6,7 +6,7 @@ type Section = Readonly<Record<string, Scalar>>;
 /** The WCP's configuration for a devnet. Keys and credentials come by environment instead. */
 export function wcpConfigToml(
   state: DevnetState,
-  extra: { readonly queues: readonly string[]; readonly dbPath: string },
+  extra: { readonly queues: readonly string[]; readonly dbPath: string; readonly batching: boolean },
 ): string {
   const { chain, store } = state;
   const sections: Readonly<Record<string, Section>> = {
@@ -19,6 +19,7 @@ export function wcpConfigToml(
       workflow_engine_address: chain.workflowEngine,
       subnet_control_plane_address: chain.subnetControlPlane,
       multicall3_address: chain.multicall3,
+      batch_executor_address: chain.batchExecutor,
     },
     scheduler: {
       queue_name: extra.queues,
@@ -27,7 +28,8 @@ export function wcpConfigToml(
       // Often, so that a person sees progress on chain; gas costs nothing here.
       heartbeat_interval: "500ms",
     },
-    tx_policy: { gas_bump_percent: 15 },
+    // Nothing that anvil mined is taken back.
+    tx_policy: { gas_bump_percent: 15, confirmations: 0, batching: extra.batching },
     protocol: { contract_min: "0.2.0", contract_max: "0.2.0" },
     storage: { endpoint: store.endpoint, region: store.region, bucket: store.bucket, force_path_style: true },
     specs: { files: state.workflows.map(({ specPath }) => specPath) },
