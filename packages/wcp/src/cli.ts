@@ -47,13 +47,13 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   "config check": {
     usage: "[--json]",
-    summary: "print the configuration as it takes effect, secrets masked",
+    summary: "print the effective configuration, secrets masked",
     options: ["json"],
     load: async () => (await import("./commands/config-check.ts")).checkConfig,
   },
   doctor: {
     usage: "[--json]",
-    summary: "look at everything the node depends on, and say what to do",
+    summary: "look at all that the node depends on, and say what to do",
     options: ["json"],
     load: async () => (await import("./commands/doctor/doctor.ts")).doctor,
   },
@@ -136,7 +136,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   "db ls": {
     usage: "[PREFIX] [--json]",
-    summary: "records: claim_job:ID inflight:ID tx:ID done:ID nonce:last",
+    summary: "records: claim_job: inflight: tx: done: nonce:last",
     options: ["json"],
     args: [0, 1],
     load: async () => (await db()).listRecords,
@@ -225,8 +225,9 @@ function problemOf(
 }
 
 function nameOf([first = "", second]: readonly string[]): string | undefined {
-  if (second !== undefined && `${first} ${second}` in COMMANDS) return `${first} ${second}`;
-  return first in COMMANDS ? first : undefined;
+  const both = `${first} ${second ?? ""}`;
+  if (Object.hasOwn(COMMANDS, both)) return both;
+  return Object.hasOwn(COMMANDS, first) ? first : undefined;
 }
 
 function unknownCommand(positionals: readonly string[]): StartupError {

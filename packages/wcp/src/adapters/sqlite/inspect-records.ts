@@ -35,13 +35,13 @@ const LAST_NONCE = "nonce:last";
  */
 export class InspectedRecords {
   readonly #transactions: InspectedTransactions;
-  readonly #byStates: Statement<[string, string], TaskRow>;
+  readonly #byStates: Statement<[{ readonly states: string; readonly prefix: string }], TaskRow>;
   readonly #byId: Statement<[string], TaskRow>;
 
   constructor(db: Database, transactions: InspectedTransactions) {
     this.#transactions = transactions;
     this.#byStates = db.prepare(
-      `SELECT * FROM tasks WHERE state IN (SELECT value FROM json_each(?)) AND substr(id, 1, length(?2)) = ?2
+      `SELECT * FROM tasks WHERE state IN (SELECT value FROM json_each(@states)) AND substr(id, 1, length(@prefix)) = @prefix
        ORDER BY updated_at_ms`,
     );
     this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
@@ -53,7 +53,8 @@ export class InspectedRecords {
     const isMeant = (other: string) => (id === undefined ? other.startsWith(name) : other === name);
     for (const [taskName, states] of Object.entries(STATES_BY_NAME)) {
       if (!isMeant(taskName)) continue;
-      for (const row of this.#byStates.iterate(JSON.stringify(states), id ?? "")) yield toEntry(row);
+      const wanted = { states: JSON.stringify(states), prefix: id ?? "" };
+      for (const row of this.#byStates.iterate(wanted)) yield toEntry(row);
     }
     if (isMeant("tx")) yield* this.#allSent(id ?? "");
     const last = LAST_NONCE.startsWith(prefix) ? this.#lastNonce() : undefined;

@@ -1,4 +1,4 @@
-import { existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { describeHolder, keyHolder } from "../../adapters/sqlite/process-lock.ts";
@@ -32,7 +32,6 @@ export function examineMachine(patient: Patient): void {
     id: "machine.disk",
     group: "machine",
     title: "disk",
-    onError: `db.path is ${config.db.path}; make its folder, or point db.path at one that exists`,
     run: () => lookAtDisk(config.db.path),
   });
   void exam.check({
@@ -87,7 +86,15 @@ function lookAtDatabase({ config, wallet }: Patient): Outcome {
 }
 
 function lookAtDisk(path: string): Outcome {
-  const dir = dirname(path);
+  const dir = existingFolder(dirname(path));
+  try {
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    return fail(
+      `${dir} cannot be written (${reasonOf(error)})`,
+      "the node keeps its database there: give the folder to the node's user (chown), or point db.path elsewhere",
+    );
+  }
   const { bavail, bsize } = statfsSync(dir);
   const free = bavail * bsize;
   const detail = `${formatBytes(free)} free in ${dir}`;
@@ -95,6 +102,11 @@ function lookAtDisk(path: string): Outcome {
     return fail(detail, "a full disk stops the node in the middle of its work: free some, or move db.path");
   }
   return free < LOW_DISK_BYTES ? warn(detail, "free some space, or lower db.retention") : ok(detail);
+}
+
+/** The node makes the folders below it. */
+function existingFolder(dir: string): string {
+  return existsSync(dir) || dirname(dir) === dir ? dir : existingFolder(dirname(dir));
 }
 
 async function lookAtPort({ config, node }: Patient): Promise<Outcome> {

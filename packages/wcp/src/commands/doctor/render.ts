@@ -20,17 +20,17 @@ const LINE_WIDTH = 100;
 
 /** Findings for a person: grouped, what is well in few lines, and below what is not what to do. */
 export function renderFindings(findings: readonly Finding[], useColour: boolean): string {
-  const titles = new Map(findings.map((finding) => [finding.id, nameOf(finding)]));
-  const lines = GROUPS.map((group) => {
+  const byId = new Map(findings.map((finding) => [finding.id, finding]));
+  const blocks = GROUPS.map((group) => {
     const found = findings.filter((each) => each.group === group);
-    return { group, lines: foldSubjects(found, titles) };
-  }).filter((each) => each.lines.length > 0);
-  const width = Math.max(...lines.flatMap((each) => each.lines.map(({ title }) => title.length)));
-  const blocks = lines.map(
-    (each) =>
-      `${TITLES[each.group]}\n${each.lines.map((line) => renderLine(line, { width, useColour })).join("")}`,
-  );
-  return `${blocks.join("\n")}\n${summaryOf(findings)}\n`;
+    return { group, lines: [...foldSubjects(found), ...foldSkipped(found, byId)] };
+  }).filter(({ lines }) => lines.length > 0);
+  const width = Math.max(...blocks.flatMap(({ lines }) => lines.map(({ title }) => title.length)));
+  const texts = blocks.map(({ group, lines }) => {
+    const body = lines.map((line) => renderLine(line, { width, useColour }));
+    return `${TITLES[group]}\n${body.join("")}`;
+  });
+  return `${texts.join("\n")}\n${summaryOf(findings)}\n`;
 }
 
 interface Line {
@@ -44,51 +44,45 @@ function nameOf({ subject, title }: Finding): string {
   return subject === "" ? title : `${subject} ${title}`;
 }
 
-/** What is well with one endpoint is one line, and what was not looked at another. */
-function foldSubjects(findings: readonly Finding[], titles: ReadonlyMap<string, string>): readonly Line[] {
-  const bySubject = Map.groupBy(findings, ({ subject, id }) => (subject === "" ? id : subject));
+/** What is well with one endpoint is one line. */
+function foldSubjects(findings: readonly Finding[]): readonly Line[] {
+  const seen = findings.filter(({ verdict }) => verdict !== "skipped");
+  const bySubject = Map.groupBy(seen, ({ subject, id }) => (subject === "" ? id : subject));
   return [...bySubject.values()].flatMap((found) => {
-    const [first] = found;
-    if (first === undefined || first.subject === "") return found.map((finding) => toLine(finding, titles));
-    const fine = found.filter(({ verdict }) => verdict === "ok");
-    const skipped = found.filter(({ verdict }) => verdict === "skipped");
-    const rest = found.filter(({ verdict }) => verdict === "warn" || verdict === "fail");
-    return [
-      ...(fine.length === 0
-        ? []
-        : [
-            {
-              verdict: "ok" as const,
-              title: first.subject,
-              detail: fine.map(({ detail }) => detail).join(", "),
-              advice: "",
-            },
-          ]),
-      ...rest.map((finding) => toLine(finding, titles)),
-      ...(skipped.length === 0
-        ? []
-        : [
-            {
-              verdict: "skipped" as const,
-              title: first.subject,
-              detail: `not looked at: ${skipped.map(({ title }) => title).join(", ")}`,
-              advice: "",
-            },
-          ]),
-    ];
+    const subject = found[0]?.subject ?? "";
+    if (subject === "") return found.map(toLine);
+    const fine = found.filter(({ verdict }) => verdict === "ok").map(({ detail }) => detail);
+    const rest = found.filter(({ verdict }) => verdict !== "ok").map(toLine);
+    if (fine.length === 0) return rest;
+    return [{ verdict: "ok", title: subject, detail: fine.join(", "), advice: "" }, ...rest];
   });
 }
 
-function toLine(finding: Finding, titles: ReadonlyMap<string, string>): Line {
-  const { verdict, detail, advice, because, ms } = finding;
+/** What was not looked at is one line for each reason. */
+function foldSkipped(findings: readonly Finding[], byId: ReadonlyMap<string, Finding>): readonly Line[] {
+  const skipped = findings.filter(({ verdict }) => verdict === "skipped");
+  const byReason = Map.groupBy(skipped, (finding) =>
+    [...new Set(rootsOf(finding, byId).map(nameOf))].join(" and "),
+  );
+  return [...byReason].map(([reason, found]) => ({
+    verdict: "skipped",
+    title: "not looked at",
+    detail: `${found.map(({ title }) => title).join(", ")}; first: ${reason}`,
+    advice: "",
+  }));
+}
+
+/** The failures that a skipped check comes down to. */
+function rootsOf(finding: Finding, byId: ReadonlyMap<string, Finding>): readonly Finding[] {
+  if (finding.verdict !== "skipped") return [finding];
+  const causes = finding.because.map((id) => byId.get(id)).filter((cause) => cause !== undefined);
+  return causes.flatMap((cause) => rootsOf(cause, byId));
+}
+
+function toLine({ verdict, subject, title, detail, advice, ms }: Finding): Line {
   const slow = ms >= SLOW_MS ? ` (${(ms / 1_000).toFixed(1)} s)` : "";
-  const skipped = `not looked at, because of ${because.map((id) => titles.get(id) ?? id).join(" and ")}`;
-  return {
-    verdict,
-    advice,
-    title: nameOf(finding),
-    detail: `${verdict === "skipped" ? skipped : detail}${slow}`,
-  };
+  const what = subject === "" ? detail : `${title}: ${detail}`;
+  return { verdict, advice, title: subject === "" ? title : subject, detail: `${what}${slow}` };
 }
 
 function renderLine(
@@ -102,16 +96,23 @@ function renderLine(
   return advice === "" ? head : `${head}${indent}-> ${wrap(advice, `${indent}   `)}\n`;
 }
 
-/** At spaces; a command or an address stays whole. */
+/** At spaces; an address stays whole. */
 function wrap(text: string, indent: string): string {
   const room = Math.max(40, LINE_WIDTH - indent.length);
+  return text
+    .split("\n")
+    .map((line) => wrapLine(line, room).join(`\n${indent}`))
+    .join(`\n${indent}`);
+}
+
+function wrapLine(text: string, room: number): readonly string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
     const last = lines.at(-1) ?? "";
     if (last !== "" && last.length + 1 + word.length > room) lines.push(word);
     else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
   }
-  return lines.join(`\n${indent}`);
+  return lines;
 }
 
 /** The last line: whether the node would run, and what to begin with. */

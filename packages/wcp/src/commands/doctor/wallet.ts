@@ -88,7 +88,7 @@ async function lookAtBalance({ config, wallet = "" }: Patient, chain: Chain): Pr
   if (balance < reserve) {
     return fail(
       detail,
-      `a transaction must be covered to its cap before a node takes it: send ${wanted} to ${wallet}`,
+      `a transaction must be covered to its cap before an endpoint takes it: send ${wanted} of the chain's coin to ${wallet}`,
     );
   }
   const { low_balance_gwei: low } = config.tx_policy;

@@ -51,7 +51,7 @@ async function examineWep(
   const isOnly = patient.config.wep_grpc_endpoint.length === 1;
   const bad = (detail: string, advice: string): Outcome =>
     isOnly ? fail(detail, advice) : { ...warn(detail, advice), isBlocking: true };
-  const common = { group: "wep", subject: url } as const;
+  const common = { group: "wep", subject: new URL(url).host } as const;
   void exam.check({
     ...common,
     id: `wep[${index}].reachable`,
