@@ -98,6 +98,30 @@ describe("gates", () => {
     expect(gates.notReady()).toEqual(["later"]);
   });
 
+  it.each([
+    ["once, when the endpoints tell it themselves", ["endpoint a is down"], []],
+    ["when the endpoints have nothing to say", [], ["the endpoint does not answer"]],
+  ])("tell of endpoint trouble %s", async (_, told, expected) => {
+    const clock = new FakeClock();
+    const verdict: GateVerdict = {
+      kind: "wait",
+      reason: "the endpoint does not answer",
+      isEndpointTrouble: true,
+    };
+    const gates = new Gates(OPTIONS, {
+      gates: [{ name: "RPC", check: async () => verdict }],
+      clock,
+      logger: captureLogs().logger,
+      endpointReasons: () => told,
+    });
+    const stop = new AbortController();
+    const passed = gates.pass(stop.signal);
+    await settle();
+    expect(gates.notReady()).toEqual(expected);
+    stop.abort();
+    await passed;
+  });
+
   it("pass on that the process is stopping", async () => {
     const asked = createDeferred<GateVerdict>();
     const { clock, logs } = createGates({});
