@@ -46,6 +46,19 @@ export function claimRank(activitySeed: number, selfSeed: number, rivalSeeds: It
   return own < nearest ? own / 2 : 1 - nearest / 2;
 }
 
+/** Whether a rival is nearer to it: from this rank on. */
+export function isContested(rank: number): boolean {
+  return rank >= 0.5;
+}
+
+/**
+ * How many claims at once may go for what a rival is nearer to. When little is left, all workers want the
+ * same; one that goes for a part of it only leaves the rest to those who are nearer.
+ */
+export function mostContested(open: number): number {
+  return Math.max(1, open >> 2);
+}
+
 /** Uniform in [0, 1). */
 function mix(a: number, b: number): number {
   return (avalanche(a ^ Math.imul(b, 0x9e3779b1)) >>> 0) / 2 ** 32;

@@ -1,5 +1,5 @@
 import type { Clock } from "@subnet-worker/kit";
-import { claimRank, seedOf } from "../domain/claim-policy.ts";
+import { claimRank, isContested, seedOf } from "../domain/claim-policy.ts";
 import type { Task } from "../domain/task.ts";
 
 export interface BacklogOptions {
@@ -16,6 +16,8 @@ interface Entry {
   readonly seenAtMs: number;
   /** Lower is claimed sooner. */
   dueMs: number;
+  /** A rival is nearer to it. */
+  isContested: boolean;
 }
 
 /**
@@ -67,8 +69,15 @@ export class Backlog {
   add(task: Task): void {
     if (this.#entries.has(task.id)) return;
     const what = kindOf(task);
-    const entry = { id: task.id, seed: seedOf(task.id), what, seenAtMs: this.#clock.nowMs(), dueMs: 0 };
-    entry.dueMs = this.#due(entry);
+    const entry: Entry = {
+      id: task.id,
+      seed: seedOf(task.id),
+      what,
+      seenAtMs: this.#clock.nowMs(),
+      dueMs: 0,
+      isContested: false,
+    };
+    this.#place(entry);
     this.#entries.set(task.id, entry);
     this.#kinds.set(what, (this.#kinds.get(what) ?? 0) + 1);
     this.#order.push(entry);
@@ -83,6 +92,11 @@ export class Backlog {
     if (left === 0) this.#kinds.delete(entry.what);
     else this.#kinds.set(entry.what, left);
     return true;
+  }
+
+  /** Whether another worker is likely to want it before we would. */
+  isContested(id: string): boolean {
+    return this.#entries.get(id)?.isContested === true;
   }
 
   /** Another worker has claimed something of what we watch. */
@@ -117,13 +131,15 @@ export class Backlog {
   }
 
   #reorder(): void {
-    for (const entry of this.#entries.values()) entry.dueMs = this.#due(entry);
+    for (const entry of this.#entries.values()) this.#place(entry);
     this.#isSorted = false;
   }
 
-  #due({ seed, seenAtMs }: Entry): number {
-    const rivals = [...this.#rivals.values()].map((rival) => rival.seed);
-    return seenAtMs + SPREAD_MS * claimRank(seed, this.#self, rivals);
+  #place(entry: Entry): void {
+    const rivals = [...this.#rivals.values()].map(({ seed }) => seed);
+    const rank = claimRank(entry.seed, this.#self, rivals);
+    entry.dueMs = entry.seenAtMs + SPREAD_MS * rank;
+    entry.isContested = this.#rivals.size > 0 && isContested(rank);
   }
 }
 

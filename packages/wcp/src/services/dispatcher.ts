@@ -9,7 +9,7 @@
  *  D4  What waits for confirmations holds back nothing: its outcome is out, and only time is missing.
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
-import { type ClaimWindow, nextWindow } from "../domain/claim-policy.ts";
+import { type ClaimWindow, mostContested, nextWindow } from "../domain/claim-policy.ts";
 import { decideRetry, type RetryPolicy } from "../domain/retry.ts";
 import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
 import {
@@ -72,6 +72,8 @@ export class Dispatcher implements Service, OfferSink {
   /** Offered while they cool down or their last run is still stopping, to be looked at again. */
   readonly #later = new Map<string, Offer>();
   readonly #claiming = new Set<string>();
+  /** Of those being claimed, the ones that a rival is nearer to. */
+  readonly #contested = new Set<string>();
   readonly #settling = new Set<string>();
   /** Of those settling, the ones whose outcome the network has. */
   readonly #included = new Set<string>();
@@ -213,14 +215,21 @@ export class Dispatcher implements Service, OfferSink {
         continue;
       }
       const what = kindOf(task);
-      const slot = full.has(what) ? undefined : this.#deps.executor.reserve(task);
+      if (full.has(what) || !this.#mayContest(id)) continue;
+      const slot = this.#deps.executor.reserve(task);
       if (slot === undefined) {
         full.add(what);
         continue;
       }
+      if (this.#backlog.isContested(id)) this.#contested.add(id);
       this.#backlog.delete(id);
       this.#start(id, slot, signal);
     }
+  }
+
+  #mayContest(id: string): boolean {
+    if (!this.#backlog.isContested(id)) return true;
+    return this.#contested.size < mostContested(this.#backlog.size);
   }
 
   #start(id: string, slot: Slot | undefined, signal: AbortSignal): void {
@@ -232,7 +241,8 @@ export class Dispatcher implements Service, OfferSink {
         await this.#drive(id, slot, signal);
       } finally {
         slot?.[Symbol.dispose]();
-        for (const set of [this.#driven, this.#claiming, this.#settling, this.#included]) set.delete(id);
+        const sets = [this.#driven, this.#claiming, this.#contested, this.#settling, this.#included];
+        for (const set of sets) set.delete(id);
         this.#onProgress();
       }
     });
@@ -290,6 +300,7 @@ export class Dispatcher implements Service, OfferSink {
     const startedIn = this.#window.epoch;
     const outcome = await this.#deps.source.claim(task);
     this.#claiming.delete(task.id);
+    this.#contested.delete(task.id);
     if (outcome.kind !== "refused") {
       const most = this.#options.maxInflight;
       this.#window = nextWindow(this.#window, outcome.kind, { most, startedIn });
