@@ -10,7 +10,7 @@ const BLOCK_TIME_S = 1;
 /** The loop's rate is that of the blocks: a few tell it. */
 const LOOP_ACTIVITIES = 6;
 const SINGLE_ACTIVITIES = 600;
-const BATCHED_ACTIVITIES = 1_500;
+const BATCHED_ACTIVITIES = 2_000;
 const AUTOMINE_ACTIVITIES = 300;
 const GAS_ACTIVITIES = 200;
 /** Below what a worker may hold at once, 1,024. */
@@ -21,6 +21,8 @@ const AUTOMINE_WINDOW = 128;
  * that is never more than half full of one wallet's batches.
  */
 const BATCH_BLOCK_GAS = 16_000_000;
+/** Of a busy phase that says anything. */
+const FEWEST_BLOCKS = 10;
 const TRANSACTIONS_PER_ACTIVITY = 2;
 
 /** The transaction lane by itself: store on disk, RPC, signer, no WEP. */
@@ -93,15 +95,18 @@ async function measureFill(rig: Rig): Promise<{ readonly fill: number; readonly 
 }
 
 /**
- * Share of the block gas limit that our transactions used, over all blocks from our first to
- * the last but one, those that have nothing of ours included; in the last there was no more to do.
+ * Share of the block gas limit that our transactions used, from the first block that they fill by
+ * more than half to the last: before, the lane delegates the wallet and learns what calls take, and
+ * after, there is too little left to do. Every block in between counts, those without us too.
  */
 function fillOf(blocks: readonly OwnBlock[]): number {
-  const [first, last] = [blocks[0], blocks.at(-1)];
-  if (first === undefined || last === undefined || last.number <= first.number)
-    throw new Error("all was done in one block; there is no busy phase to measure");
-  const used = blocks.slice(0, -1).reduce((sum, { gasUsed }) => sum + gasUsed, 0);
-  return used / (first.gasLimit * (last.number - first.number));
+  const isBusy = ({ gasUsed, gasLimit }: OwnBlock) => gasUsed > gasLimit / 2;
+  const [first, last] = [blocks.find(isBusy), blocks.findLast(isBusy)];
+  if (first === undefined || last === undefined || last.number - first.number < FEWEST_BLOCKS)
+    throw new Error("there is no busy phase to measure: batches never fill a block by half, or hardly ever");
+  const busy = blocks.filter(({ number }) => number >= first.number && number <= last.number);
+  const used = busy.reduce((sum, { gasUsed }) => sum + gasUsed, 0);
+  return used / (first.gasLimit * (last.number - first.number + 1));
 }
 
 interface Measured {

@@ -86,7 +86,7 @@ async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDis
     WCP__SCHEDULER__QUEUE_NAME: TALLY_QUEUE,
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
     WCP__DB__PATH: join(dir, "wcp.sqlite"),
-    WCP__LOG__LEVEL: "warn",
+    WCP__LOG__LEVEL: "error",
   };
   const opened = stack.use(await openBenchLane({ env, cwd: dir }));
   const owned = stack.move();
