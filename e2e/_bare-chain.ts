@@ -33,7 +33,7 @@ export interface BareChain extends AsyncDisposable {
 export async function startBareChain(): Promise<BareChain> {
   await using stack = new AsyncDisposableStack();
   const process = stack.use(await startAnvil());
-  const { taskQueue, workflowEngine, subnetControlPlane, multicall3 } = await deployContracts(
+  const { taskQueue, workflowEngine, subnetControlPlane, multicall3, batchExecutor } = await deployContracts(
     {},
     { rpcUrl: process.url },
   );
@@ -45,6 +45,7 @@ export async function startBareChain(): Promise<BareChain> {
     workflowEngine,
     subnetControlPlane,
     multicall3,
+    batchExecutor,
   };
   const anvil = new AnvilRemote(process.url);
   const [, requester] = (await anvil.rpc("eth_accounts")) as readonly string[];

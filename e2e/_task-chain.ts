@@ -30,8 +30,6 @@ export interface TaskChain extends AsyncDisposable {
   readonly facts: ChainFacts;
   readonly anvil: AnvilRemote;
   readonly pid: number;
-  /** Where a wallet that batches delegates to. */
-  readonly batchExecutor: string;
   /** A wallet with funds that is registered for as many activities as the contract allows. */
   worker(): Promise<TestWallet>;
   requester(): Promise<Requester>;
@@ -45,7 +43,7 @@ export async function startTaskChain(
   const { leaseDurationS = 600, ...anvilOptions } = options;
   const process = stack.use(await startAnvil(anvilOptions));
   const contracts = await deployContracts({ leaseDurationS }, { rpcUrl: process.url });
-  const { taskQueue, workflowEngine, subnetControlPlane, multicall3 } = contracts;
+  const { taskQueue, workflowEngine, subnetControlPlane, multicall3, batchExecutor } = contracts;
   const facts: ChainFacts = {
     rpcUrl: process.url,
     wsUrl: process.wsUrl,
@@ -54,6 +52,7 @@ export async function startTaskChain(
     workflowEngine,
     subnetControlPlane,
     multicall3,
+    batchExecutor,
   };
   const anvil = new AnvilRemote(process.url);
   const owned = stack.move();
@@ -61,7 +60,6 @@ export async function startTaskChain(
     facts,
     anvil,
     pid: process.pid,
-    batchExecutor: contracts.batchExecutor,
     async worker() {
       const wallet = await fundedWallet(facts, { registered: false });
       const data = subnetControlPlaneInterface.encodeFunctionData("registerWorker", [CAPACITY]);

@@ -81,7 +81,7 @@ async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDis
     WCP__ETHEREUM__WORKFLOW_ENGINE_ADDRESS: facts.workflowEngine,
     WCP__ETHEREUM__SUBNET_CONTROL_PLANE_ADDRESS: facts.subnetControlPlane,
     WCP__ETHEREUM__MULTICALL3_ADDRESS: facts.multicall3,
-    WCP__ETHEREUM__BATCH_EXECUTOR_ADDRESS: chain.batchExecutor,
+    WCP__ETHEREUM__BATCH_EXECUTOR_ADDRESS: facts.batchExecutor,
     WCP__TX_POLICY__BATCHING: String(batching),
     WCP__SCHEDULER__QUEUE_NAME: TALLY_QUEUE,
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
