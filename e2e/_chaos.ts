@@ -22,6 +22,8 @@ import { configWith, makeWcp, type TestWallet, type WcpHome, wcpConfig } from ".
 
 export interface ChaosOptions extends ChaosSize {
   readonly seed: number;
+  /** Whether the node puts many intents into one transaction. */
+  readonly batching: boolean;
   /** For logs, the database and the plan. */
   readonly dir: string;
   /** How long what is left after the last kill may take. */
@@ -117,7 +119,7 @@ async function setScene(options: ChaosOptions, stack: AsyncDisposableStack, rand
   mkdirSync(logDir);
   const wep = startWepLife({ port: wepPort, logDir, tallyFile });
   stack.defer(() => stop(wep));
-  const config = chaosConfig(chain, { endpoints, wepPort, confirmations: options.confirmations });
+  const config = chaosConfig(chain, { ...options, endpoints, wepPort });
   const env = { WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey };
   const home = makeWcp({ dir: options.dir, config, env });
   const database = join(home.dir, "wcp.sqlite");
@@ -146,6 +148,7 @@ function chaosConfig(
     readonly endpoints: readonly FaultyRpc[];
     readonly wepPort: number;
     readonly confirmations: number;
+    readonly batching: boolean;
   },
 ) {
   const config = wcpConfig(chain.facts, `http://127.0.0.1:${options.wepPort}`, TALLY_SPEC_PATH);
@@ -153,6 +156,7 @@ function chaosConfig(
     ethereum: {
       rpc_url: options.endpoints.map(({ url }) => url),
       ws_url: undefined,
+      batch_executor_address: chain.facts.batchExecutor,
       rpc_timeout: "2s",
       head_poll_interval: "250ms",
     },
@@ -165,6 +169,7 @@ function chaosConfig(
     },
     tx_policy: {
       confirmations: options.confirmations,
+      batching: options.batching,
       resend_after: "3s",
       bump_after: "6s",
       repair_after: "6s",

@@ -15,6 +15,7 @@ test("a node that is killed, loses its database and sees a reorg completes every
   const result = await runChaos({
     ...SIZE,
     seed: SEED,
+    batching: false,
     dir,
     finishWithinMs: 90_000,
     say: (line) => said.push(line),

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ChaosResult, problemsOf, runChaos } from "./_chaos.ts";
 
-const USAGE = `pnpm chaos [--activities 500] [--kills 100] [--db-deletions 2] [--reorgs 2] [--confirmations 3] [--seed N]
+const USAGE = `pnpm chaos [--activities 500] [--kills 100] [--db-deletions 2] [--reorgs 2] [--confirmations 3] [--batching] [--seed N]
 `;
 
 const { values } = parseArgs({
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     "db-deletions": { type: "string", default: "2" },
     reorgs: { type: "string", default: "2" },
     confirmations: { type: "string", default: "3" },
+    batching: { type: "boolean", default: false },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
     help: { type: "boolean", default: false },
   },
@@ -87,7 +88,14 @@ async function main(): Promise<void> {
   process.stdout.write(`seed ${seed}; repeat with --seed ${seed} and the same sizes\n`);
   const say = (line: string) => process.stdout.write(`  ${line}\n`);
   try {
-    const result = await runChaos({ ...size, seed, dir, say, finishWithinMs: 300_000 });
+    const result = await runChaos({
+      ...size,
+      seed,
+      batching: values.batching,
+      dir,
+      say,
+      finishWithinMs: 300_000,
+    });
     const problems = problemsOf(result, activities);
     print(result, seed);
     for (const problem of problems) process.stderr.write(`NOT MET: ${problem}\n`);
