@@ -78,9 +78,9 @@ function isSame(address: string, other: string): boolean {
 }
 
 /**
- * With what the calls may burn on top, the gas limit that is always enough: for calls that burn all they may,
- * for calls that all fail, for the reserve that the executor asks for before the last one, and for the floor
- * that EIP-7623 sets for call data.
+ * With what the calls burn on top, a gas limit that is enough: for calls that all fail, for the reserve that
+ * the executor asks for before the last one, and for the floor that EIP-7623 sets for call data, however
+ * little the calls burn.
  */
 function overheadGas(data: string, calls: readonly BatchCall[], hasAuthorization: boolean): bigint {
   const { zeros, others } = countBytes(data);
@@ -88,8 +88,7 @@ function overheadGas(data: string, calls: readonly BatchCall[], hasAuthorization
     TRANSACTION_GAS + 4n * zeros + 16n * others + (hasAuthorization ? AUTHORIZATION_GAS : 0n) + EXECUTE_GAS;
   const accounts = new Set(calls.map(({ to }) => to.toLowerCase())).size;
   const loop = loopGas(calls) + BigInt(accounts) * COLD_ACCOUNT_GAS;
-  const callsGas = calls.reduce((sum, { gas }) => sum + gas, 0n);
-  const floor = TRANSACTION_GAS + 10n * (zeros + 4n * others) - callsGas;
+  const floor = TRANSACTION_GAS + 10n * (zeros + 4n * others);
   return max(start + loop, floor);
 }
 
