@@ -8,6 +8,7 @@ import {
   Transaction,
   type TransactionLike,
 } from "ethers";
+import { type DynamicFeeTransaction, serializeDynamicFee } from "./dynamic-fee-transaction.ts";
 import type { Authorization, AuthorizationRequest, Signer, TransactionRequest } from "../ports.ts";
 
 /** Holds a secp256k1 key and signs 32-byte digests with it: all that a KMS has to do. */
@@ -42,9 +43,21 @@ export function createSigner(holder: KeyHolder, chainId: bigint): Signer {
     // Of the bytes that are sent, whatever ethers thinks of them.
     return { raw, txHash: keccak256(raw) };
   };
+  const signedDynamic = async (tx: DynamicFeeTransaction) => {
+    const signature = Signature.from(await holder.signDigest(keccak256(serializeDynamicFee(tx))));
+    const bytes = serializeDynamicFee(tx, signature);
+    return { raw: `0x${bytes.toString("hex")}`, txHash: keccak256(bytes) };
+  };
   return {
     address: holder.address,
-    sign: (request) => signed(Transaction.from(unsigned(request, chainId))),
+    sign(request) {
+      const { authorization, fees, ...rest } = request;
+      if (authorization !== undefined || fees.isLegacy === true) {
+        return signed(Transaction.from(unsigned(request, chainId)));
+      }
+      const { maxFeePerGasWei, maxPriorityFeePerGasWei } = fees;
+      return signedDynamic({ ...rest, chainId, maxFeePerGasWei, maxPriorityFeePerGasWei });
+    },
     resign(raw, { fees, gasLimit }) {
       const tx = Transaction.from(raw);
       tx.signature = null;
@@ -70,13 +83,13 @@ function unsigned(request: TransactionRequest, chainId: bigint): TransactionLike
   if (authorization === undefined && fees.isLegacy === true) {
     return { ...common, type: 0, gasPrice: fees.maxFeePerGasWei };
   }
-  const dynamic = {
+  return {
     ...common,
+    type: 4,
     maxFeePerGas: fees.maxFeePerGasWei,
     maxPriorityFeePerGas: fees.maxPriorityFeePerGasWei,
+    authorizationList: authorization === undefined ? [] : [signedAuthorization(authorization, chainId)],
   };
-  if (authorization === undefined) return { ...dynamic, type: 2 };
-  return { ...dynamic, type: 4, authorizationList: [signedAuthorization(authorization, chainId)] };
 }
 
 function signedAuthorization(authorization: Authorization, chainId: bigint) {
