@@ -1,5 +1,5 @@
 import { batchExecutorInterface } from "@subnet-worker/contracts";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { encodeCalls } from "../src/adapters/evm/batch-calls.ts";
 

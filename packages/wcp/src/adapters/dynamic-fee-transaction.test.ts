@@ -1,5 +1,5 @@
 import { Transaction } from "ethers";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { createLocalSigner } from "./signer.ts";
 

@@ -80,6 +80,11 @@ export class Endpoint {
     return this.isRightChain && !this.isDown && this.waitMs === 0;
   }
 
+  /** Nothing is known of it. */
+  get isNew(): boolean {
+    return this.#chainId === undefined && this.#failures === 0;
+  }
+
   get isRightChain(): boolean {
     return this.#chainId === this.#options.chainId;
   }
@@ -123,11 +128,11 @@ export class Endpoint {
   }
 
   status(): EndpointStatus {
-    const isWaiting = this.waitMs > 0;
+    const hasFailed = this.#failures > 0 || this.isDown;
     return {
       host: this.host,
       healthy: this.isUsable,
-      reason: this.isDown || isWaiting ? this.#reason : this.isRightChain ? undefined : "not asked yet",
+      reason: hasFailed ? this.#reason : this.isRightChain ? undefined : "not asked yet",
       latencyMs: this.#latency?.ms,
       block: this.#block,
       chainId: this.#chainId,

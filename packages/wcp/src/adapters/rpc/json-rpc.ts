@@ -113,7 +113,7 @@ export class JsonRpc {
       }
       for (const [index, call] of calls.entries()) {
         const reply = replies.get(index);
-        onCall?.(call.method, reply?.error === undefined ? "ok" : "error");
+        onCall?.(call.method, outcomeOf(reply));
         settle(call, reply);
       }
     } catch (error) {
@@ -189,6 +189,11 @@ function isBatchRefusal(status: number, body: unknown): boolean {
   }
   const [first, ...more] = (Array.isArray(body) ? body : [body]) as unknown[];
   return isReply(first) && more.length === 0 && first.error !== undefined && typeof first.id !== "number";
+}
+
+function outcomeOf(reply: Reply | undefined): "ok" | "error" | "unavailable" {
+  if (reply === undefined) return "unavailable";
+  return reply.error === undefined ? "ok" : "error";
 }
 
 function settle(call: Call, reply: Reply | undefined): void {

@@ -30,6 +30,9 @@ export interface RpcPoolDeps extends JsonRpcDeps {
 /** Slower than the fastest by more than this: asked after the others. */
 const SLOW_BY_MS = 1_000;
 
+/** Waits of 100 ms and doubling add up to some 15 s. */
+const NO_BLOCK_ROUNDS = 9;
+
 /**
  * Several endpoints of one chain, seen as one. Reads go to the first that is well and up to date, and on
  * to the next when it fails; transactions go to all that are well. With a single endpoint nothing is asked
@@ -89,11 +92,11 @@ export class RpcPool implements Rpc {
   async call<T>(ask: Ask<T>): Promise<T> {
     const { clock, signal } = this.#deps;
     const backoff = createBackoff({ initialMs: 100, maxMs: 10_000 });
-    for (;;) {
+    for (let rounds = 1; ; rounds += 1) {
       this.#throwIfStopped();
       await this.#prepare();
       const unknown = this.#unknownEverywhere(ask.method);
-      if (unknown !== undefined) throw ask.refusal?.(unknown) ?? unknown;
+      if (unknown !== undefined) throw unknown;
       const outcome = await new Round(ask, {
         candidates: () => this.#candidates(ask.method),
         newestBlock: () => this.newestBlock(),
@@ -101,6 +104,8 @@ export class RpcPool implements Rpc {
       }).run();
       if (outcome.kind === "answered") return outcome.value;
       if (outcome.kind === "refused") throw outcome.error;
+      // A block that nobody has after a while was undone; whoever asks has to look at the head again.
+      if (rounds >= NO_BLOCK_ROUNDS && isNoBlock(outcome.error)) throw outcome.error;
       await clock.sleep(Math.max(backoff.nextMs(), this.#waitMs()), signal);
     }
   }
@@ -140,25 +145,29 @@ export class RpcPool implements Rpc {
   async send(raw: string): Promise<SendOutcome> {
     this.#throwIfStopped();
     await this.#prepare();
-    const targets = this.#targets();
-    if (targets.length === 0) {
-      const reasons = this.status().map(({ host, reason }) => reason ?? `${host} takes no transactions`);
-      return { kind: "unknown", message: `not sent: ${reasons.join("; ")}` };
-    }
-    return this.#collect(targets.map((endpoint) => this.#sendTo(endpoint, raw)));
+    const outcome = await this.#collect(this.#targets().map((endpoint) => this.#sendTo(endpoint, raw)));
+    if (outcome !== undefined) return outcome;
+    const reasons = this.status().map(({ host, reason }) => reason ?? `${host} takes no transactions`);
+    return { kind: "unknown", message: `not sent: ${reasons.join("; ")}` };
   }
 
-  /** The first acceptance, or what the answers come to; with the last of them, or a while after the first. */
-  async #collect(sendings: readonly Promise<SendOutcome>[]): Promise<SendOutcome> {
-    const { promise, resolve, reject } = Promise.withResolvers<SendOutcome>();
+  /**
+   * The first acceptance, or what the answers come to; with the last of them, or a while after the first.
+   * `undefined` when nothing was sent.
+   */
+  async #collect(sendings: readonly Promise<SendOutcome | undefined>[]): Promise<SendOutcome | undefined> {
+    if (sendings.length === 0) return undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<SendOutcome | undefined>();
     const outcomes: SendOutcome[] = [];
     const graceMs = this.#options.sendGraceMs ?? 1_000;
     const late: SendOutcome = { kind: "unknown", message: "an endpoint has not answered yet" };
+    let waiting = sendings.length;
     let grace: Disposable | undefined;
-    const take = (outcome: SendOutcome): void => {
-      outcomes.push(outcome);
-      if (outcome.kind === "accepted" || outcomes.length === sendings.length) {
-        resolve(mergeSendOutcomes(outcomes));
+    const take = (outcome: SendOutcome | undefined): void => {
+      waiting -= 1;
+      if (outcome !== undefined) outcomes.push(outcome);
+      if (outcome?.kind === "accepted" || waiting === 0) {
+        resolve(outcomes.length === 0 ? undefined : mergeSendOutcomes(outcomes));
       }
       grace ??= this.#deps.clock.timer(graceMs, () => resolve(mergeSendOutcomes([...outcomes, late])));
     };
@@ -170,7 +179,9 @@ export class RpcPool implements Rpc {
     }
   }
 
-  async #sendTo(endpoint: Endpoint, raw: string): Promise<SendOutcome> {
+  /** `undefined` when it was not sent, since this is not the chain for it. */
+  async #sendTo(endpoint: Endpoint, raw: string): Promise<SendOutcome | undefined> {
+    if (!endpoint.isRightChain && !(await endpoint.check())) return undefined;
     const askedAtMs = this.#deps.clock.monotonicMs();
     try {
       await endpoint.ask(SEND, [raw], (hash) => hash);
@@ -187,10 +198,10 @@ export class RpcPool implements Rpc {
     }
   }
 
-  /** Those that are well; where nobody is, those of the right chain that have not asked to be left alone. */
+  /** Those that are well or new; where nobody is, those of the right chain that have not asked to be left alone. */
   #targets(): readonly Endpoint[] {
     const takers = this.#endpoints.filter((endpoint) => endpoint.lackOf(SEND) === undefined);
-    const well = takers.filter((endpoint) => endpoint.isUsable);
+    const well = takers.filter((endpoint) => endpoint.isUsable || endpoint.isNew);
     if (well.length > 0) return well;
     return takers.filter((endpoint) => endpoint.isRightChain && !endpoint.isToldToWait);
   }
@@ -246,4 +257,8 @@ export class RpcPool implements Rpc {
   #throwIfStopped(): void {
     if (this.#deps.signal.aborted) throw new StoppedError();
   }
+}
+
+function isNoBlock(error: Error | undefined): error is RpcError {
+  return error instanceof RpcError && temporaryKind(error) === "no_block";
 }

@@ -38,12 +38,12 @@ const PATTERNS: readonly (readonly [kind: Kind, patterns: readonly RegExp[]])[] 
       /exceeds (the )?block('s)? gas limit|exceeds current gas limit|gas ?limit (is )?(too high|reached|exceeded)|GasLimitExceeded|gas limit cap exceeded|GasLimitCapExceeded|exceeds (the )?(transaction )?gas (limit )?cap|greater than the cap/i,
       /oversized ?data|input data too large|(transaction|tx) (is )?too large|MaxTxSizeExceeded|rlp ?too ?long|init ?code|exceeds max_init_code_size/i,
       // A type, a chain or a form that this chain does not know.
-      /(transaction|tx) type.*(not supported|not activated|unsupported|disabled)|(unsupported|invalid|unknown) (transaction|tx) type|NotSupportedTxType|InvalidTxType|7702.*(disabled|not supported|not enabled|before)|not supported (by|in|before).*fork|fork.*not activated/i,
+      /(transaction|tx) type.*(not supported|not activated|unsupported|disabled)|(unsupported|invalid|unknown) (transaction|tx) type|NotSupportedTxType|InvalidTxType|7702.*(disabled|not supported|not enabled|before)|not supported (by|in|before|for).*fork|authorization list not supported|fork.*not activated/i,
       /(invalid|wrong|incorrect) ?(tx)?chain ?id|chain ?id (is |does )?(not supported|required|mismatch|not match|required)|InvalidTxChainId|signed for another chain|replay-protected/i,
-      /invalid (sender|signature|transaction signature|transaction v, r, s)|InvalidTxSignature|failed to recover sender|sender (not an eoa|is ?contract)|signer account has bytecode/i,
+      /invalid (sender|signature|transaction signature|transaction v, r, s)|InvalidTxSignature|failed to recover sender|sender (is )?not an eoa|sender is ?contract|signer account has bytecode/i,
       /(priority fee|tip).*(higher|greater|above|exceeds).*(max fee|fee cap)|(max fee per gas|priority fee per gas) higher than 2\^256|negative value|nonce has max value|nonce exceeds max nonce/i,
-      /authority nonce too low|authorization list.*(empty|invalid)|empty authorization list|no items in authorization list|must have at least one authorization|MissingAuthorizationList/i,
-      /^(call failed: )?(transaction )?invalid(,|$)|transaction (cost )?overflow|\brlp: |failed to decode signed transaction|typed transaction too short/i,
+      /authority nonce too low|authorization list.*(empty|invalid)|empty auth(orization)? list|no items in authorization list|must have at least one authorization|MissingAuthorizationList/i,
+      /^(call failed: )?(transaction )?invalid(,|$)|transaction (cost )?overflow|\brlp: |failed to decode|typed transaction too short/i,
     ],
   ],
   [

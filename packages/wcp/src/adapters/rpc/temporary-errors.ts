@@ -4,28 +4,32 @@ import { errorText, type NodeError, revertData } from "./revert-data.ts";
 export type TemporaryKind =
   /** The endpoint wants fewer questions. */
   | "limit"
-  /** It has not got what was asked for, yet or any more, or is too busy: another may. */
+  /** It has not got that block, yet or any more: another may, and after a reorg nobody. */
+  | "no_block"
+  /** It is too busy, syncing or out of order: another may be better. */
   | "busy";
 
+export type CodedError = NodeError & { readonly code: number };
+
 const LIMIT =
-  /rate.?limit|too many (concurrent )?requests|request (count|rate|limit)|requests? per second|compute units|throttl|limit exceeded|capacity/i;
+  /rate.?limit|too many (concurrent )?requests|request (count|rate|limit)|requests? per second|\bRPS\b|compute units|throttl|(?<!gas )limit exceeded|exceeded its .*capacity/i;
+
+const NO_BLOCK =
+  /header (for hash )?not found|unknown block|block not found|beyond current head|BlockOutOfRange/i;
 
 const BUSY =
-  /try again|temporar|overload|busy|timed? ?out|timeout|unavailable|header not found|unknown block|block not found|beyond current head|missing trie node|not available|state.*pruned|syncing|sync is still in progress|no backend/i;
+  /try again|temporar|overload|busy|timed? ?out|timeout|unavailable|missing trie node|not available|pruned|syncing|sync is still in progress|no backend/i;
 
 /** Invalid request, unknown method, bad parameters: "the method does not exist/is not available" is for good. */
 const FOR_GOOD: ReadonlySet<number> = new Set([-32_600, -32_601, -32_602]);
 
-/** Says that the node has not got the blocks yet, under the code of a bad parameter. */
-const BEYOND_HEAD = /beyond current head/i;
-
-export type CodedError = NodeError & { readonly code: number };
-
 /** `undefined` for an error that stays. A revert never passes, whatever its text says. */
 export function temporaryKind(error: CodedError): TemporaryKind | undefined {
+  if (revertData(error.message, error.data) !== undefined) return undefined;
   const text = errorText(error);
-  if (BEYOND_HEAD.test(text)) return "busy";
-  if (FOR_GOOD.has(error.code) || revertData(error.message, error.data) !== undefined) return undefined;
+  // Geth and anvil say it under the code of a bad parameter.
+  if (NO_BLOCK.test(text)) return "no_block";
+  if (FOR_GOOD.has(error.code)) return undefined;
   if (error.code === 429 || LIMIT.test(text)) return "limit";
   return BUSY.test(text) ? "busy" : undefined;
 }

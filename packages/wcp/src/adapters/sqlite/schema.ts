@@ -80,6 +80,8 @@ CREATE TABLE attempts (
   -- 1 for the first of its nonce.
   number INTEGER NOT NULL,
   is_noop INTEGER NOT NULL,
+  -- JSON: why it took the place of work, and what becomes of that.
+  giving_up TEXT,
   raw TEXT NOT NULL,
   max_fee_per_gas_wei TEXT NOT NULL,
   max_priority_fee_per_gas_wei TEXT NOT NULL,

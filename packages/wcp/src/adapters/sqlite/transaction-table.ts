@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { Attempt, Transaction, TransactionState } from "../../domain/transaction.ts";
+import type { Attempt, GivingUp, Transaction, TransactionState } from "../../domain/transaction.ts";
 import { type ReceiptRow, receiptColumns, toReceipt } from "./receipt-columns.ts";
 
 interface TransactionRow extends ReceiptRow {
@@ -14,6 +14,7 @@ interface TransactionRow extends ReceiptRow {
 interface AttemptRow {
   readonly tx_hash: string;
   readonly is_noop: number;
+  readonly giving_up: string | null;
   readonly raw: string;
   readonly max_fee_per_gas_wei: string;
   readonly max_priority_fee_per_gas_wei: string;
@@ -46,8 +47,8 @@ export class TransactionTable {
        WHERE nonce = @nonce`,
     );
     this.#insertAttempt = db.prepare(
-      `INSERT INTO attempts (tx_hash, nonce, number, is_noop, raw, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, gas_limit, signed_at_ms)
-       VALUES (@txHash, @nonce, @number, @isNoop, @raw, @maxFee, @maxPriorityFee, @gasLimit, @signedAtMs)`,
+      `INSERT INTO attempts (tx_hash, nonce, number, is_noop, giving_up, raw, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, gas_limit, signed_at_ms)
+       VALUES (@txHash, @nonce, @number, @isNoop, @givingUp, @raw, @maxFee, @maxPriorityFee, @gasLimit, @signedAtMs)`,
     );
     this.#byNonce = db.prepare("SELECT * FROM transactions WHERE nonce = ?");
     this.#open = db.prepare(
@@ -86,6 +87,7 @@ export class TransactionTable {
       nonce,
       number: attempts.length,
       isNoop: Number(attempt.isNoop),
+      givingUp: attempt.givingUp === undefined ? null : JSON.stringify(attempt.givingUp),
       raw: attempt.raw,
       maxFee: attempt.maxFeePerGasWei.toString(),
       maxPriorityFee: attempt.maxPriorityFeePerGasWei.toString(),
@@ -157,6 +159,7 @@ function toAttempt(row: AttemptRow): Attempt {
     txHash: row.tx_hash,
     raw: row.raw,
     isNoop: row.is_noop === 1,
+    ...(row.giving_up === null ? {} : { givingUp: JSON.parse(row.giving_up) as GivingUp }),
     maxFeePerGasWei: BigInt(row.max_fee_per_gas_wei),
     maxPriorityFeePerGasWei: BigInt(row.max_priority_fee_per_gas_wei),
     gasLimit: BigInt(row.gas_limit),
