@@ -23,7 +23,7 @@ export const doctor: RunCommand = async (invocation) => {
   const healthy = isHealthy(findings);
   if (options["json"] === true) {
     io.out(
-      `${JSON.stringify({ version: 1, healthy, summary: summaryOf(findings), findings }, undefined, 2)}\n`,
+      `${JSON.stringify({ version: 1, healthy, summary: summaryOf(findings).replace("\n", " "), findings }, undefined, 2)}\n`,
     );
   } else {
     io.out(renderFindings(findings, io.isTerminal && (io.env["NO_COLOR"] ?? "") === ""));

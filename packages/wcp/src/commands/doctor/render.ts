@@ -115,7 +115,7 @@ function wrapLine(text: string, room: number): readonly string[] {
   return lines;
 }
 
-/** The last line: whether the node would run, and what to begin with. */
+/** The last lines: whether the node would run, and what to begin with. */
 export function summaryOf(findings: readonly Finding[]): string {
   const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
   const counts = `${count("ok")} ok, ${count("warn")} to look at, ${count("fail")} wrong, ${count("skipped")} not looked at`;
@@ -123,7 +123,7 @@ export function summaryOf(findings: readonly Finding[]): string {
   if (first === undefined) {
     return count("warn") === 0 ? `All is well: ${counts}.` : `The node can work: ${counts}.`;
   }
-  return `The node cannot work like this: ${counts}. Begin with: ${nameOf(first)}.`;
+  return `The node cannot work like this: ${counts}.\nBegin with: ${nameOf(first)}.`;
 }
 
 /** Exit code 1 when something would stop the node. */

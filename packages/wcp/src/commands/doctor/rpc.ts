@@ -1,5 +1,5 @@
 import { asLogRangeTooWide } from "../../adapters/rpc/log-range.ts";
-import { JsonRpc, redactUrl } from "../../adapters/rpc/json-rpc.ts";
+import { type JsonRpc, redactUrl } from "../../adapters/rpc/json-rpc.ts";
 import { RpcError } from "../../adapters/rpc/rpc-error.ts";
 import { parseBlock, parseQuantity, toQuantity } from "../../adapters/rpc/wire.ts";
 import type { Block } from "../../ports.ts";
@@ -176,22 +176,36 @@ async function blockTimeMs({ rpc }: Examined, head: Block): Promise<number> {
   return ((head.timestampS - older.timestampS) * 1_000) / back;
 }
 
-/** Through a client of its own: one that was refused a batch sends none again. */
-async function lookAtBatches({ config, io, signal }: Patient, { index }: Examined): Promise<Outcome> {
-  const url = config.ethereum.rpc_url[index] ?? "";
-  const client = new JsonRpc(
-    { url, timeoutMs: config.ethereum.rpc_timeout, batchSize: 2 },
-    { clock: io.clock, signal },
-  );
-  try {
-    await Promise.all([client.once("eth_chainId", []), client.once("eth_blockNumber", [])]);
-    return ok("batches");
-  } catch (error) {
-    return warn(
-      `refuses batches (${reasonOf(error)})`,
-      "the node sends call by call there, which costs time and requests; choose an endpoint with batches for a busy node",
-    );
-  }
+const BATCH = ["eth_chainId", "eth_blockNumber"].map((method, id) => ({
+  jsonrpc: "2.0",
+  id,
+  method,
+  params: [],
+}));
+
+/** Without the client, which gets over a refusal by itself. */
+async function lookAtBatches({ config }: Patient, { index }: Examined): Promise<Outcome> {
+  const url = new URL(config.ethereum.rpc_url[index] ?? "");
+  const { username, password } = url;
+  url.username = "";
+  url.password = "";
+  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(username === "" ? {} : { authorization: `Basic ${credentials.toString("base64")}` }),
+    },
+    body: JSON.stringify(BATCH),
+    signal: AbortSignal.timeout(config.ethereum.rpc_timeout),
+  });
+  const answers = parseReply(await response.text());
+  return Array.isArray(answers) && answers.length === BATCH.length
+    ? ok("batches")
+    : warn(
+        `refuses batches (HTTP ${response.status})`,
+        "the node sends call by call there, which costs time and requests; choose an endpoint with batches for a busy node",
+      );
 }
 
 async function lookAtLogs({ config }: Patient, { rpc, newest }: Examined): Promise<Outcome> {
