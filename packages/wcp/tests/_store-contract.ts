@@ -274,6 +274,7 @@ function describeTransactions(createPlace: () => StorePlace): void {
         txHash: `0x${9 - index}`,
         raw: `0xraw${index}`,
         isNoop: index === 3,
+        ...(index === 3 ? { givingUp: { reason: "cancelled", message: "by the operator" } } : {}),
         maxFeePerGasWei,
         signedAtMs: 1_000 - index,
       }),

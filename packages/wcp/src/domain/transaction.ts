@@ -1,5 +1,13 @@
+import type { DropReason } from "./intent.ts";
 import { IllegalTransition } from "./task.ts";
 import { unreachable } from "./unreachable.ts";
+
+/** Why a nonce is given up, and what becomes of its intents once the no-op that took it is final. */
+export interface GivingUp {
+  /** `released`: they get another nonce. */
+  readonly reason: DropReason | "released";
+  readonly message: string;
+}
 
 /** One signed form of a transaction. All attempts share its nonce; at most one can be mined. */
 export interface Attempt {
@@ -8,6 +16,8 @@ export interface Attempt {
   readonly raw: string;
   /** Pays the wallet nothing and does nothing: sent to give a nonce up. */
   readonly isNoop: boolean;
+  /** Of a no-op in the place of work. `undefined` for work, and for a no-op that fills a gap. */
+  readonly givingUp?: GivingUp;
   /** The gas price, on a chain without EIP-1559. */
   readonly maxFeePerGasWei: bigint;
   readonly maxPriorityFeePerGasWei: bigint;

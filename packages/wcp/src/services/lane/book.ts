@@ -150,7 +150,8 @@ export class LaneBook {
     const [attempt] = transaction.attempts;
     if (attempt === undefined) throw new Error(`nonce ${transaction.nonce} has no attempt`);
     const changed = changes.map((each) => each.intent);
-    await this.#deps.store.saveTransaction({ transaction, attempt, intents: changed });
+    entry.stored = this.#deps.store.saveTransaction({ transaction, attempt, intents: changed });
+    await entry.stored;
     return entry;
   }
 
@@ -162,7 +163,8 @@ export class LaneBook {
       attempts: [...transaction.attempts, attempt],
       state: nextTransaction(transaction.state, { kind: "attempted" }),
     };
-    await this.#deps.store.saveTransaction({ transaction: entry.transaction, attempt });
+    entry.stored = this.#deps.store.saveTransaction({ transaction: entry.transaction, attempt });
+    await entry.stored;
   }
 
   /** Events of a transaction and of the intents it carries, in one commit. Resolves once on disk. */

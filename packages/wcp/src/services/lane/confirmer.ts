@@ -10,7 +10,7 @@
  */
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Intent, IntentEvent, Revert } from "../../domain/intent.ts";
-import type { Attempt, Receipt, TransactionEvent } from "../../domain/transaction.ts";
+import type { Attempt, GivingUp, Receipt, TransactionEvent } from "../../domain/transaction.ts";
 import {
   type BatchCodec,
   type Chain,
@@ -20,7 +20,7 @@ import {
   StoppedError,
 } from "../../ports.ts";
 import type { IntentChange, LaneBook } from "./book.ts";
-import type { Entry, GivingUp } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import type { LaneEvent } from "./sender.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -38,6 +38,8 @@ export interface ConfirmerDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onEvent: (event: LaneEvent) => void;
+  /** So many transactions of the wallet are mined, before it is found out which. */
+  readonly onCount: (minedCount: number) => void;
   /** An intent is free for another nonce. `solo`: not in a batch, since that did not work. */
   readonly onReleased: (intent: Intent, how: { readonly solo: boolean }) => void;
   /** A transaction of ours is no longer in a block and is to be sent again. */
@@ -46,6 +48,12 @@ export interface ConfirmerDeps {
 
 /** A receipt may lag behind the count of mined transactions, most of all where several nodes share one address. */
 const MISSING_MS = 10_000;
+const RELEASED: GivingUp = { reason: "released", message: "its nonce was given up" };
+const LATE: IntentEvent = {
+  kind: "dropped",
+  reason: "expired",
+  message: "its deadline passed before it was mined",
+};
 /** The count of mined transactions may be one of a node that is behind. */
 const UNMINED_MS = 3_000;
 
@@ -70,6 +78,7 @@ export class Confirmer {
     const minedCount = await this.#read(() => chain.minedCount(signer.address));
     if (minedCount === undefined) return;
     this.#minedCount = minedCount;
+    this.#deps.onCount(minedCount);
     await Promise.all(book.entries().map((entry) => this.#look(entry, minedCount)));
   }
 
@@ -142,7 +151,7 @@ export class Confirmer {
     const changes = intents.map((intent): IntentChange => {
       const ending = isKnown ? [] : endingEvents(intent, endings.get(intent.id));
       const hasEnded = isKnown ? isEnded(intent) : endings.has(intent.id);
-      return { intent, events: isDeep ? [...ending, this.#last(entry, intent, hasEnded)] : ending };
+      return { intent, events: isDeep ? [...ending, this.#last(attempt, intent, hasEnded)] : ending };
     });
     await book.change(
       entry,
@@ -198,18 +207,15 @@ export class Confirmer {
   }
 
   /** What the depth of the block means for an intent: its ending is final, or that it has none (C2). */
-  #last(entry: Entry, intent: Intent, hasEnded: boolean): IntentEvent {
+  #last(attempt: Attempt | undefined, intent: Intent, hasEnded: boolean): IntentEvent {
     if (hasEnded) return { kind: "confirmed" };
-    const { reason, message } = entry.givingUp ?? this.#whyGivenUp(intent);
-    return reason === "released" ? { kind: "released" } : { kind: "dropped", reason, message };
+    const { reason, message } = attempt?.givingUp ?? RELEASED;
+    if (reason !== "released") return { kind: "dropped", reason, message };
+    return this.#isLate(intent) ? LATE : { kind: "released" };
   }
 
-  /** After a restart the reason is no longer known; the intent tells it. */
-  #whyGivenUp({ deadlineMs }: Intent): GivingUp {
-    const isLate = deadlineMs !== undefined && deadlineMs <= this.#deps.clock.nowMs();
-    return isLate
-      ? { reason: "expired", message: "its deadline passed before it was mined" }
-      : { reason: "released", message: "its nonce was given up" };
+  #isLate({ deadlineMs }: Intent): boolean {
+    return deadlineMs !== undefined && deadlineMs <= this.#deps.clock.nowMs();
   }
 
   #release(entry: Entry, receipt: MinedReceipt, attempt: Attempt | undefined): void {

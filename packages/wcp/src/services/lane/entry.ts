@@ -1,13 +1,5 @@
-import type { DropReason } from "../../domain/intent.ts";
 import type { Attempt, Transaction } from "../../domain/transaction.ts";
 import type { SendOutcome } from "../../ports.ts";
-
-/** Why a nonce is being given up, and what becomes of its intents once the no-op is confirmed. */
-export interface GivingUp {
-  /** `released`: they get another nonce. */
-  readonly reason: DropReason | "released";
-  readonly message: string;
-}
 
 /** What keeps a transaction from being mined, by cause. */
 export type Trouble = "funds" | "fees" | "external" | "never_valid";
@@ -15,6 +7,8 @@ export type Trouble = "funds" | "fees" | "external" | "never_valid";
 /** A transaction that is signed or included, and what is known about it in this process only. */
 export interface Entry {
   transaction: Transaction;
+  /** Settles once the last attempt is on disk. */
+  stored: Promise<void>;
   sentAtMs: number;
   /** Sendings in a row that were not taken. */
   refusals: number;
@@ -27,7 +21,6 @@ export interface Entry {
   missingSince: { readonly atMs: number; readonly block: number } | undefined;
   /** Since when its nonce is unused although it was in a block. */
   unminedSinceMs: number | undefined;
-  givingUp: GivingUp | undefined;
   /** A replacement is being signed. */
   isBusy: boolean;
   /** The timer is at work on it. */
@@ -38,6 +31,7 @@ export interface Entry {
 export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
   return {
     transaction,
+    stored: Promise.resolve(),
     sentAtMs,
     refusals: 0,
     lastAnswer: undefined,
@@ -45,7 +39,6 @@ export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
     underpricedHash: undefined,
     missingSince: undefined,
     unminedSinceMs: undefined,
-    givingUp: undefined,
     isBusy: false,
     isNudged: false,
     troubles: new Map(),

@@ -147,6 +147,8 @@ export class Lane implements Service, TransactionLane {
       simulation: this.#simulation,
       codec: batching?.codec ?? deps.codec,
       onEvent,
+      // Before it is known whose: somebody else may be ahead, and a delegation takes two.
+      onCount: (count) => this.#desk.raise(count),
       onReleased: (intent, { solo }) => {
         if (solo) this.#batcher?.recheck();
         this.#enqueue(intent, { solo });
@@ -232,7 +234,7 @@ export class Lane implements Service, TransactionLane {
       chain.code(signer.address),
     ]);
     this.#filler.isDelegated = code !== "0x";
-    this.#desk.raise(Math.max(mined, pending, (store.highestNonce() ?? -1) + 1));
+    this.#desk.raise(Math.max(mined, pending, nextNonce(store)));
     for (const intent of this.#book.load()) this.#enqueue(intent);
     this.#loaded.resolve();
     const resend = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
@@ -280,7 +282,6 @@ export class Lane implements Service, TransactionLane {
   async confirm(): Promise<void> {
     this.#lookedAtMs = this.#deps.clock.monotonicMs();
     await this.#confirmer.confirm();
-    this.#desk.raise(this.#confirmer.minedCount); // somebody else may be ahead of us
     await this.#gaps.look(this.#confirmer.minedCount);
     this.#filler.wake();
   }
@@ -363,4 +364,14 @@ export class Lane implements Service, TransactionLane {
     const reason = kind === "single" ? "purged" : "released";
     await this.#sender.giveUp(entry, { reason, message });
   }
+}
+
+/** The lowest nonce above all that were ever used here, as far as the database tells. */
+function nextNonce(store: Store): number {
+  const highest = store.highestNonce();
+  if (highest === undefined) return 0;
+  const transaction = store.transactionAt(highest);
+  // A delegation that was mined has taken the nonce after its own too.
+  const isPair = transaction?.kind === "delegation" && transaction.state.kind !== "signed";
+  return highest + (isPair ? 2 : 1);
 }

@@ -9,10 +9,10 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Fees } from "../../domain/fees.ts";
 import type { Intent } from "../../domain/intent.ts";
-import type { Attempt } from "../../domain/transaction.ts";
+import type { Attempt, GivingUp } from "../../domain/transaction.ts";
 import { CallReverted, type Chain, type SendOutcome, type Signer, StoppedError } from "../../ports.ts";
 import type { LaneBook } from "./book.ts";
-import { type Entry, type GivingUp, lastAttempt } from "./entry.ts";
+import { type Entry, lastAttempt } from "./entry.ts";
 import type { Market } from "./market.ts";
 import type { Draft, SigningDesk } from "./signing-desk.ts";
 
@@ -141,7 +141,7 @@ export class Sender {
       const fees = await this.#bumpedFees(entry, last);
       if (fees === undefined) return undefined;
       const gasLimit = await this.#gasAgain(entry, last);
-      if (gasLimit === undefined) return this.#replaceByNoop(entry);
+      if (typeof gasLimit !== "bigint") return this.#replaceByNoop(entry, gasLimit);
       const attempt = await this.#deps.desk.resign(last, { fees, gasLimit });
       // On a chain without fees, more is as much: the same bytes, which are no replacement.
       if (attempt === undefined || attempt.txHash === last.txHash) return undefined;
@@ -152,17 +152,16 @@ export class Sender {
   /** Puts a no-op in the transaction's place. Whichever is mined decides. */
   async giveUp(entry: Entry, why: GivingUp): Promise<SendOutcome | undefined> {
     if (entry.isBusy || !this.#deps.book.isSigned(entry) || lastAttempt(entry).isNoop) return undefined;
-    entry.givingUp = why;
-    return this.#busy(entry, () => this.#replaceByNoop(entry));
+    return this.#busy(entry, () => this.#replaceByNoop(entry, why));
   }
 
-  async #replaceByNoop(entry: Entry): Promise<SendOutcome | undefined> {
+  async #replaceByNoop(entry: Entry, givingUp: GivingUp): Promise<SendOutcome | undefined> {
     const last = lastAttempt(entry);
     const fees = await this.#bumpedFees(entry, last);
     if (fees === undefined) return undefined;
     const draft = await this.noop();
     const attempt = await this.#deps.desk.signAt(entry.transaction.nonce, draft, fees);
-    return attempt === undefined ? undefined : this.#replace(entry, attempt, "given_up");
+    return attempt && this.#replace(entry, { ...attempt, givingUp }, "given_up");
   }
 
   /** A transfer of nothing to oneself. */
@@ -188,10 +187,10 @@ export class Sender {
   }
 
   /**
-   * The gas a replacement takes: estimated again, and never lowered. `undefined` when the contract
-   * would throw by now, so that what was worth its gas is not any more.
+   * The gas a replacement takes: estimated again, and never lowered. A reason to give up when the
+   * contract would throw by now, so that what was worth its gas is not any more.
    */
-  async #gasAgain(entry: Entry, last: Attempt): Promise<bigint | undefined> {
+  async #gasAgain(entry: Entry, last: Attempt): Promise<bigint | GivingUp> {
     const [intent] = this.#deps.book.intentsOf(entry.transaction);
     if (last.isNoop) {
       const { gasLimit } = await this.noop();
@@ -207,8 +206,7 @@ export class Sender {
     } catch (error) {
       if (error instanceof StoppedError) throw error;
       if (error instanceof CallReverted && isOptional(intent)) {
-        entry.givingUp = { reason: "purged", message: error.revert.message };
-        return undefined;
+        return { reason: "purged", message: error.revert.message };
       }
       this.#deps.logger.debug({ err: error, intent: intent.key }, "no new estimate; keeping the gas limit");
       return last.gasLimit;
@@ -230,7 +228,9 @@ export class Sender {
 
   async #post(entry: Entry): Promise<SendOutcome> {
     entry.sentAtMs = this.#deps.clock.nowMs();
-    const answer = await this.#deps.chain.send(lastAttempt(entry).raw);
+    const { raw } = lastAttempt(entry);
+    await entry.stored; // S1
+    const answer = await this.#deps.chain.send(raw);
     entry.lastAnswer = answer.kind;
     entry.refusals = answer.kind === "accepted" ? 0 : entry.refusals + 1;
     return answer;
