@@ -4,9 +4,20 @@ import type { AddressInfo } from "node:net";
 /** How a {@link ScriptedHttp} answers one request. */
 export type HttpAnswer =
   /** A JSON body. Default status 200. */
-  | { readonly kind: "json"; readonly value: unknown; readonly status?: number }
+  | {
+      readonly kind: "json";
+      readonly value: unknown;
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Any other body. Default status 200. */
-  | { readonly kind: "text"; readonly text: string; readonly status?: number; readonly type?: string }
+  | {
+      readonly kind: "text";
+      readonly text: string;
+      readonly status?: number;
+      readonly type?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Nothing, until the client gives up. */
   | { readonly kind: "silence" }
   /** The connection is reset before a byte was answered. */
@@ -98,11 +109,14 @@ function parse(text: string): unknown {
 function give(answer: HttpAnswer, response: ServerResponse): void {
   switch (answer.kind) {
     case "json":
-      response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
+      response.writeHead(answer.status ?? 200, { "content-type": "application/json", ...answer.headers });
       response.end(JSON.stringify(answer.value));
       break;
     case "text":
-      response.writeHead(answer.status ?? 200, { "content-type": answer.type ?? "text/html" });
+      response.writeHead(answer.status ?? 200, {
+        "content-type": answer.type ?? "text/html",
+        ...answer.headers,
+      });
       response.end(answer.text);
       break;
     case "silence":

@@ -6,6 +6,8 @@ import type { Duplex } from "node:stream";
 const HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const TEXT = 0x1;
 const CLOSE = 0x8;
+const PING = 0x9;
+const PONG = 0xa;
 
 /** One websocket that a client opened to a {@link ScriptedSocket}. */
 export class SocketPeer {
@@ -15,6 +17,8 @@ export class SocketPeer {
   readonly closed: Promise<void>;
   /** Answers a close with a close, as a well-behaved server does. */
   answersClose = true;
+  /** Answers a ping with a pong, as a peer does that is still there. */
+  answersPing = true;
   readonly #socket: Duplex;
 
   constructor(socket: Duplex) {
@@ -55,6 +59,7 @@ export class SocketPeer {
 
   #receive({ opcode, payload }: Frame): void {
     if (opcode === TEXT) this.heard.push(payload.toString());
+    else if (opcode === PING && this.answersPing) this.#socket.write(frameOf(PONG, payload));
     else if (opcode === CLOSE && this.answersClose) this.#socket.end(frameOf(CLOSE, payload));
   }
 }

@@ -1,28 +1,18 @@
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import { FakeClock, type HttpAnswer, type HttpRequest, ScriptedHttp } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import {
-  JsonRpc,
-  type JsonRpcOptions,
-  RpcError,
-  RpcUnavailable,
-  redactUrl,
-} from "../src/adapters/rpc/json-rpc.ts";
+import { JsonRpc, type JsonRpcOptions, redactUrl } from "../src/adapters/rpc/json-rpc.ts";
+import { parseRetryAfter } from "../src/adapters/rpc/retry-after.ts";
+import { RpcError, RpcUnavailable } from "../src/adapters/rpc/rpc-error.ts";
 import { StoppedError } from "../src/ports.ts";
 import { fastClock } from "./_fast-clock.ts";
-import { captureLogs, type Logs } from "./_logs.ts";
+import { captureLogs } from "./_logs.ts";
+import { type RpcCall as Call, UNUSABLE } from "./_rpc-bench.ts";
 import { settle, until } from "./_until.ts";
-
-interface Call {
-  readonly id: number;
-  readonly method: string;
-  readonly params: readonly unknown[];
-}
 
 interface Bench extends AsyncDisposable {
   readonly rpc: JsonRpc;
   readonly server: ScriptedHttp;
-  readonly logs: Logs;
   readonly outcomes: string[];
   /** How many calls each request carried. */
   sizes(): number[];
@@ -36,23 +26,16 @@ interface BenchOptions extends Partial<JsonRpcOptions> {
 /** A client of a server that answers each method with its name and parameters. */
 async function start(options: BenchOptions = {}): Promise<Bench> {
   const stop = new AbortController();
-  const logs = captureLogs();
   const outcomes: string[] = [];
   const server = await ScriptedHttp.listen(echo);
   const { clock = fastClock(20), ...rest } = options;
   const rpc = new JsonRpc(
     { url: server.url, timeoutMs: 100_000, batchSize: 100, ...rest },
-    {
-      clock,
-      logger: logs.logger,
-      signal: stop.signal,
-      onCall: (method, outcome) => outcomes.push(`${method} ${outcome}`),
-    },
+    { clock, signal: stop.signal, onCall: (method, outcome) => void outcomes.push(`${method} ${outcome}`) },
   );
   return {
     rpc,
     server,
-    logs,
     outcomes,
     sizes: () => server.requests.map(({ body }) => (Array.isArray(body) ? body.length : 1)),
     stop: () => stop.abort(),
@@ -70,11 +53,6 @@ function reply({ id, method, params }: Call) {
 function echo({ body }: HttpRequest): HttpAnswer {
   const value = Array.isArray(body) ? (body as Call[]).map(reply) : reply(body as Call);
   return { kind: "json", value };
-}
-
-/** Lets the first `count` requests fail with `answer`. */
-function failFirst(server: ScriptedHttp, count: number, answer: HttpAnswer): void {
-  server.answer = (request) => (server.requests.length <= count ? answer : echo(request));
 }
 
 describe("calls of one turn", () => {
@@ -119,18 +97,38 @@ describe("calls of one turn", () => {
     expect(bench.outcomes).toEqual(["get ok", "get error", "get ok"]);
   });
 
-  it("that the answer leaves out are asked again, and the others are not", async () => {
+  it("that the answer leaves out have none, and the others have theirs", async () => {
     await using bench = await start();
-    bench.server.answer = (request) => {
-      if (bench.server.requests.length > 1) return echo(request);
-      return { kind: "json", value: (request.body as Call[]).filter(({ id }) => id !== 1).map(reply) };
+    bench.server.answer = ({ body }) => ({
+      kind: "json",
+      value: (body as Call[]).filter(({ id }) => id !== 1).map(reply),
+    });
+    const outcomes = await Promise.allSettled([1, 2, 3].map((n) => bench.rpc.once("get", [n])));
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(outcomes[1]).toMatchObject({ reason: { name: "RpcUnavailable" } });
+  });
+
+  it("that ask the same are one call, and those of the next turn are asked anew", async () => {
+    await using bench = await start();
+    let answered = 0;
+    bench.server.answer = ({ body }) => {
+      answered += 1;
+      return { kind: "json", value: { jsonrpc: "2.0", id: (body as Call).id, result: answered } };
     };
-    expect(await Promise.all([1, 2, 3].map((n) => bench.rpc.call("get", [n])))).toEqual([
-      "get(1)",
-      "get(2)",
-      "get(3)",
+    const both = Promise.all([
+      bench.rpc.once("get", [{ at: "0x1" }]),
+      bench.rpc.once("get", [{ at: "0x1" }]),
     ]);
-    expect(bench.sizes()).toEqual([3, 1]);
+    expect(await both).toEqual([1, 1]);
+    expect(await bench.rpc.once("get", [{ at: "0x1" }])).toBe(2);
+    expect(bench.outcomes).toEqual(["get ok", "get ok"]);
+  });
+
+  it("that send the same are two: each wants to know what became of its own", async () => {
+    await using bench = await start();
+    const send = () => bench.rpc.once("eth_sendRawTransaction", ["0x02"]);
+    await Promise.all([send(), send()]);
+    expect(bench.sizes()).toEqual([2]);
   });
 });
 
@@ -156,10 +154,27 @@ describe("an endpoint that refuses batches", () => {
   it.each(refusals)("with %s gets its calls one by one from then on", async (_what, answer) => {
     await using bench = await start();
     bench.server.answer = (request) => (Array.isArray(request.body) ? answer : echo(request));
-    const results = await Promise.all([1, 2, 3].map((number) => bench.rpc.call("get", [number])));
+    const results = await Promise.all([1, 2, 3].map((number) => bench.rpc.once("get", [number])));
     expect(results).toEqual(["get(1)", "get(2)", "get(3)"]);
-    await Promise.all([4, 5].map((number) => bench.rpc.call("get", [number])));
+    await Promise.all([4, 5].map((number) => bench.rpc.once("get", [number])));
     expect(bench.sizes()).toEqual([3, 1, 1, 1, 1, 1]);
+  });
+
+  it("of more than a few gets half as many until it takes them", async () => {
+    await using bench = await start();
+    bench.server.answer = (request) =>
+      (request.body as Call[]).length > 3
+        ? {
+            kind: "json",
+            value: { jsonrpc: "2.0", id: null, error: { code: 31, message: "batch of more than 3" } },
+          }
+        : echo(request);
+    const numbers = Array.from({ length: 12 }, (_each, index) => index);
+    const results = await Promise.all(numbers.map((number) => bench.rpc.once("get", [number])));
+    expect(results).toEqual(numbers.map((number) => `get(${number})`));
+    expect(bench.sizes()).toEqual([12, 6, 6, 3, 3, 3, 3]);
+    await Promise.all(numbers.map((number) => bench.rpc.once("get", [number])));
+    expect(bench.sizes().slice(7)).toEqual([3, 3, 3, 3]);
   });
 
   it("is not what one that only lost all but one answer is", async () => {
@@ -168,156 +183,63 @@ describe("an endpoint that refuses batches", () => {
       bench.server.requests.length === 1
         ? { kind: "json", value: (request.body as Call[]).slice(0, 1).map(reply) }
         : echo(request);
-    await Promise.all([1, 2].map((number) => bench.rpc.call("get", [number])));
-    await Promise.all([3, 4].map((number) => bench.rpc.call("get", [number])));
-    expect(bench.sizes()).toEqual([2, 1, 2]);
-  });
-});
-
-describe("a read", () => {
-  const failures: readonly (readonly [string, HttpAnswer])[] = [
-    ["HTTP 429 in HTML", { kind: "text", text: "<html>Too Many Requests</html>", status: 429 }],
-    [
-      "HTTP 429 with a JSON-RPC error",
-      {
-        kind: "json",
-        status: 429,
-        value: {
-          jsonrpc: "2.0",
-          id: 0,
-          error: { code: -32005, message: "daily request count exceeded, request rate limited" },
-        },
-      },
-    ],
-    [
-      "a rate limit under HTTP 200",
-      {
-        kind: "json",
-        value: {
-          jsonrpc: "2.0",
-          id: 0,
-          error: { code: 429, message: "Your app has exceeded its compute units per second capacity." },
-        },
-      },
-    ],
-    [
-      "a block that this node has not got yet",
-      {
-        kind: "json",
-        value: { jsonrpc: "2.0", id: 0, error: { code: -32000, message: "header not found" } },
-      },
-    ],
-    [
-      "HTTP 502 in HTML",
-      { kind: "text", text: "<html><head><title>502 Bad Gateway</title></head></html>", status: 502 },
-    ],
-    [
-      "HTTP 503 with a JSON-RPC error",
-      {
-        kind: "json",
-        status: 503,
-        value: { jsonrpc: "2.0", id: 0, error: { code: -32603, message: "no backend" } },
-      },
-    ],
-    ["HTTP 200 in HTML", { kind: "text", text: "<html>Please log in</html>" }],
-    ["an empty body", { kind: "text", text: "" }],
-    ["JSON that is no JSON-RPC", { kind: "json", value: { message: "hello" } }],
-    ["null", { kind: "json", value: null }],
-    ["a list of null", { kind: "json", value: [null] }],
-    ["an answer to another question", { kind: "json", value: { jsonrpc: "2.0", id: 77, result: "0x1" } }],
-    ["a connection that is reset", { kind: "reset" }],
-    [
-      "a connection that is reset in the middle of the body",
-      { kind: "cut", text: '{"jsonrpc":"2.0","id":0,"res' },
-    ],
-  ];
-  it.each(failures)("is tried again after %s", async (_what, answer) => {
-    await using bench = await start();
-    failFirst(bench.server, 2, answer);
-    expect(await bench.rpc.call("get", [1])).toBe("get(1)");
-    expect(bench.server.requests).toHaveLength(3);
-    expect(bench.rpc.failure).toBeUndefined();
-  });
-
-  it.each<readonly [string, HttpAnswer]>([
-    ["a silent endpoint", { kind: "silence" }],
-    ["one that stalls in the middle of the body", { kind: "stall", text: '{"jsonrpc":' }],
-  ])("is given up on and tried again with %s", async (_what, answer) => {
-    const clock = new FakeClock();
-    await using bench = await start({ clock, timeoutMs: 10_000 });
-    failFirst(bench.server, 1, answer);
-    const result = bench.rpc.call("get", [1]);
-    await until(() => bench.server.requests.length === 1);
-    await settle();
-    expect(bench.rpc.failure).toBeUndefined();
-    await clock.advance(10_000);
-    await until(() => bench.rpc.failure !== undefined);
-    expect(bench.rpc.failure).toBe(`[RPC_UNAVAILABLE] ${bench.server.url}: no answer within 10000 ms`);
-    await clock.whenPending();
-    await clock.advance(100);
-    expect(await result).toBe("get(1)");
-    expect(bench.rpc.failure).toBeUndefined();
-  });
-
-  it("is not tried again when the node says no for good", async () => {
-    await using bench = await start();
-    bench.server.answer = () => ({
-      kind: "json",
-      value: { jsonrpc: "2.0", id: 0, error: { code: -32601, message: "the method foo does not exist" } },
-    });
-    await expect(bench.rpc.call("foo", [])).rejects.toThrow(RpcError);
-    expect(bench.server.requests).toHaveLength(1);
-  });
-
-  it("makes itself heard when it has failed three times, once", async () => {
-    await using bench = await start();
-    failFirst(bench.server, 5, { kind: "reset" });
-    await bench.rpc.call("get", [1]);
-    expect(bench.logs.at("warn")).toEqual([
-      "the RPC endpoint does not answer; trying on (check ethereum.rpc_url)",
-    ]);
-  });
-
-  it("reports the endpoint as failing while nothing but refusals to serve come from it", async () => {
-    const clock = new FakeClock();
-    await using bench = await start({ clock });
-    failFirst(bench.server, 4, {
-      kind: "json",
-      value: { jsonrpc: "2.0", id: 0, error: { code: 429, message: "rate limit exceeded" } },
-    });
-    const result = bench.rpc.call("get", [1]);
-    for (let tries = 1; tries <= 4; tries += 1) {
-      await until(() => bench.server.requests.length === tries);
-      await clock.whenPending();
-      await settle();
-      expect(bench.rpc.failure === undefined).toBe(tries < 3);
-      if (tries === 3) expect(bench.rpc.failure).toContain("rate limit exceeded");
-      await clock.advance(1_000);
-    }
-    expect(await result).toBe("get(1)");
-    expect(bench.rpc.failure).toBeUndefined();
+    await Promise.allSettled([1, 2].map((number) => bench.rpc.once("get", [number])));
+    await Promise.all([3, 4].map((number) => bench.rpc.once("get", [number])));
+    expect(bench.sizes()).toEqual([2, 2]);
   });
 });
 
 describe("one try", () => {
-  it.each<readonly [string, HttpAnswer]>([
-    ["a reset", { kind: "reset" }],
-    ["HTTP 502", { kind: "text", text: "bad gateway", status: 502 }],
-    [
-      "HTTP 429 with a JSON-RPC error",
-      {
-        kind: "json",
-        status: 429,
-        value: { jsonrpc: "2.0", id: 0, error: { code: 429, message: "slow down" } },
-      },
-    ],
-  ])("is one try also after %s", async (_what, answer) => {
+  it.each(UNUSABLE)("is one try also after %s", async (_what, answer) => {
     await using bench = await start();
     bench.server.answer = () => answer;
     await expect(bench.rpc.once("eth_sendRawTransaction", ["0x02"])).rejects.toThrow(RpcUnavailable);
     await settle();
     expect(bench.server.requests).toHaveLength(1);
     expect(bench.outcomes).toEqual(["eth_sendRawTransaction unavailable"]);
+  });
+
+  it.each<readonly [string, HttpAnswer]>([
+    ["a silent endpoint", { kind: "silence" }],
+    ["one that stalls in the middle of the body", { kind: "stall", text: '{"jsonrpc":' }],
+  ])("is given up after its time with %s", async (_what, answer) => {
+    const clock = new FakeClock();
+    await using bench = await start({ clock, timeoutMs: 10_000 });
+    bench.server.answer = () => answer;
+    const outcome = Promise.allSettled([bench.rpc.once("get", [1])]);
+    await until(() => bench.server.requests.length === 1);
+    await settle();
+    await clock.advance(9_999);
+    expect(bench.outcomes).toEqual([]);
+    await clock.advance(1);
+    expect(await outcome).toMatchObject([
+      {
+        reason: {
+          message: `[RPC_UNAVAILABLE] ${bench.server.url}: no answer within 10000 ms`,
+          isTimeout: true,
+        },
+      },
+    ]);
+  });
+
+  it.each([401, 403])("names the key where the endpoint answers HTTP %i", async (status) => {
+    await using bench = await start();
+    bench.server.answer = () => ({ kind: "text", text: "no", status });
+    const calls = [bench.rpc.once("get", [1]), bench.rpc.once("get", [2])];
+    for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+      expect(String(reason)).toContain("check the key in ethereum.rpc_url");
+    }
+    expect(bench.sizes()).toEqual([2]);
+  });
+
+  it("keeps the node's own error", async () => {
+    await using bench = await start();
+    bench.server.answer = () => ({
+      kind: "json",
+      value: { jsonrpc: "2.0", id: 0, error: { code: -32601, message: "the method foo does not exist" } },
+    });
+    await expect(bench.rpc.once("foo", [])).rejects.toThrow(RpcError);
+    expect(bench.outcomes).toEqual(["foo error"]);
   });
 
   it("keeps what a node says without a message", async () => {
@@ -331,18 +253,14 @@ describe("one try", () => {
 });
 
 describe("the end of the process", () => {
-  it("ends requests under way and tries that wait for their turn", async () => {
+  it("ends requests under way", async () => {
     await using bench = await start({ clock: new FakeClock() });
-    bench.server.answer = ({ body }) =>
-      (body as Call).method === "slow" ? { kind: "silence" } : { kind: "reset" };
-    const slow = bench.rpc.call("slow", []);
+    bench.server.answer = () => ({ kind: "silence" });
+    const slow = bench.rpc.once("slow", []);
     await until(() => bench.server.requests.length === 1);
-    const broken = bench.rpc.call("broken", []);
-    await until(() => bench.rpc.failure !== undefined);
     bench.stop();
     await expect(slow).rejects.toThrow(StoppedError);
-    await expect(broken).rejects.toThrow(StoppedError);
-    await expect(bench.rpc.call("late", [])).rejects.toThrow(StoppedError);
+    await expect(bench.rpc.once("late", [])).rejects.toThrow(StoppedError);
   });
 
   it("lets no new request out, which could hold it up", async () => {
@@ -373,12 +291,12 @@ describe("secrets in the URL", () => {
         const stop = new AbortController();
         const rpc = new JsonRpc(
           { url, timeoutMs: 500, batchSize: 9 },
-          { clock: systemClock, logger: logs.logger, signal: stop.signal },
+          { clock: systemClock, signal: stop.signal },
         );
         for (const answer of answers) {
           server.answer = () => answer;
-          const [outcome] = await Promise.allSettled([rpc.once("get", []), rpc.once("get", [])]);
-          const said = `${String(outcome.status === "rejected" ? outcome.reason : "")} ${rpc.failure ?? ""}`;
+          const [outcome] = await Promise.allSettled([rpc.once("get", [1]), rpc.once("get", [2])]);
+          const said = String(outcome.status === "rejected" ? outcome.reason : "");
           expect(said).not.toContain("SECRETKEY");
           logs.logger.error({ err: outcome.status === "rejected" ? outcome.reason : undefined }, "logged");
         }
@@ -396,12 +314,32 @@ describe("secrets in the URL", () => {
     const stop = new AbortController();
     const rpc = new JsonRpc(
       { url, timeoutMs: 5_000, batchSize: 9 },
-      { clock: systemClock, logger: captureLogs().logger, signal: stop.signal },
+      { clock: systemClock, signal: stop.signal },
     );
     expect(await rpc.once("get", [1])).toBe("get(1)");
     expect(server.requests[0]?.headers.authorization).toBe(
       `Basic ${Buffer.from("us@er:p:ss").toString("base64")}`,
     );
     expect(server.requests[0]?.path).toBe("/path?key=1");
+  });
+});
+
+describe("Retry-After", () => {
+  const nowMs = Date.UTC(2026, 0, 1);
+
+  it.each<readonly [string | null, number | undefined]>([
+    ["2", 2_000],
+    ["0.5", 500],
+    [" 30 ", 30_000],
+    ["Thu, 01 Jan 2026 00:00:45 GMT", 45_000],
+    ["Wed, 31 Dec 2025 23:59:00 GMT", 0],
+    ["86400", 600_000],
+    ["0", 0],
+    [null, undefined],
+    ["", undefined],
+    ["soon", undefined],
+    ["-5", undefined],
+  ])("of %s is %s ms", (header, expected) => {
+    expect(parseRetryAfter(header, nowMs)).toBe(expected);
   });
 });

@@ -1,114 +1,69 @@
 import { decodeContractError, taskQueueInterface } from "@subnet-worker/contracts";
 import { systemClock } from "@subnet-worker/kit";
-import { type HttpAnswer, ScriptedHttp } from "@subnet-worker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseHead, RpcChain } from "../src/adapters/rpc/chain.ts";
-import { JsonRpc, RpcError } from "../src/adapters/rpc/json-rpc.ts";
+import { RpcChain } from "../src/adapters/rpc/chain.ts";
+import { RpcPool } from "../src/adapters/rpc/pool.ts";
+import { RpcError } from "../src/adapters/rpc/rpc-error.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
-import { CallReverted, StoppedError } from "../src/ports.ts";
+import { CallReverted, LogRangeTooWide } from "../src/ports.ts";
 import { DevChain, WORKER_KEY } from "./_anvil-lane.ts";
 import { idOf } from "./_builders.ts";
 import { captureLogs } from "./_logs.ts";
-import { settle } from "./_until.ts";
+import { aBlock, type NodeAnswer, type PoolBench, refusal, startPool } from "./_rpc-bench.ts";
 
-interface Call {
-  readonly id: number;
-  readonly method: string;
-  readonly params: readonly unknown[];
-}
-
-interface Bench extends AsyncDisposable {
+interface Bench extends PoolBench {
   readonly chain: RpcChain;
-  readonly server: ScriptedHttp;
-  readonly stop: AbortController;
 }
 
-function createChain(url: string, signal: AbortSignal): RpcChain {
-  const rpc = new JsonRpc(
-    { url, timeoutMs: 5_000, batchSize: 100 },
-    { clock: systemClock, logger: captureLogs().logger, signal },
-  );
+/** A chain whose one node answers by method. */
+async function scripted(answers: Readonly<Record<string, NodeAnswer>> = {}): Promise<Bench> {
+  const bench = await startPool([100]);
+  Object.assign(bench.a.answers, answers);
+  return { ...bench, chain: chainOf(bench.pool) };
+}
+
+function chainOf(rpc: RpcPool): RpcChain {
   return new RpcChain({
     rpc,
     decodeRevert: (data) => decodeContractError(data) ?? { name: "", message: `unknown ${data}` },
   });
 }
 
-/** A chain that answers by method. */
-async function scripted(results: Readonly<Record<string, unknown>>): Promise<Bench> {
-  const server = await ScriptedHttp.listen(({ body }) => {
-    const reply = ({ id, method }: Call) => ({ jsonrpc: "2.0", id, result: results[method] ?? null });
-    const value = Array.isArray(body) ? (body as Call[]).map(reply) : reply(body as Call);
-    return { kind: "json", value };
-  });
-  const stop = new AbortController();
-  return {
-    chain: createChain(server.url, stop.signal),
-    server,
-    stop,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await server[Symbol.asyncDispose]();
-    },
-  };
+/** A chain on a real node. */
+function realChain(url: string, signal: AbortSignal): RpcChain {
+  return chainOf(
+    new RpcPool(
+      { urls: [url], chainId: 31_337n, timeoutMs: 5_000, batchSize: 100 },
+      { clock: systemClock, logger: captureLogs().logger, signal },
+    ),
+  );
 }
-
-function refuse(code: number, message: string, data?: unknown): HttpAnswer {
-  return { kind: "json", value: { jsonrpc: "2.0", id: 0, error: { code, message, data } } };
-}
-
-describe("a transaction", () => {
-  it.each<readonly [string, HttpAnswer]>([
-    ["the connection is reset", { kind: "reset" }],
-    ["the answer breaks off", { kind: "cut", text: '{"jsonrpc":"2.0","id":0,"result":"0x' }],
-    ["a gateway answers in HTML", { kind: "text", text: "<html>", status: 502 }],
-    ["a gateway limits the rate", refuse(429, "rate limit exceeded")],
-  ])("is sent once and its fate is unknown when %s", async (_what, answer) => {
-    await using bench = await scripted({});
-    bench.server.answer = () => answer;
-    expect(await bench.chain.send("0x02")).toMatchObject({ kind: "unknown" });
-    await settle();
-    expect(bench.server.requests).toHaveLength(1);
-  });
-
-  it("is taken as sent when the message that says so is in the error's data", async () => {
-    await using bench = await scripted({});
-    bench.server.answer = () => refuse(-32603, "Internal error", "tx already exists in cache");
-    expect(await bench.chain.send("0x02")).toEqual({ kind: "accepted" });
-  });
-
-  it("is not sent by a process that is stopping", async () => {
-    await using bench = await scripted({});
-    bench.stop.abort();
-    await expect(bench.chain.send("0x02")).rejects.toThrow(StoppedError);
-    expect(bench.server.requests).toEqual([]);
-  });
-});
 
 describe("the gas of a call", () => {
   const claim = { to: "0xc0", data: `0x12345678${"00".repeat(32)}` };
 
   /** A node that answers each method as told, in one word per request it got. */
-  async function gasBench(answers: Readonly<Record<string, () => HttpAnswer>>) {
-    const bench = await scripted({});
+  async function gasBench(answers: Readonly<Record<string, () => unknown>>) {
     const asked: string[] = [];
-    bench.server.answer = ({ body }) => {
-      const { method, params } = body as Call;
-      const gas = (params[0] as { readonly gas?: string }).gas;
-      asked.push(gas === undefined ? method : `${method} within ${Number(gas)}`);
-      return answers[method]?.() ?? refuse(-32601, `no method ${method}`);
-    };
+    const bench = await scripted(
+      Object.fromEntries(
+        Object.entries(answers).map(([method, answer]): [string, NodeAnswer] => [
+          method,
+          ([request]) => {
+            const { gas } = request as { readonly gas?: string };
+            asked.push(gas === undefined ? method : `${method} within ${Number(gas)}`);
+            return answer();
+          },
+        ]),
+      ),
+    );
     return { ...bench, asked };
   }
-  const result = (value: string): HttpAnswer => ({
-    kind: "json",
-    value: { jsonrpc: "2.0", id: 0, result: value },
-  });
 
   it("is estimated once per shape; the next call of that shape is only tried within it", async () => {
     await using bench = await gasBench({
-      eth_estimateGas: () => result("0x64"),
-      eth_call: () => result("0x"),
+      eth_estimateGas: () => "0x64",
+      eth_call: () => "0x",
     });
     expect(await bench.chain.estimateGas(claim)).toBe(100n);
     expect(await bench.chain.estimateGas({ ...claim, data: claim.data.replace(/0$/, "1") })).toBe(100n);
@@ -119,8 +74,8 @@ describe("the gas of a call", () => {
   it("is estimated again when it was not enough, in whatever words a node says so, and never falls", async () => {
     const estimates = ["0x64", "0xc8", "0x96"];
     await using bench = await gasBench({
-      eth_estimateGas: () => result(estimates.shift() ?? "0x0"),
-      eth_call: () => refuse(-32603, "EVM error ReentrancySentryOOG"),
+      eth_estimateGas: () => estimates.shift() ?? "0x0",
+      eth_call: () => refusal(-32603, "EVM error ReentrancySentryOOG"),
     });
     expect(await bench.chain.estimateGas(claim)).toBe(100n);
     expect(await bench.chain.estimateGas(claim)).toBe(200n);
@@ -134,10 +89,10 @@ describe("the gas of a call", () => {
   });
 
   it("is not asked for when the contract says no", async () => {
-    const refusal = taskQueueInterface.encodeErrorResult("UnknownActivity", [idOf(1)]);
+    const data = taskQueueInterface.encodeErrorResult("UnknownActivity", [idOf(1)]);
     await using bench = await gasBench({
-      eth_estimateGas: () => result("0x64"),
-      eth_call: () => refuse(3, "execution reverted", refusal),
+      eth_estimateGas: () => "0x64",
+      eth_call: () => refusal(3, "execution reverted", data),
     });
     await bench.chain.estimateGas(claim);
     await expect(bench.chain.estimateGas(claim)).rejects.toMatchObject({
@@ -149,73 +104,125 @@ describe("the gas of a call", () => {
 
 describe("a read", () => {
   it("is told from a revert: an error of the node's own is an error", async () => {
-    await using bench = await scripted({});
-    bench.server.answer = () => refuse(-32602, "invalid argument 0");
+    await using bench = await scripted({ eth_call: () => refusal(-32602, "invalid argument 0") });
     await expect(bench.chain.call({ to: "0x", data: "0x" })).rejects.toThrow(RpcError);
-    bench.server.answer = () => refuse(3, "execution reverted", "0x1234");
+    bench.a.answers["eth_call"] = () => refusal(3, "execution reverted", "0x1234");
+    bench.a.answers["eth_estimateGas"] = () => refusal(3, "execution reverted", "0x1234");
     await expect(bench.chain.call({ to: "0x", data: "0x" })).rejects.toThrow(CallReverted);
     await expect(bench.chain.estimateGas({ to: "0x", data: "0x" })).rejects.toThrow("unknown 0x1234");
   });
 
-  it("of a receipt understands one that is not there, one that failed and one from before 1559", async () => {
-    const receipt = { transactionHash: "0xa1", blockNumber: "0x10", gasUsed: "0x5208", status: "0x0" };
-    await using bench = await scripted({ eth_getTransactionReceipt: receipt });
+  const rawLog = {
+    address: "0xa",
+    topics: ["0x1"],
+    data: "0x",
+    blockNumber: "0x2",
+    blockHash: "0xh2",
+    logIndex: "0x5",
+    removed: false,
+  };
+  const log = { address: "0xa", topics: ["0x1"], data: "0x", blockNumber: 2, blockHash: "0xh2", logIndex: 5 };
+  const rawReceipt = {
+    transactionHash: "0xa1",
+    blockNumber: "0x10",
+    blockHash: "0xh16",
+    gasUsed: "0x5208",
+    status: "0x0",
+    logs: [rawLog],
+  };
+
+  it("of a receipt understands one that failed, and one from before 1559", async () => {
+    await using bench = await scripted({ eth_getTransactionReceipt: () => rawReceipt });
     expect(await bench.chain.receipt("0xa1")).toEqual({
       txHash: "0xa1",
       blockNumber: 16,
+      blockHash: "0xh16",
       gasUsed: 21_000n,
       effectiveGasPriceWei: 0n,
       succeeded: false,
+      logs: [log],
     });
-    await using empty = await scripted({});
-    expect(await empty.chain.receipt("0xa1")).toBeUndefined();
+  });
+
+  it.each<readonly [string, unknown]>([
+    ["that is not there", null],
+    ["of a transaction in no block", { ...rawReceipt, blockHash: null, blockNumber: null }],
+  ])("of a receipt %s is none", async (_what, answer) => {
+    await using bench = await scripted({ eth_getTransactionReceipt: () => answer });
+    expect(await bench.chain.receipt("0xa1")).toBeUndefined();
   });
 
   it("of logs asks by range and passes over what a reorg has removed", async () => {
-    const log = { address: "0xa", topics: ["0x1"], data: "0x", blockNumber: "0x2" };
-    await using bench = await scripted({ eth_getLogs: [log, { ...log, removed: true }] });
-    const logs = await bench.chain.logs({
-      address: "0xa",
-      topics: ["0x1", null],
-      fromBlock: 2,
-      toBlock: 255,
+    let asked: unknown;
+    await using bench = await scripted({
+      eth_getLogs: (params) => {
+        asked = params;
+        return [rawLog, { ...rawLog, removed: true }];
+      },
     });
-    expect(logs).toEqual([{ ...log, blockNumber: 2 }]);
-    expect(bench.server.requests[0]?.body).toMatchObject({
-      params: [{ address: "0xa", topics: ["0x1", null], fromBlock: "0x2", toBlock: "0xff" }],
-    });
+    const query = { address: "0xa", topics: ["0x1", null], fromBlock: 2, toBlock: 255 };
+    expect(await bench.chain.logs(query)).toEqual([log]);
+    expect(asked).toEqual([{ address: "0xa", topics: ["0x1", null], fromBlock: "0x2", toBlock: "0xff" }]);
   });
 
-  it("of the market's fees works on a chain without a base fee", async () => {
-    const block = { number: "0x1", hash: "0xh", timestamp: "0x1" };
-    await using bench = await scripted({ eth_getBlockByNumber: block, eth_maxPriorityFeePerGas: "0x7" });
-    expect(await bench.chain.marketFees()).toEqual({ maxFeePerGasWei: 7n, maxPriorityFeePerGasWei: 7n });
+  it("fault 31: of logs over too many blocks tells how many are allowed, and is asked once", async () => {
+    await using bench = await scripted({
+      eth_getLogs: () =>
+        refusal(-32600, "Block range limit exceeded: eth_getLogs is limited to a 10,000 range"),
+    });
+    const wide = bench.chain.logs({ address: "0xa", topics: [], fromBlock: 1, toBlock: 50_000 });
+    await expect(wide).rejects.toThrow(LogRangeTooWide);
+    await expect(wide).rejects.toMatchObject({ maxBlocks: 10_000 });
+    expect(bench.a.count("eth_getLogs")).toBe(1);
   });
-});
 
-describe("a head", () => {
-  it.each<readonly [string, unknown]>([
+  it("of a block has all that others need of it", async () => {
+    await using bench = await scripted();
+    expect(await bench.chain.block("latest")).toEqual({
+      number: 100,
+      hash: "0xh100",
+      parentHash: "0xh99",
+      timestampS: 1_100,
+      baseFeePerGasWei: 7n,
+      gasLimit: 30_000_000n,
+      logsBloom: "0x00",
+    });
+    const { baseFeePerGas: _fee, logsBloom: _bloom, ...old } = aBlock(100);
+    bench.a.answers["eth_getBlockByNumber"] = () => old;
+    expect(await bench.chain.block("latest")).toMatchObject({ baseFeePerGasWei: 0n, logsBloom: undefined });
+  });
+
+  const nonsense: readonly (readonly [string, unknown])[] = [
     ["nothing", undefined],
     ["null", null],
     ["a text", "0x1"],
     ["an object without fields", {}],
-    ["a block without a hash", { number: "0x1", timestamp: "0x1" }],
-    ["a pending block", { number: null, hash: null, timestamp: "0x1" }],
-    ["a number that is none", { number: "one", hash: "0xh", timestamp: "0x1" }],
-    ["a negative number", { number: "-1", hash: "0xh", timestamp: "0x1" }],
-    ["a time that is none", { number: "0x1", hash: "0xh", timestamp: {} }],
-    ["a fee that is none", { number: "0x1", hash: "0xh", timestamp: "0x1", baseFeePerGas: "much" }],
-  ])("is not read out of %s", (_what, raw) => {
-    expect(() => parseHead(raw)).toThrow(/^\[BAD_HEAD\] /);
+    ["a block without a hash", { ...aBlock(1), hash: undefined }],
+    ["a block without a parent", { ...aBlock(1), parentHash: undefined }],
+    ["a pending block", { ...aBlock(1), number: null, hash: null }],
+    ["a number that is none", { ...aBlock(1), number: "one" }],
+    ["a negative number", { ...aBlock(1), number: "-1" }],
+    ["a time that is none", { ...aBlock(1), timestamp: {} }],
+    ["a fee that is none", { ...aBlock(1), baseFeePerGas: "much" }],
+  ];
+  it.each(nonsense)("of the newest block does not take %s for one", async (_what, answer) => {
+    await using bench = await scripted();
+    let answers = 0;
+    bench.a.answers["eth_getBlockByNumber"] = () => (answers++ === 0 ? answer : aBlock(5));
+    expect(await bench.chain.block("latest")).toMatchObject({ number: 5 });
+    expect(answers).toBe(2);
   });
 
-  it("is read out of a block", () => {
-    expect(parseHead({ number: "0x10", hash: "0xh", timestamp: "0x65", baseFeePerGas: "0x7" })).toEqual({
-      number: 16,
-      hash: "0xh",
-      timestampS: 101,
-      baseFeePerGasWei: 7n,
-    });
+  it.each<readonly [string, string, (chain: RpcChain) => Promise<unknown>, unknown]>([
+    ["a balance", "eth_getBalance", (chain) => chain.balanceWei("0xa"), 5n],
+    ["a count", "eth_getTransactionCount", (chain) => chain.minedCount("0xa"), 5],
+    ["code", "eth_getCode", (chain) => chain.code("0xa"), "0x05"],
+    ["a call", "eth_call", (chain) => chain.call({ to: "0xa", data: "0x" }), "0x05"],
+  ])("of %s is repeated where the answer is none", async (...[, method, read, expected]) => {
+    await using bench = await scripted();
+    const answers: unknown[] = [null, {}];
+    bench.a.answers[method] = () => (answers.length > 0 ? answers.shift() : "0x05");
+    expect(await read(bench.chain)).toEqual(expected);
   });
 });
 
@@ -227,7 +234,7 @@ describe("on anvil", () => {
 
   beforeAll(async () => {
     dev = await DevChain.start();
-    chain = createChain(dev.anvil.url, stop.signal);
+    chain = realChain(dev.anvil.url, stop.signal);
     await dev.rpc("evm_setAutomine", false);
   });
   afterAll(async () => {
@@ -245,7 +252,7 @@ describe("on anvil", () => {
     const raw = await signedWith(0, 10n);
     expect(await chain.send(raw)).toEqual({ kind: "accepted" });
     expect(await chain.send(raw)).toEqual({ kind: "accepted" });
-    expect(await chain.send(await signedWith(0, 9n))).toMatchObject({ kind: "underpriced" });
+    expect(await chain.send(await signedWith(0, 9n))).toMatchObject({ kind: "replacement_underpriced" });
     expect(await chain.minedCount(signer.address)).toBe(0);
     expect(await chain.pendingCount(signer.address)).toBe(1);
     await dev.rpc("evm_mine");
