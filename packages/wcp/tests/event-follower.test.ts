@@ -291,6 +291,20 @@ describe("a quiet chain", () => {
     expect(bench.stored()?.blockNumber).toBe(102);
   });
 
+  it("whose heads come without blooms costs one call per block", async () => {
+    const bench = new FollowerBench({});
+    bench.chain.mine(vital("a"));
+    await bench.sync();
+    bench.chain.hasBloomInHead = false;
+    bench.calls();
+    bench.chain.mine();
+    await bench.sync();
+    bench.chain.mine(vital("b"));
+    await bench.sync();
+    expect(bench.calls()).toEqual(["block 2", "block 3", "logs 0-3"]);
+    expect(bench.seen).toEqual([at(1, "a"), at(3, "b")]);
+  });
+
   it("whose blooms have proved wrong is asked at every block", async () => {
     const bench = new FollowerBench({});
     bench.chain.bloomOf = () => `0x${"00".repeat(256)}`;
