@@ -245,4 +245,25 @@ describe("batches", () => {
     expect(kinds(await mineUntilEnded(bench, confirmed))).toEqual(NAMES.map(() => "mined"));
     expect(bench.chain.effects()).toEqual(once(NAMES));
   });
+
+  it("that threw as a whole do not take their calls back when a deep reorg undoes everything", async () => {
+    const chain = delegatedChain();
+    await using bench = await startBatching({ chain });
+    chain.ledger.isBatchBroken = true;
+    await mineUntilEnded(
+      bench,
+      NAMES.map((name) => bench.submit(name)),
+    );
+    expect(bench.included.map(({ kind }) => kind)).toContain("batch");
+    chain.ledger.isBatchBroken = false;
+    const depth = chain.ledger.head.number - 2; // what delegates stays
+    chain.reorg(depth, { keep: false });
+    for (let turn = 0; turn < 60; turn += 1) {
+      await bench.pass(5_000);
+      await bench.mine();
+    }
+    expect(chain.effects()).toEqual(once(NAMES));
+    expect(bench.store.openTransactions()).toEqual([]);
+    expect(bench.sentData()).toContain("noop");
+  });
 });

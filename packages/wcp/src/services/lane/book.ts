@@ -15,7 +15,7 @@ import {
   type TransactionEvent,
 } from "../../domain/transaction.ts";
 import { type IntentOutcome, type IntentRequest, StoppedError, type Store } from "../../ports.ts";
-import { createEntry, type Entry } from "./entry.ts";
+import { createEntry, type Entry, lastAttempt } from "./entry.ts";
 
 export interface BookDeps {
   readonly store: Store;
@@ -82,9 +82,11 @@ export class LaneBook {
     return this.#entries.get(nonce) === entry && state.kind === "signed";
   }
 
-  /** The open intents a transaction carries, in the order of its calls. */
-  intentsOf({ intentIds }: Transaction): Intent[] {
-    return intentIds.flatMap((id) => this.#intents.get(id) ?? []);
+  /** The open intents a transaction carries, in the order of the calls; not those it was relieved of. */
+  intentsOf({ intentIds, nonce }: Transaction): Intent[] {
+    return intentIds
+      .flatMap((id) => this.#intents.get(id) ?? [])
+      .filter(({ state }) => "nonce" in state && state.nonce === nonce);
   }
 
   intent(id: number): Intent | undefined {
@@ -198,6 +200,11 @@ export class LaneBook {
     if (transaction?.state.kind !== "confirmed") return undefined;
     const entry = createEntry(transaction, Number.NEGATIVE_INFINITY);
     const intents = this.#deps.store.intentsAt(nonce).filter(({ id }) => transaction.intentIds.includes(id));
+    if (intents.length === 0 && !lastAttempt(entry).isNoop) {
+      // What it was to do was released and is done elsewhere: these bytes must not come back.
+      await this.change(entry, [{ kind: "displaced" }]);
+      return undefined;
+    }
     for (const intent of intents) this.#remember(intent);
     await this.change(
       entry,

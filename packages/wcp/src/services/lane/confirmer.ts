@@ -158,7 +158,8 @@ export class Confirmer {
       events,
       changes.filter((change) => change.events.length > 0),
     );
-    this.#release(entry, receipt, attempt);
+    const released = changes.filter(({ events: all }) => all.some(({ kind }) => kind === "released"));
+    this.#release(entry, receipt, { attempt, released });
   }
 
   /** How the intents of a mined transaction ended, by id; those without an ending did not take part. */
@@ -218,9 +219,13 @@ export class Confirmer {
     return deadlineMs !== undefined && deadlineMs <= this.#deps.clock.nowMs();
   }
 
-  #release(entry: Entry, receipt: MinedReceipt, attempt: Attempt | undefined): void {
+  #release(
+    entry: Entry,
+    receipt: MinedReceipt,
+    how: { readonly attempt: Attempt | undefined; readonly released: readonly IntentChange[] },
+  ): void {
     const { book, onReleased, onEvent, logger } = this.#deps;
-    const isBatchLost = attempt?.isNoop !== true && this.#isLostBatch(entry, receipt);
+    const isBatchLost = how.attempt?.isNoop !== true && this.#isLostBatch(entry, receipt);
     if (isBatchLost && entry.transaction.state.kind === "included") return;
     if (isBatchLost) {
       onEvent("batch_reverted");
@@ -233,8 +238,9 @@ export class Confirmer {
         "a batch was reverted as a whole; its calls go out one by one",
       );
     }
-    for (const intent of book.intentsOf(entry.transaction)) {
-      if (intent.state.kind === "queued") onReleased(intent, { solo: isBatchLost });
+    for (const { intent } of how.released) {
+      const queued = book.intent(intent.id);
+      if (queued?.state.kind === "queued") onReleased(queued, { solo: isBatchLost });
     }
   }
 
