@@ -2,14 +2,15 @@ import { randomUUID } from "node:crypto";
 import { type Clock, createLogger, type Logger, type Service, systemClock } from "@subnet-worker/kit";
 import { createS3Storage } from "./adapters/s3/storage.ts";
 import { WepPool } from "./adapters/wep/pool.ts";
-import { type Base, composeEvm } from "./compose-evm.ts";
+import { type Base, composeEvm, type EvmParts } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
 import { Metrics } from "./metrics.ts";
-import { listenAdmin, openWalletStore, readSpecs } from "./open.ts";
+import { listenAdmin, openWalletStore } from "./open.ts";
 import type { Signer, Store } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
 import { LeaseKeeper } from "./services/lease-keeper.ts";
 import { Life } from "./services/life.ts";
+import { Reconciler } from "./services/reconciler.ts";
 import { Runner } from "./services/runner.ts";
 import { TaskBook } from "./services/task-book.ts";
 
@@ -40,41 +41,21 @@ const AGENT = "subnet-worker-wcp/0.1.0";
 export async function compose(config: Config, parts: Parts): Promise<App> {
   await using stack = new AsyncDisposableStack();
   const base = composeBase(config, parts, stack);
-  const { clock, logger, metrics, stop, store } = base;
+  const { clock, logger, metrics, stop } = base;
   const evm = composeEvm(base);
-  const pool = new WepPool(
-    {
-      urls: config.wep_grpc_endpoint,
-      instanceId: randomUUID(),
-      agent: AGENT,
-      handshakeTimeoutMs: 10_000,
-      pingIntervalMs: 5_000,
-      silenceMs: 15_000,
-    },
-    { clock, logger },
-  );
-  const storage = composeStorage(base, stack);
-  const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
-  const { source } = evm;
-  const runner = new Runner({ source, book, storage, logger });
-  const dispatcher = new Dispatcher(dispatcherOptions(config), {
-    source,
-    executor: pool,
-    runner,
-    book,
-    clock,
-    logger,
-    holdClaims: () => evm.notReady().length > 0,
-  });
-  const keeper = new LeaseKeeper(
-    { heartbeatIntervalMs: config.scheduler.heartbeat_interval, tickMs: 250 },
-    { source, book, clock, logger, onLeaseLost: (id) => pool.cancel(id, "lease_lost") },
-  );
-  const intake: Service = { name: "intake", run: (signal) => source.watch(dispatcher, signal) };
-  const services = [...evm.services, pool, dispatcher, keeper, intake];
+  const work = composeWork(base, evm, stack);
+  const { pool, dispatcher, reconciler } = work;
   const life = new Life(
     { drainMs: config.shutdown.deadline },
-    { gates: evm.gates, dispatcher, services, stop, clock, logger },
+    {
+      gates: evm.gates,
+      dispatcher,
+      reconciler,
+      services: [...evm.services, ...work.services],
+      stop,
+      clock,
+      logger,
+    },
   );
   metrics.observe({
     inflight: () => dispatcher.inflight,
@@ -96,6 +77,54 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
     run: (signal) => life.run(signal),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What takes tasks from offer to settlement, and the pool of WEPs that runs them. */
+function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
+  const { config, clock, logger, metrics, signer, store } = base;
+  const { source } = evm;
+  const pool = new WepPool(
+    {
+      urls: config.wep_grpc_endpoint,
+      instanceId: randomUUID(),
+      agent: AGENT,
+      handshakeTimeoutMs: 10_000,
+      pingIntervalMs: 5_000,
+      silenceMs: 15_000,
+    },
+    { clock, logger },
+  );
+  const storage = composeStorage(base, stack);
+  const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
+  const runner = new Runner({ source, book, storage, logger });
+  const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
+    source,
+    executor: pool,
+    runner,
+    book,
+    clock,
+    logger,
+    holdClaims: () => evm.notReady().length > 0,
+  });
+  const onLeaseLost = (id: string) => pool.cancel(id, "lease_lost");
+  const keeper = new LeaseKeeper(
+    { heartbeatIntervalMs: config.scheduler.heartbeat_interval, tickMs: 250 },
+    { source, book, clock, logger, onLeaseLost },
+  );
+  const reconciler = new Reconciler(
+    { intervalMs: config.scheduler.reconcile_interval, offersPerRound: 200 },
+    {
+      source,
+      book,
+      dispatcher,
+      clock,
+      logger,
+      onLeaseLost,
+      onRepair: (repair) => metrics.onRepair(repair),
+    },
+  );
+  const intake: Service = { name: "intake", run: (signal) => source.watch(dispatcher, signal) };
+  return { pool, dispatcher, reconciler, services: [pool, dispatcher, keeper, reconciler, intake] };
 }
 
 function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack): Base {
@@ -134,8 +163,9 @@ function greet({ config, logger, signer }: Base, admin: string): void {
   }
 }
 
-function dispatcherOptions({ scheduler }: Config) {
+function dispatcherOptions({ scheduler }: Config, identity: string) {
   return {
+    identity,
     maxInflight: scheduler.max_inflight,
     maxOffers: 10_000,
     cooldownMs: scheduler.lost_cooldown,
