@@ -122,6 +122,11 @@ export interface WcpProcess extends TestProcess {
   untilReady(): Promise<void>;
 }
 
+/** Test chains share an id, and some tests a wallet: each WCP has its own place for the lock on the key. */
+function lockIn(dir: string): Readonly<Record<string, string>> {
+  return { SUBNET_WORKER_LOCK_DIR: join(dir, "locks") };
+}
+
 /** Writes the configuration; starts nothing yet. */
 export function makeWcp(options: WcpOptions): WcpHome {
   const dir = mkdtempSync(join(options.dir, "wcp-"));
@@ -131,7 +136,10 @@ export function makeWcp(options: WcpOptions): WcpHome {
     dir,
     configPath,
     start: (env = {}) =>
-      startWcp(["run", "--config", configPath], { cwd: dir, env: { ...options.env, ...env } }),
+      startWcp(["run", "--config", configPath], {
+        cwd: dir,
+        env: { ...lockIn(dir), ...options.env, ...env },
+      }),
   };
 }
 

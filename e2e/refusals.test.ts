@@ -86,7 +86,30 @@ const CASES: readonly Case[] = [
   {
     what: "no key",
     env: () => ({}),
-    says: () => ["ethereum.wallet_private_key", "is required", KEY],
+    says: () => ["the wallet has no key: set ethereum.keystore_file", "wcp keys new", KEY],
+  },
+  {
+    what: "two keys",
+    changes: () => ({ ethereum: { keystore_file: "wallet.json" } }),
+    says: () => ["ethereum.keystore_file and", KEY, "are both set", "take one away"],
+  },
+  {
+    what: "a keystore without its password",
+    env: () => ({}),
+    changes: () => ({ ethereum: { keystore_file: "wallet.json" } }),
+    says: () => ["ethereum.keystore_password_file is not set", "wallet.json"],
+  },
+  {
+    what: "a key in the file, without repeating it",
+    env: () => ({}),
+    changes: () => ({ ethereum: { wallet_private_key: wallet.privateKey } }),
+    says: () => ["ethereum.wallet_private_key: is a secret and must not stand in", `set ${KEY}`],
+  },
+  {
+    what: "a mistyped endpoint, without repeating the key in it",
+    changes: () => ({ ethereum: { rpc_url: "htps://rpc.example/v3/0123456789abcdef" } }),
+    says: () => ["ethereum.rpc_url: must be a URL that starts with http:// or https://"],
+    neverSays: "0123456789abcdef",
   },
   {
     what: "a key that is too short, without repeating it",
@@ -97,7 +120,7 @@ const CASES: readonly Case[] = [
   {
     what: "a key beyond the curve's order, without repeating it",
     env: () => ({ [KEY]: "f".repeat(64) }),
-    says: () => ["ethereum.wallet_private_key", "is no key", `set ${KEY}`],
+    says: () => ["ethereum.wallet_private_key", "no private key", `set ${KEY}`],
     neverSays: "ffffffff",
   },
   {
@@ -161,6 +184,14 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    what: "another contract given as WorkflowEngine",
+    changes: () => ({ ethereum: { workflow_engine_address: chain.facts.batchExecutor } }),
+    says: () => [
+      `ethereum.workflow_engine_address (${chain.facts.batchExecutor}) does not answer as a WorkflowEngine`,
+      "correct the address",
+    ],
+  },
+  {
     what: "contracts older than the node works with",
     changes: () => ({ protocol: { contract_min: "0.3.0", contract_max: "0.4.0" } }),
     says: () => ["version 0.2.0", "0.3.0 to 0.4.0", "upgrade the node, or widen protocol.contract_min"],
@@ -182,17 +213,15 @@ const CASES: readonly Case[] = [
   },
   {
     what: "several problems, all at once",
-    env: () => ({}),
     changes: () => ({
       ethereum: { rpc_url: "localhost:8545", chain_id: "one", task_queue_address: "0x12" },
       scheduler: { poll_interval: "5" },
       nonsense: 1,
     }),
     says: () => [
-      "6 problems",
+      "5 problems",
       "ethereum.rpc_url: must be a URL that starts with http:// or https://",
       "ethereum.chain_id: must be a whole number",
-      "ethereum.wallet_private_key: is required",
       "ethereum.task_queue_address: must be an address",
       'scheduler.poll_interval: "5" is not a duration; write a number and a unit',
       "nonsense: no such setting",
@@ -317,7 +346,7 @@ const TERMINAL_CASES: readonly TerminalCase[] = [
     what: "a missing key",
     env: () => ({}),
     changes: {},
-    sentence: "ethereum.wallet_private_key: is required and must not be empty",
+    sentence: "the wallet has no key: set ethereum.keystore_file",
   },
   {
     what: "an endpoint of another chain",

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TransactionState } from "../src/domain/transaction.ts";
-import { aTask } from "./_builders.ts";
+import { aLease, aTask } from "./_builders.ts";
 import { ATTEMPT, CommandBench, ID, RECEIPT, saveClaim } from "./_command-bench.ts";
 import { until } from "./_until.ts";
 
@@ -17,7 +17,7 @@ describe("wcp db, while the node has the database open", () => {
   it("lists and shows records under their names", async () => {
     using node = bench.store();
     await node.saveTask(aTask({ id: "0x01" }), "new");
-    const claimed = { kind: "claimed", lease: { expiresAtMs: 5, durationMs: 9 }, attempts: 0 } as const;
+    const claimed = { kind: "claimed", lease: aLease({ expiresAtMs: 5 }), attempts: 0 } as const;
     await node.saveTask(aTask({ id: "0x02", state: claimed }), "new");
     await node.saveTask(aTask({ id: "0x03", state: { kind: "lost", reason: "taken" } }), "new");
     await saveClaim(node, { kind: "signed" });

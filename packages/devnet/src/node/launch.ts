@@ -61,6 +61,8 @@ export function wepSpec(state: DevnetState): ChildSpec {
 /** The process that holds the keys. */
 export function wcpSpec(state: DevnetState, walletPrivateKey: string): ChildSpec {
   const env: Environment = {
+    // Every devnet has the same chain id and wallet, and a chain of its own.
+    SUBNET_WORKER_LOCK_DIR: join(state.dir, "locks"),
     WCP__ETHEREUM__WALLET_PRIVATE_KEY: walletPrivateKey,
     WCP__STORAGE__ACCESS_KEY_ID: state.store.accessKeyId,
     WCP__STORAGE__SECRET_ACCESS_KEY: state.store.secretAccessKey,
