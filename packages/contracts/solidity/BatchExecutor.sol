@@ -34,7 +34,7 @@ contract BatchExecutor {
     }
 
     /// A longer reason is cut.
-    uint256 public constant MAX_REASON_BYTES = 256;
+    uint256 private constant MAX_REASON_BYTES = 256;
     /// What one byte of a reason costs in a log, with copying it. The reason is paid from what the call left
     /// of its gas, or calls that fail could burn what was meant for those behind them.
     uint256 private constant GAS_PER_REASON_BYTE = 10;
