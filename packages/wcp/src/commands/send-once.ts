@@ -144,10 +144,11 @@ class OneTransaction {
     return receipt;
   }
 
-  /** So that a refusal costs nothing. */
+  /** So that a refusal costs nothing. A delegation changes before its call is made, which no eth_call shows. */
   async #simulate(): Promise<void> {
     const { chain, signer } = this.#means;
-    const { to, data, what } = this.#plan;
+    const { to, data, what, delegateTo } = this.#plan;
+    if (delegateTo !== undefined) return;
     try {
       await reachable(() => chain.call({ from: signer.address, to, data }));
     } catch (error) {
