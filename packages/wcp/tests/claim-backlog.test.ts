@@ -146,6 +146,7 @@ describe("leases that could not be held", () => {
     await node.offer(1);
     await node.pass(3_000);
     expect(node.source.calls).toEqual([]);
+    expect(node.logs.at("warn")).toEqual(["nothing is claimed for now"]);
     node.source.trouble = undefined;
     await node.pass(1_000);
     expect(node.source.calls).toEqual(["claim 1"]);

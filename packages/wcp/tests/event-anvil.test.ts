@@ -176,6 +176,14 @@ activities:
     await bench.claimed(id);
     const held = await bench.create({ spec }).evm.recover();
     expect(held.find(({ offer }) => offer.id === id)).toMatchObject({ offer: { queue: ACTIVITY.queue } });
+    // Not found while the endpoint tells no events, and no reason to fall over.
+    const mute = counting(bench.on.chain).chain;
+    const chain = new Proxy(mute, {
+      get: (target, name): unknown =>
+        name === "logs" ? () => Promise.reject(new Error("no logs here")) : Reflect.get(target, name),
+    });
+    const unknown = await bench.create({ spec, chain }).evm.recover();
+    expect(unknown.map(({ offer }) => offer.id)).not.toContain(id);
   });
 });
 

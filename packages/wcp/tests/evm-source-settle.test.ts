@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RenewalWatch } from "../src/adapters/evm/renewal-watch.ts";
 import type { IntentOutcome } from "../src/ports.ts";
 import { idOf } from "./_builders.ts";
-import { counting, EvmBench, LEASE_S, RecordingLane, WORKER } from "./_evm-bench.ts";
+import { counting, EvmBench, LEASE_S, RecordingLane } from "./_evm-bench.ts";
 
 const REFUSED: IntentOutcome = {
   kind: "refused",
@@ -159,13 +159,14 @@ describe("an outcome", () => {
 describe("how activities stand", () => {
   it("is told for many at once, in the order asked, in few calls", async () => {
     const rival = await bench.rival();
-    const ids = await Promise.all(Array.from({ length: 6 }, () => bench.enqueue()));
+    const ids: string[] = [];
+    while (ids.length < 6) ids.push(await bench.enqueue());
     const [mine = "", theirs = "", done = "", lapsed = "", open = "", withdrawn = ""] = ids;
     await bench.claimed(lapsed);
     await bench.passChainTime(LEASE_S + 1);
     const { task } = await bench.claimed(done);
     await bench.source.complete(task, "0x");
-    await bench.claimed(mine);
+    const { task: held } = await bench.claimed(mine);
     await bench.queueCall(rival, "claimActivity", [theirs]);
     await bench.queueCall(bench.dev.contracts.owner, "withdrawActivity", [withdrawn]);
     const { chain, calls } = counting(bench.on.chain);
@@ -181,7 +182,7 @@ describe("how activities stand", () => {
       { kind: "unknown" },
     ]);
     expect(calls).toEqual(["call"]);
-    await bench.queueCall(WORKER, "failActivity", [mine, "done with it"]);
+    await bench.source.fail(held, "done with it");
   });
 
   it("is told also where one call cannot carry all that was asked", async () => {

@@ -78,6 +78,7 @@ export class Dispatcher implements Service, OfferSink {
   /** Of those settling, the ones whose outcome the network has. */
   readonly #included = new Set<string>();
   #window: ClaimWindow;
+  #isTroubled = false;
   #draining = false;
   #idle: PromiseWithResolvers<void> | undefined;
   /** While the service runs. */
@@ -190,8 +191,19 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   #mayClaim(): boolean {
-    if (this.#draining || this.#deps.holdClaims() || this.#deps.source.notReady().length > 0) return false;
-    return this.#hasRoom();
+    if (this.#draining || this.#deps.holdClaims()) return false;
+    const [trouble] = this.#deps.source.notReady();
+    this.#tell(trouble);
+    return trouble === undefined && this.#hasRoom();
+  }
+
+  /** Once when claims stop, and once when they go on. */
+  #tell(trouble: string | undefined): void {
+    const isNews = (trouble === undefined) === this.#isTroubled;
+    this.#isTroubled = trouble !== undefined;
+    if (!isNews) return;
+    if (trouble === undefined) this.#deps.logger.info("claiming again");
+    else this.#deps.logger.warn({ reason: trouble }, "nothing is claimed for now");
   }
 
   /** D4 */

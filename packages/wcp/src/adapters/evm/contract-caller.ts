@@ -51,10 +51,6 @@ export class ContractCaller {
     return this.#read(this.#taskQueue.pollActivity(queue, 0));
   }
 
-  leaseDurationS(): Promise<number> {
-    return this.#read(this.#taskQueue.leaseDurationS());
-  }
-
   /** Ids of what the wallet claimed and did not settle, leases that ran out included. */
   held(): Promise<readonly string[]> {
     return this.#read(this.#taskQueue.getWorkerActivities(this.#deps.wallet));

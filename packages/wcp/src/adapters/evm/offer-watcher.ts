@@ -187,22 +187,25 @@ export class OfferWatcher {
     const { specs } = this.#deps;
     if (specs.find("", activity.activityType) !== undefined) return this.toOffer({ ...activity, queue: "" });
     if (this.#unidentified.has(id)) return undefined;
-    const queue = await this.#queueOf(id);
+    const queue = await this.#attempt("queue of an activity", () => this.#queueOf(id));
+    if (queue === undefined) return undefined; // asked again at the next reconciliation
     const offer = queue === undefined ? undefined : this.toOffer({ ...activity, queue });
-    if (offer === undefined && this.#unidentified.size < MOST_UNIDENTIFIED) this.#unidentified.add(id);
-    if (queue === undefined) {
+    if (offer !== undefined) return offer;
+    if (this.#unidentified.size < MOST_UNIDENTIFIED) this.#unidentified.add(id);
+    if (queue === "") {
       this.#deps.logger.warn(
         { activity_id: id },
         "the wallet holds an activity that no spec describes; its lease is left to run out (put the workflow's file back into specs.files, or raise ethereum.lookback_blocks)",
       );
     }
-    return offer;
+    return undefined;
   }
 
-  async #queueOf(id: string): Promise<string | undefined> {
+  /** Empty when its event is further back than anybody looks. */
+  async #queueOf(id: string): Promise<string> {
     const log = await this.#follower.find([topicOf(ENQUEUED), id]);
     const event = log === undefined ? undefined : parse(log);
-    return event?.kind === "enqueued" ? event.enqueued.queue : undefined;
+    return event?.kind === "enqueued" ? event.enqueued.queue : "";
   }
 
   /** `undefined` when no spec says what the activity is: what cannot be run is not claimed. */
