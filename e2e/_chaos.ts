@@ -120,7 +120,10 @@ async function setScene(options: ChaosOptions, stack: AsyncDisposableStack, rand
   const wep = startWepLife({ port: wepPort, logDir, tallyFile });
   stack.defer(() => stop(wep));
   const config = chaosConfig(chain, { ...options, endpoints, wepPort });
-  const env = { WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey };
+  const env = {
+    WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey,
+    SUBNET_WORKER_LOCK_DIR: join(options.dir, "locks"),
+  };
   const home = makeWcp({ dir: options.dir, config, env });
   const database = join(home.dir, "wcp.sqlite");
   const node = new MortalNode({ home, env, endpoints, database, logDir });

@@ -84,7 +84,10 @@ async function startNode(dir: string, stack: AsyncDisposableStack): Promise<Soak
     args: ["run", "--handlers", TALLY_HANDLERS, "--port", String(port), "--health-port", "0"],
     env: { WEP__RUNTIME__MAX_CONCURRENCY: String(SLOTS) },
   });
-  const env = { WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey };
+  const env = {
+    WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey,
+    SUBNET_WORKER_LOCK_DIR: join(dir, "locks"),
+  };
   const home = makeWcp({ dir, env, config: configOf(chain, { rpcUrl: rpc.url, port }) });
   const wcp = start({ program: "wcp", args: ["run", "--config", home.configPath], env });
   return { chain, requester, wcp, rpc, database: join(home.dir, "wcp.sqlite") };
