@@ -27,6 +27,8 @@ export class SocketPeer {
       socket.on("close", () => resolve());
     });
     socket.on("error", () => undefined); // a client that vanishes is not our failure
+    // An HTTP server keeps its half open; a client that has ended is gone all the same.
+    socket.on("end", () => socket.destroy());
     let buffer = Buffer.alloc(0);
     socket.on("data", (chunk: Buffer) => {
       buffer = Buffer.concat([buffer, chunk]);
