@@ -42,6 +42,10 @@ const simulationLimit = (gas: bigint) => gas * 3n + 200_000n;
 /** One call's surplus is the next one's: together they need far less of it than each alone. */
 const sumLimit = (gasUsed: bigint) => (gasUsed * 103n) / 100n + 100_000n;
 const MOST_DELEGATIONS = 3;
+/** Nodes refuse transactions above 128 KiB, envelope included. */
+const MOST_BATCH_BYTES = 126_000;
+/** What a call takes besides its own data: offset, address, gas, length and padding. */
+const CALL_BYTES = 192;
 /** Shrunk this often because the chain takes no transaction that large, batching is given up. */
 const MOST_SHRINKS = 4;
 
@@ -120,10 +124,12 @@ export class Batcher {
   /** How many of the queue's next intents fit into a batch, as far as is known. */
   fits(intents: Iterable<Intent>): number {
     let gas = 0n;
+    let sizeBytes = 0;
     let count = 0;
     for (const intent of intents) {
       gas += this.#guess(intent);
-      if (sumLimit(gas) > this.#maxGas()) break;
+      sizeBytes += intent.data.length / 2 + CALL_BYTES;
+      if (sumLimit(gas) > this.#maxGas() || sizeBytes > MOST_BATCH_BYTES) break;
       count += 1;
     }
     return Math.max(1, count);
