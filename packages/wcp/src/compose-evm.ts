@@ -79,7 +79,7 @@ export function composeEvm(base: Base): EvmParts {
       gates: createEvmGates(gateOptions(config, signer.address), {
         chain,
         store,
-        probe: () => rpc.chainId(),
+        probe: () => rpc.probe(),
       }),
       clock,
       logger,
