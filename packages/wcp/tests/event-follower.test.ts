@@ -375,6 +375,10 @@ describe("a reorganisation", () => {
     bench.chain.announce(2);
     await bench.sync();
     expect(bench.calls()).toEqual([]);
+    // Nor is it one for a process that has just started and knows no hash to compare with.
+    const { chain, disk } = bench;
+    await new FollowerBench({ chain, disk }).sync();
+    expect(bench.calls()).toEqual([]);
     // The same height, and another block: the chain was cut short and grows anew.
     bench.chain.reorg(2, [[vital("d")]]);
     await bench.sync();

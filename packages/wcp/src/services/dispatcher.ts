@@ -331,27 +331,21 @@ export class Dispatcher implements Service, OfferSink {
     if (slot === undefined) return; // lost while it waited
     try {
       const outcome = await this.#deps.runner.run(task, slot, signal);
-      await this.#conclude(task, outcome, signal);
+      await this.#conclude(task.id, outcome, signal);
     } catch (error) {
       if (!(error instanceof TaskDataError)) throw error;
-      await this.#finish(task, { status: "error", code: error.code, reason: error.message });
+      await this.#finish(task.id, { status: "error", code: error.code, reason: error.message });
     } finally {
       if (slot !== held) slot[Symbol.dispose]();
     }
   }
 
-  /** The task as it is now, unless it was lost, or lost and taken up again, since it began to run. */
-  #current({ id, round }: Task): Task | undefined {
+  async #conclude(id: string, outcome: RunOutcome, signal: AbortSignal): Promise<void> {
     const task = this.#deps.book.get(id);
-    return task?.round === round ? task : undefined;
-  }
-
-  async #conclude(started: Task, outcome: RunOutcome, signal: AbortSignal): Promise<void> {
-    const task = this.#current(started);
-    if (task === undefined) return;
+    if (task === undefined) return; // the lease was lost while it ran
     if (outcome.kind === "succeeded") {
       const resultHex = this.#deps.source.encodeResult(task, outcome.result);
-      await this.#finish(task, { status: "success", resultHex });
+      await this.#finish(task.id, { status: "success", resultHex });
     } else if (outcome.kind === "failed") {
       await this.#onFailure(task, outcome, signal);
     } else if (outcome.code === OVERLOADED) {
@@ -375,7 +369,7 @@ export class Dispatcher implements Service, OfferSink {
     const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
     if (decision.kind === "fail") {
       this.#deps.logger.warn(log, "the run failed; failing the activity");
-      await this.#finish(task, { status: "error", code: failure.code, reason: failure.message });
+      await this.#finish(task.id, { status: "error", code: failure.code, reason: failure.message });
       return;
     }
     this.#deps.logger.warn({ ...log, retry_in_ms: decision.delayMs }, "the run failed; running it again");
@@ -383,9 +377,8 @@ export class Dispatcher implements Service, OfferSink {
     await this.#deps.clock.sleep(decision.delayMs, signal);
   }
 
-  async #finish(started: Task, outcome: Outcome): Promise<void> {
-    if (this.#current(started) === undefined) return;
-    await this.#deps.book.move(started.id, { kind: "finished", outcome });
+  async #finish(id: string, outcome: Outcome): Promise<void> {
+    if (this.#deps.book.get(id) !== undefined) await this.#deps.book.move(id, { kind: "finished", outcome });
   }
 
   async #settle(task: Task, outcome: Outcome): Promise<void> {
