@@ -1,16 +1,22 @@
 import { systemClock } from "@subnet-worker/kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TaskState } from "../src/domain/task.ts";
+import type { RunOutcome } from "../src/ports.ts";
 import { Dispatcher } from "../src/services/dispatcher.ts";
 import { LeaseKeeper } from "../src/services/lease-keeper.ts";
 import { Reconciler, type Repair } from "../src/services/reconciler.ts";
 import { Runner } from "../src/services/runner.ts";
 import { TaskBook } from "../src/services/task-book.ts";
 import { EvmBench, LEASE_S, RecordingLane, WORKER } from "./_evm-bench.ts";
-import { FakeExecutor, SUCCESS } from "./_fake-executor.ts";
+import { FakeExecutor } from "./_fake-executor.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { DISPATCHER_OPTIONS } from "./_node-bench.ts";
 import { until } from "./_until.ts";
+
+const RESULT: RunOutcome = {
+  kind: "succeeded",
+  result: { json: '{"duration_ms":"1"}', ref: "out/song.wav" },
+};
 
 let bench: EvmBench;
 
@@ -97,7 +103,7 @@ describe("fault 24: a node whose database is deleted", () => {
     for (const _id of ids) {
       const run = await after.executor.nextRun();
       expect(run.assignment.runId).toBe(runs.get(run.assignment.task.id));
-      run.end.resolve({ ...SUCCESS, result: { json: '{"duration_ms":"1"}', ref: "out/song.wav" } });
+      run.end.resolve(RESULT);
     }
     await Promise.all(ids.map((id) => after.whenStored(id, "done")));
     expect(after.lane.requests.filter(({ kind }) => kind === "claim")).toEqual([]);
@@ -124,7 +130,7 @@ describe("a node that was away for longer than its leases", () => {
     const run = await after.executor.nextRun();
     expect(run.assignment.task).toMatchObject({ id: mine, round: 2 });
     expect(runIds).not.toContain(run.assignment.runId);
-    run.end.resolve({ ...SUCCESS, result: { json: '{"duration_ms":"1"}', ref: "out/song.wav" } });
+    run.end.resolve(RESULT);
     await after.whenStored(mine, "done");
     expect(after.executor.runs).toHaveLength(1);
   });
