@@ -29,11 +29,13 @@ async function acquainted(bench: PoolBench): Promise<void> {
 
 describe("a pool of one endpoint", () => {
   it("asks for nothing besides the chain, and that once", async () => {
-    await using bench = await startPool([100]);
+    const clock = new FakeClock();
+    await using bench = await startPool([100], { clock });
     await bench.pool.call(NEWEST_BLOCK);
     await bench.pool.call(ask("eth_call"));
     bench.a.block = 99;
     await bench.pool.call(NEWEST_BLOCK);
+    await clock.advance(60_000);
     await bench.pool.call({ ...ask("eth_getLogs"), need: 500 });
     await bench.pool.send("0x02");
     expect(bench.a.asked).toEqual([

@@ -83,6 +83,10 @@ describe("reads that do not go back", () => {
     await bench.pool.call(ask("eth_call"));
     expect(bench.a.asked).toEqual(["eth_call"]);
     expect(bench.pool.newestBlock()).toBe(104);
+    // And as gone when that endpoint says so.
+    bench.a.block = 101;
+    await bench.pool.call(NEWEST_BLOCK);
+    expect(bench.pool.newestBlock()).toBe(101);
   });
 
   it("ask for logs where the range's last block is", async () => {

@@ -137,6 +137,37 @@ describe("a transaction", () => {
     expect(await bench.pool.send("0x02")).toEqual({ kind: "accepted" });
   });
 
+  it("is sent to one that is down when there is no other, as soon as it has shown its chain", async () => {
+    const clock = new FakeClock();
+    await using bench = await startPool([100], { clock });
+    await bench.pool.examine();
+    bench.a.faults.push({ kind: "reset" }, { kind: "reset" });
+    for (let count = 0; count < 2; count += 1) {
+      await clock.advance(10);
+      expect(await bench.pool.send("0x02")).toMatchObject({ kind: "unknown" });
+    }
+    expect(bench.pool.failure).toBeDefined();
+    bench.a.asked.length = 0;
+    expect(await bench.pool.send("0x02")).toEqual({ kind: "accepted" });
+    expect(bench.a.asked).toEqual(["eth_chainId", SEND]);
+  });
+
+  it("fault 35: is not sent to one that was down and now serves another chain", async () => {
+    const clock = new FakeClock();
+    await using bench = await startPool([100], { clock });
+    await bench.pool.examine();
+    bench.a.fault = { kind: "silence" };
+    const first = bench.pool.send("0x02");
+    await until(() => bench.a.count(SEND) === 1);
+    await clock.advance(100_000);
+    expect(await first).toMatchObject({ kind: "unknown" });
+    bench.a.fault = undefined;
+    bench.a.chainId = 8n;
+    bench.a.asked.length = 0;
+    expect(await bench.pool.send("0x02")).toMatchObject({ kind: "unknown" });
+    expect(bench.a.asked).toEqual(["eth_chainId"]);
+  });
+
   it("is not sent where the method is not offered, and that is remembered", async () => {
     await using bench = await started();
     bench.a.answers[SEND] = () => refusal(-32601, "the method eth_sendRawTransaction does not exist");

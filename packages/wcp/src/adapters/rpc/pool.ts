@@ -168,6 +168,7 @@ export class RpcPool implements Rpc {
       if (outcome !== undefined) outcomes.push(outcome);
       if (outcome?.kind === "accepted" || waiting === 0) {
         resolve(outcomes.length === 0 ? undefined : mergeSendOutcomes(outcomes));
+        return;
       }
       grace ??= this.#deps.clock.timer(graceMs, () => resolve(mergeSendOutcomes([...outcomes, late])));
     };
@@ -198,12 +199,12 @@ export class RpcPool implements Rpc {
     }
   }
 
-  /** Those that are well or new; where nobody is, those of the right chain that have not asked to be left alone. */
+  /** Those that are well or new; where nobody is, all that have not asked to be left alone. */
   #targets(): readonly Endpoint[] {
     const takers = this.#endpoints.filter((endpoint) => endpoint.lackOf(SEND) === undefined);
     const well = takers.filter((endpoint) => endpoint.isUsable || endpoint.isNew);
     if (well.length > 0) return well;
-    return takers.filter((endpoint) => endpoint.isRightChain && !endpoint.isToldToWait);
+    return takers.filter(({ wrongChainId, isToldToWait }) => wrongChainId === undefined && !isToldToWait);
   }
 
   #candidates(method?: string): readonly Endpoint[] {
