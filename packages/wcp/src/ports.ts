@@ -501,6 +501,8 @@ export type GateVerdict =
       /** The endpoints' own report says it too, where they have one. */
       readonly isEndpointTrouble?: boolean;
     }
+  /** Open for what the wallet holds already, and for no further claims. */
+  | { readonly kind: "hold"; readonly reason: string }
   /** Closed until the configuration changes. */
   | { readonly kind: "refuse"; readonly reason: string };
 

@@ -1,3 +1,4 @@
+import { subnetControlPlaneInterface } from "@subnet-worker/contracts";
 import { type Anvil, startAnvil } from "@subnet-worker/contracts/anvil";
 import { deployContracts, type DeployedContracts } from "@subnet-worker/contracts/deploy";
 import { systemClock } from "@subnet-worker/kit";
@@ -23,6 +24,14 @@ function chainAt(url: string): Chain {
   return directChain([
     new JsonRpc({ url, timeoutMs: 5_000, batchSize: 100 }, { clock: systemClock, signal }),
   ]);
+}
+
+async function rpc(method: string, params: readonly unknown[]): Promise<unknown> {
+  const client = new JsonRpc(
+    { url: anvil.url, timeoutMs: 5_000, batchSize: 1 },
+    { clock: systemClock, signal: new AbortController().signal },
+  );
+  return client.once(method, params);
 }
 
 /** What the database remembers. */
@@ -116,6 +125,35 @@ describe("the gate WORKFLOW_ENGINE", () => {
   it("refuses an account without code, which answers anything with nothing", async () => {
     const verdict = await verdictOf("WORKFLOW_ENGINE", { addresses: { workflow_engine_address: WALLET } });
     expect(verdict).toMatchObject({ kind: "refuse", reason: expect.stringContaining("does not exist") });
+  });
+});
+
+describe("the gate WORKER_ACTIVE", () => {
+  const send = async (from: string, name: string, args: readonly unknown[]) => {
+    const data = subnetControlPlaneInterface.encodeFunctionData(name, args);
+    await rpc("anvil_setBalance", [from, "0xde0b6b3a7640000"]);
+    await rpc("anvil_impersonateAccount", [from]);
+    await rpc("eth_sendTransaction", [{ from, to: contracts.subnetControlPlane, data }]);
+  };
+
+  it("waits for a worker that is not registered or is suspended, and holds for one that deactivated itself", async () => {
+    const [owner = ""] = (await rpc("eth_accounts", [])) as readonly string[];
+    expect(await verdictOf("WORKER_ACTIVE")).toMatchObject({
+      kind: "wait",
+      reason: expect.stringContaining("stop the node and run wcp register"),
+    });
+    await send(WALLET, "registerWorker", [4]);
+    expect(await verdictOf("WORKER_ACTIVE")).toEqual({ kind: "open" });
+    await send(owner, "suspendWorker", [WALLET]);
+    expect(await verdictOf("WORKER_ACTIVE")).toMatchObject({ kind: "wait" });
+    await send(owner, "reinstateWorker", [WALLET]);
+    await send(WALLET, "deactivateWorker", []);
+    expect(await verdictOf("WORKER_ACTIVE")).toMatchObject({
+      kind: "hold",
+      reason: expect.stringContaining(
+        "is deactivated and holds 0 activities; they are settled, and nothing more is claimed",
+      ),
+    });
   });
 });
 

@@ -98,6 +98,23 @@ describe("gates", () => {
     expect(gates.notReady()).toEqual(["later"]);
   });
 
+  it("that hold let the node start and settle, and say why it claims nothing, once", async () => {
+    const hold: GateVerdict = { kind: "hold", reason: "the worker is deactivated" };
+    const { gates, clock, logs, asked } = createGates({ WORKER: [hold, hold, OPEN], NEXT: [OPEN] });
+    const stop = new AbortController();
+    await gates.pass(stop.signal);
+    expect(asked).toEqual(["WORKER", "NEXT"]);
+    expect(gates.notReady()).toEqual(["the worker is deactivated"]);
+    const running = gates.run(stop.signal);
+    await clock.advance(30_000);
+    expect(gates.notReady()).toEqual(["the worker is deactivated"]);
+    await clock.advance(30_000);
+    expect(gates.notReady()).toEqual([]);
+    expect(logs.at("warn")).toEqual(["the worker is deactivated"]);
+    stop.abort();
+    await running;
+  });
+
   it.each([
     ["once, when the endpoints tell it themselves", ["endpoint a is down"], []],
     ["when the endpoints have nothing to say", [], ["the endpoint does not answer"]],

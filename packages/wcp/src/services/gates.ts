@@ -1,5 +1,5 @@
 import { type Clock, EXIT, type Logger, type Service, StartupError } from "@subnet-worker/kit";
-import type { Gate, GateKeeper } from "../ports.ts";
+import type { Gate, GateKeeper, GateVerdict } from "../ports.ts";
 
 export interface GatesOptions {
   /** Between two looks at a gate that is closed and may open. */
@@ -17,6 +17,9 @@ export interface GatesDeps {
   readonly endpointReasons?: () => readonly string[];
 }
 
+/** A verdict that lets the process start. */
+type Passed = Extract<GateVerdict, { kind: "open" | "hold" }>;
+
 interface Closed {
   readonly reason: string;
   readonly isEndpointTrouble?: boolean;
@@ -25,7 +28,8 @@ interface Closed {
 /**
  * What must hold before the node claims anything. A gate that only time or
  * somebody else can open is waited for, with its reason in the log and on
- * `/readyz`; one that the configuration must open ends the process at start.
+ * `/readyz`; one that the configuration must open ends the process at start; one
+ * that holds lets what the wallet has go on, and nothing more be claimed.
  * Later nothing ends it: a node that has work under way keeps it, claims no
  * more, and says why. An endpoint behind a load balancer may be wrong for a while.
  */
@@ -48,7 +52,7 @@ export class Gates implements Service, GateKeeper {
   }
 
   /**
-   * Resolves when every gate is open, or `signal` aborts.
+   * Resolves when every gate lets the process start, or `signal` aborts.
    *
    * @throws {StartupError} with exit code 78 for a gate that waiting cannot open
    */
@@ -67,32 +71,38 @@ export class Gates implements Service, GateKeeper {
   }
 
   async #passAll(signal: AbortSignal, when: "start" | "recheck"): Promise<boolean> {
+    let held: Closed | undefined;
     for (const gate of this.#deps.gates) {
-      if (!(await this.#waitFor(gate, { signal, when }))) return false;
+      const verdict = await this.#waitFor(gate, { signal, when });
+      if (verdict === undefined) return false;
+      if (verdict.kind === "hold") held ??= verdict;
     }
-    this.#closed = undefined;
+    this.#closed = held;
     return true;
   }
 
+  /** `undefined` when the process is stopping. */
   async #waitFor(
     gate: Gate,
     { signal, when }: { readonly signal: AbortSignal; readonly when: "start" | "recheck" },
-  ): Promise<boolean> {
+  ): Promise<Passed | undefined> {
     let told: string | undefined;
     while (!signal.aborted) {
       const verdict = await gate.check();
       if (verdict.kind === "open") {
         if (told !== undefined)
           this.#deps.logger.info({ gate: gate.name, was: told }, "a check that failed passes now");
-        return true;
+        return verdict;
       }
       if (verdict.kind === "refuse" && when === "start")
         throw new StartupError(EXIT.badConfig, `[${gate.name}] ${verdict.reason}`);
+      const isNews = told !== verdict.reason && this.#closed?.reason !== verdict.reason;
+      if (isNews) this.#deps.logger.warn({ gate: gate.name }, verdict.reason);
       this.#closed = verdict;
-      if (told !== verdict.reason) this.#deps.logger.warn({ gate: gate.name }, verdict.reason);
       told = verdict.reason;
+      if (verdict.kind === "hold") return verdict;
       await this.#deps.clock.sleep(this.#options.retryMs, signal);
     }
-    return false;
+    return undefined;
   }
 }

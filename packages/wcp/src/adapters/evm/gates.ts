@@ -62,17 +62,7 @@ export function createEvmGates(options: EvmGatesOptions, deps: EvmGatesDeps): re
       return "problem" in answer ? refuseAsOther("task_queue_address", "TaskQueue", answer) : OPEN;
     },
     WORKFLOW_ENGINE: () => checkWorkflowEngine(chain, options.contracts.workflow_engine_address),
-    WORKER_ACTIVE: async () => {
-      const answer = await ask(chain, controlPlane.isWorkerActive(options.wallet));
-      if ("problem" in answer) {
-        return refuseAsOther("subnet_control_plane_address", "SubnetControlPlane", answer);
-      }
-      return answer.value
-        ? OPEN
-        : wait(
-            `worker ${options.wallet} is not active in the SubnetControlPlane at ${options.subnetControlPlane}; register it there (registerWorker), or have its owner reinstate it; the node goes on by itself as soon as it is`,
-          );
-    },
+    WORKER_ACTIVE: () => checkWorker(chain, options),
   };
   return Object.entries(checks).map(([name, check]) => ({ name, check: () => waitingForAnswers(check) }));
 }
@@ -124,6 +114,30 @@ async function checkGenesis(
   }
   return refuse(
     `the database knows this chain with the first block ${known}, but ethereum.rpc_url has ${actual}: the chain was reset, or it is another one with the same id; move the file at db.path away (the node starts a new one), or point rpc_url at the chain it was`,
+  );
+}
+
+/** A worker that is suspended can neither claim nor settle; one that deactivated itself still settles. */
+async function checkWorker(
+  chain: EvmGatesDeps["chain"],
+  { subnetControlPlane, wallet }: EvmGatesOptions,
+): Promise<GateVerdict> {
+  const controlPlane = subnetControlPlaneReads(subnetControlPlane);
+  const answer = await ask(chain, controlPlane.isWorkerActive(wallet));
+  if ("problem" in answer) {
+    return refuseAsOther("subnet_control_plane_address", "SubnetControlPlane", answer);
+  }
+  if (answer.value) return OPEN;
+  const details = await ask(chain, controlPlane.getWorker(wallet));
+  // A contract that keeps no details has no deactivation either.
+  if ("value" in details && details.value.isRegistered && !details.value.isSuspended) {
+    return {
+      kind: "hold",
+      reason: `worker ${wallet} is deactivated and holds ${details.value.activeCount} activities; they are settled, and nothing more is claimed: to end the deactivation, stop the node and run wcp register`,
+    };
+  }
+  return wait(
+    `worker ${wallet} is not active in the SubnetControlPlane at ${subnetControlPlane}; register it there (registerWorker): stop the node and run wcp register; or have its owner reinstate it; the node goes on by itself as soon as it is`,
   );
 }
 
