@@ -11,7 +11,7 @@ import { RpcPool } from "../src/adapters/rpc/pool.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
 import { openStore } from "../src/adapters/sqlite/store.ts";
 import type { IntentRequest, Store } from "../src/ports.ts";
-import { Lane, type LaneOptions } from "../src/services/lane.ts";
+import { Lane, type LaneOptions } from "../src/services/lane/lane.ts";
 import { idOf } from "./_builders.ts";
 import { LANE_OPTIONS } from "./_lane-bench.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
@@ -88,6 +88,21 @@ export class DevChain implements AsyncDisposable {
     return counts;
   }
 
+  /** Mines only when told to, from now on. */
+  async holdBlocks(): Promise<void> {
+    await this.rpc("evm_setIntervalMining", 0);
+    await this.rpc("evm_setAutomine", false);
+  }
+
+  async mine(blocks = 1): Promise<void> {
+    for (let count = 0; count < blocks; count += 1) await this.rpc("evm_mine");
+  }
+
+  /** Transactions of `address` that are mined. */
+  async minedCount(address: string): Promise<number> {
+    return Number(await this.rpc("eth_getTransactionCount", address, "latest"));
+  }
+
   async block(): Promise<number> {
     return Number(await this.rpc("eth_blockNumber"));
   }
@@ -106,7 +121,7 @@ export class AnvilLane implements AsyncDisposable {
   readonly heads: HeadWatcher;
   readonly logs: Logs = captureLogs();
   readonly #stop = new AbortController();
-  readonly #store: Store;
+  readonly store: Store;
   readonly #runs: Promise<unknown>;
 
   constructor(
@@ -117,7 +132,7 @@ export class AnvilLane implements AsyncDisposable {
     const { clock = systemClock, ...laneOptions } = options;
     const { logger } = this.logs;
     const signer = createLocalSigner(WORKER_KEY, 31_337n);
-    this.#store = openStore(
+    this.store = openStore(
       { path: join(dev.folder, `${database}.db`), chainId: 31_337n, wallet: signer.address },
       { clock },
     );
@@ -135,7 +150,7 @@ export class AnvilLane implements AsyncDisposable {
     );
     this.lane = new Lane(
       { ...LANE_OPTIONS, ...laneOptions },
-      { chain: this.chain, heads: this.heads, signer, store: this.#store, clock, logger },
+      { chain: this.chain, heads: this.heads, signer, store: this.store, clock, logger },
     );
     this.#runs = Promise.all([this.lane.run(this.#stop.signal), this.heads.run(this.#stop.signal)]);
   }
@@ -143,6 +158,6 @@ export class AnvilLane implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#runs;
-    this.#store[Symbol.dispose]();
+    this.store[Symbol.dispose]();
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeClock } from "@subnet-worker/testkit";
-import Database from "better-sqlite3";
+import { OrderDesk } from "../src/adapters/sqlite/inspect-orders.ts";
 import { openStore } from "../src/adapters/sqlite/store.ts";
 import type { IntentOutcome, IntentRequest, Store, TxOrder } from "../src/ports.ts";
 import type { LaneOptions } from "../src/services/lane/lane.ts";
@@ -46,9 +46,8 @@ export function sqliteDisk(clock: FakeClock): WorldDisk {
   return {
     open: () => openStore({ path, chainId: 31_337n, wallet: WALLET }, { clock }),
     order: (action, nonce) => {
-      const db = new Database(path);
-      db.prepare("INSERT INTO orders (action, nonce, created_at_ms) VALUES (?, ?, 0)").run(action, nonce);
-      db.close();
+      using desk = new OrderDesk(path);
+      desk.place({ action, nonce }, clock.nowMs());
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };

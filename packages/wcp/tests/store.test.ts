@@ -8,6 +8,7 @@ import { FakeClock } from "@subnet-worker/testkit";
 import Database from "better-sqlite3";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { OrderDesk } from "../src/adapters/sqlite/inspect-orders.ts";
 import { openStore, type StoreOptions } from "../src/adapters/sqlite/store.ts";
 import { StoreError } from "../src/adapters/sqlite/store-error.ts";
 import type { Intent } from "../src/domain/intent.ts";
@@ -44,10 +45,8 @@ class Folder implements StorePlace {
   }
 
   order(action: TxOrder["action"], nonce: number): void {
-    using other = open(this.file);
-    other.db
-      .prepare("INSERT INTO orders (action, nonce, created_at_ms) VALUES (?, ?, ?)")
-      .run(action, nonce, this.nowMs());
+    using desk = new OrderDesk(this.file);
+    desk.place({ action, nonce }, this.nowMs());
   }
 
   advance(ms: number): Promise<void> {
