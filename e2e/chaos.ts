@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ChaosResult, problemsOf, runChaos } from "./_chaos.ts";
 
-const USAGE = `pnpm chaos [--activities 500] [--kills 100] [--db-deletions 2] [--reorgs 2] [--confirmations 3] [--batching] [--seed N]
+const USAGE = `pnpm chaos [--activities 500] [--kills 100] [--db-deletions 2] [--reorgs 2] [--confirmations 3] [--batching] [--seed N] [--keep]
 `;
 
 const { values } = parseArgs({
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     confirmations: { type: "string", default: "3" },
     batching: { type: "boolean", default: false },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    keep: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -104,7 +105,7 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     throw error;
   } finally {
-    if (process.exitCode === 0) rmSync(dir, { recursive: true, force: true });
+    if (process.exitCode === 0 && !values.keep) rmSync(dir, { recursive: true, force: true });
     else process.stderr.write(`logs, database and plan are kept in ${dir}\n`);
   }
 }
