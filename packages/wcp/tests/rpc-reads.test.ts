@@ -121,6 +121,18 @@ describe("reads that do not go back", () => {
   });
 });
 
+describe("fault 28", () => {
+  it("fault 28: a pending count is not taken from an endpoint that is known to be behind", async () => {
+    await using bench = await started([103, 100, 103], { clock: new FakeClock() });
+    const [, , third] = bench.nodes;
+    bench.a.faults.push({ kind: "reset" });
+    bench.b.answers["eth_getTransactionCount"] = () => "0x5";
+    if (third !== undefined) third.answers["eth_getTransactionCount"] = () => "0x9";
+    expect(await chainOf(bench).pendingCount("0xa")).toBe(9);
+    expect(bench.b.asked).toEqual(["eth_blockNumber"]);
+  });
+});
+
 describe("what one node has not got", () => {
   it("fault 29: a receipt that one node is missing is asked of another", async () => {
     await using bench = await started([100, 100]);
