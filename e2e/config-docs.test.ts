@@ -27,7 +27,7 @@ describe("what is written about the configuration", () => {
         WCP__STORAGE__SECRET_ACCESS_KEY: "secret",
       },
     );
-    expect(stderr).toContain("the wallet key is no key");
+    expect(stderr).toContain("are no private key");
     expect(stderr).not.toContain("problem");
     expect(status).toBe(78);
   });
