@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:http";
@@ -6,6 +6,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { subnetControlPlaneReads } from "@subnet-worker/contracts";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { until } from "./_until.ts";
 import { type BareChain, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import {
   configWith,
@@ -211,6 +212,23 @@ describe("a keystore in place of the raw key", () => {
     expect(warning.msg).toContain("the wallet's key is in the environment as it is");
     expect(warning.msg).toContain(`wcp keys import --from-env ${KEY}`);
   });
+});
+
+test("a diagnostic report of the running node, with its environment and stack, holds no key", async () => {
+  const { privateKey } = await fundedWallet(chain.facts);
+  const its = home(privateKey);
+  await using node = await its.start({
+    NODE_OPTIONS: `--report-on-signal --report-directory=${its.dir} --report-filename=report.json`,
+  });
+  await node.adminUrl();
+  node.signal("SIGUSR2");
+  const path = join(its.dir, "report.json");
+  const report = await until("a whole report", async () => {
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    return text.trimEnd().endsWith("}") ? text : undefined;
+  });
+  expect(report).toContain("SUBNET_WORKER_LOCK_DIR"); // it does list the environment
+  expect(report).not.toContain(privateKey.slice(2));
 });
 
 async function wcpKeys(cwd: string, key: string): Promise<Said> {

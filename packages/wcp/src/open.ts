@@ -48,7 +48,8 @@ function parseSpecs(files: readonly string[]): WorkflowSpec[] {
   }
 }
 
-const KEY_VARIABLE = "WCP__ETHEREUM__WALLET_PRIVATE_KEY";
+/** Holds the raw key, where there is no keystore. */
+export const KEY_VARIABLE = "WCP__ETHEREUM__WALLET_PRIVATE_KEY";
 
 /** Where the wallet's key is to come from. */
 export type KeySource =
