@@ -83,10 +83,20 @@ describe("reads that do not go back", () => {
     await bench.pool.call(ask("eth_call"));
     expect(bench.a.asked).toEqual(["eth_call"]);
     expect(bench.pool.newestBlock()).toBe(104);
+    expect(bench.pool.status()[1]?.block).toBeUndefined();
     // And as gone when that endpoint says so.
     bench.a.block = 101;
     await bench.pool.call(NEWEST_BLOCK);
     expect(bench.pool.newestBlock()).toBe(101);
+  });
+
+  it("take a head from another port as that of the only endpoint on the host", async () => {
+    await using bench = await started([100]);
+    bench.pool.pushed("ws://127.0.0.1:1", 104);
+    expect(bench.pool.status()[0]?.block).toBe(104);
+    await using two = await started([100, 100]);
+    two.pool.pushed("ws://127.0.0.1:1", 104);
+    expect([two.pool.newestBlock(), two.pool.status()[0]?.block]).toEqual([104, 100]);
   });
 
   it("ask for logs where the range's last block is", async () => {

@@ -47,7 +47,8 @@ const BEHIND_LIFETIME_MS = 1_000;
  */
 export class Endpoint {
   readonly host: string;
-  readonly hostname: string;
+  /** Of {@link host}. */
+  readonly address: Pick<URL, "host" | "hostname">;
   readonly #options: EndpointOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -72,7 +73,7 @@ export class Endpoint {
     this.#logger = deps.logger;
     this.#rpc = new JsonRpc(options, deps);
     this.host = redactUrl(options.url);
-    this.hostname = new URL(options.url).hostname;
+    this.address = new URL(this.host);
   }
 
   /** May be asked and sent to. */

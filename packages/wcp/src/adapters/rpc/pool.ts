@@ -42,7 +42,7 @@ export class RpcPool implements Rpc {
   readonly #options: RpcPoolOptions;
   readonly #deps: RpcPoolDeps;
   readonly #endpoints: readonly Endpoint[];
-  /** Newest block that a websocket of none of the endpoints' hosts has pushed. */
+  /** Newest block that a websocket has pushed which is none of the endpoints'. */
   #pushedBlock = 0;
 
   constructor(options: RpcPoolOptions, deps: RpcPoolDeps) {
@@ -83,10 +83,16 @@ export class RpcPool implements Rpc {
   }
 
   pushed(wsUrl: string, block: number): void {
-    const { hostname } = new URL(wsUrl);
-    const known = this.#endpoints.filter((endpoint) => endpoint.hostname === hostname);
-    for (const endpoint of known) endpoint.saw(block);
-    if (known.length === 0) this.#pushedBlock = block;
+    const owner = this.#ownerOf(new URL(wsUrl));
+    if (owner === undefined) this.#pushedBlock = block;
+    else owner.saw(block);
+  }
+
+  /** The endpoint at the same host and port, or the only one at that host: geth has a port for each protocol. */
+  #ownerOf({ host, hostname }: URL): Endpoint | undefined {
+    const neighbours = this.#endpoints.filter((endpoint) => endpoint.address.hostname === hostname);
+    const exact = neighbours.find((endpoint) => endpoint.address.host === host);
+    return exact ?? (neighbours.length === 1 ? neighbours[0] : undefined);
   }
 
   async call<T>(ask: Ask<T>): Promise<T> {
@@ -211,6 +217,7 @@ export class RpcPool implements Rpc {
     const well = this.#endpoints.filter(
       (endpoint) => endpoint.isUsable && (method === undefined || endpoint.lackOf(method) === undefined),
     );
+    if (well.length < 2) return well;
     const fastestMs = Math.min(...well.map(({ latencyMs = 0 }) => latencyMs));
     const isSlow = ({ latencyMs = 0 }: Endpoint) => latencyMs > fastestMs + SLOW_BY_MS;
     return [...well.filter((endpoint) => !isSlow(endpoint)), ...well.filter(isSlow)];
@@ -218,6 +225,7 @@ export class RpcPool implements Rpc {
 
   /** Looks after endpoints that are new or were down; waits for one only when there is none to use. */
   async #prepare(): Promise<void> {
+    if (this.#endpoints.every(({ isUsable }) => isUsable)) return;
     const checks = this.#endpoints
       .filter((endpoint) => !endpoint.isUsable && endpoint.waitMs === 0)
       .map((endpoint) => endpoint.check());
@@ -244,10 +252,14 @@ export class RpcPool implements Rpc {
   }
 
   #unknownEverywhere(method: string): RpcError | undefined {
-    const lacks = this.#endpoints
-      .filter(({ wrongChainId }) => wrongChainId === undefined)
-      .map((endpoint) => endpoint.lackOf(method));
-    return lacks.includes(undefined) ? undefined : lacks[0];
+    let lack: RpcError | undefined;
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.wrongChainId !== undefined) continue;
+      const found = endpoint.lackOf(method);
+      if (found === undefined) return undefined;
+      lack ??= found;
+    }
+    return lack;
   }
 
   /** Until some endpoint may be asked again. */

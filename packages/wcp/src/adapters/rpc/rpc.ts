@@ -34,6 +34,6 @@ export interface Rpc {
   chainId(): Promise<bigint>;
   /** The newest block that any endpoint has shown; 0 before the first. */
   newestBlock(): number;
-  /** A websocket has pushed this block; an endpoint on the same host has it too. */
+  /** A websocket has pushed this block; the endpoint on the same host has it too. */
   pushed(wsUrl: string, block: number): void;
 }
