@@ -94,6 +94,9 @@ describe("the lock on a key", () => {
     const login = { ...state, XDG_RUNTIME_DIR: join(dir, "run") };
     expect(() => lockKey(options({ env: login }), SELF)).toThrow("[IN_USE]");
     expect(keyHolder(options({ env: login }))).toEqual(SELF);
+    const elsewhere = { XDG_STATE_HOME: join(dir, "other"), XDG_RUNTIME_DIR: join(dir, "run") };
+    // They share the temporary folder, which is the last of the places.
+    expect(() => lockKey(options({ env: elsewhere }), SELF)).toThrow("[IN_USE]");
   });
 
   it("falls back to the last resort when no other place can be written, and then still refuses", () => {
