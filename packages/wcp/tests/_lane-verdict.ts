@@ -34,11 +34,17 @@ function wrongEnding(world: LaneWorld, key: string): string[] {
     return [`${key} never ended: ${state?.kind ?? "not stored"}`];
   }
   if (world.deepReorgs > 0 && isFinal(state)) return lostToReorg(world, key, state);
-  const data = world.requests.get(key)?.data ?? "";
-  const effects = world.chain.effects()[data] ?? 0;
+  return [
+    ...wrongEffects(world, key, state),
+    ...wrongReceipt(world, key, state),
+    ...wrongReason(world, key, state),
+  ];
+}
+
+function wrongEffects({ chain, requests }: LaneWorld, key: string, state: IntentOutcome): string[] {
+  const effects = chain.effects()[requests.get(key)?.data ?? ""] ?? 0;
   const wanted = state.kind === "mined" ? 1 : 0;
-  const wrong = effects === wanted ? [] : [`${key} is ${describe(state)} and took effect ${effects} times`];
-  return [...wrong, ...wrongReceipt(world, key, state), ...wrongReason(world, key, state)];
+  return effects === wanted ? [] : [`${key} is ${describe(state)} and took effect ${effects} times`];
 }
 
 function isFinal(state: IntentOutcome): boolean {

@@ -170,10 +170,7 @@ describe("on anvil", () => {
     }
     await dev.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI));
     await dev.mine();
-    await eventually(async () => {
-      await dev.mine();
-      return on.lane.depth().outstanding + on.lane.depth().queued === 0;
-    });
+    await mineUntilSettled(Promise.all([result, claim]));
     expect(await Promise.all([result, claim])).toMatchObject([{ kind: "mined" }, { kind: "mined" }]);
     await happened(1, 2);
   });
@@ -356,6 +353,21 @@ describe("on anvil", () => {
   });
 });
 
+/** Block after block, until `all` has settled; resolves with the most there was in the pool at once. */
+async function mineUntilSettled(all: Promise<unknown>): Promise<number> {
+  const progress = { isDone: false };
+  const done = all.finally(() => {
+    progress.isDone = true;
+  });
+  let most = 0;
+  while (!progress.isDone) {
+    most = Math.max(most, (await pool()).size);
+    await dev.mine();
+  }
+  await done;
+  return most;
+}
+
 // Last, for the wallet stays delegated.
 describe("on anvil, in batches", () => {
   const batching = (): LaneOptions["batching"] => ({
@@ -370,14 +382,8 @@ describe("on anvil, in batches", () => {
     await using on = start({ batching: batching() });
     const numbers = Array.from({ length: 40 }, (_, index) => index);
     const before = await dev.minedCount(wallet);
-    const outcomes = numbers.map((number) => submit(on, work(number)));
-    const all = Promise.all(outcomes);
-    let most = 0;
-    await eventually(async () => {
-      most = Math.max(most, (await pool()).size);
-      await dev.mine();
-      return on.lane.depth().outstanding + on.lane.depth().queued === 0;
-    });
+    const all = Promise.all(numbers.map((number) => submit(on, work(number))));
+    const most = await mineUntilSettled(all);
     expect((await all).map(({ kind }) => kind)).toEqual(numbers.map(() => "mined"));
     await happened(...numbers);
     expect(most).toBeLessThanOrEqual(1);
@@ -389,12 +395,7 @@ describe("on anvil, in batches", () => {
     await using on = start();
     const numbers = [1, 2, 3, 4];
     const all = Promise.all(numbers.map((number) => submit(on, work(number))));
-    let most = 0;
-    await eventually(async () => {
-      most = Math.max(most, (await pool()).size);
-      await dev.mine();
-      return on.lane.depth().outstanding + on.lane.depth().queued === 0;
-    });
+    const most = await mineUntilSettled(all);
     expect((await all).map(({ kind }) => kind)).toEqual(numbers.map(() => "mined"));
     expect(most).toBeLessThanOrEqual(1);
     await happened(...numbers);
@@ -419,10 +420,7 @@ describe("on anvil, in batches", () => {
     const bad = { ...work(2), data };
     const outcomes = [submit(on, good), submit(on, bad), submit(on, work(3))];
     const all = Promise.all(outcomes);
-    await eventually(async () => {
-      await dev.mine();
-      return on.lane.depth().outstanding + on.lane.depth().queued === 0;
-    });
+    await mineUntilSettled(all);
     expect(await all).toMatchObject([
       { kind: "mined" },
       { kind: "reverted", revert: { name: "UnknownActivity" } },

@@ -109,10 +109,12 @@ describe("endpoints that are all down", () => {
     await using bench = await LaneBench.start();
     const { chain } = bench;
     const down = Promise.withResolvers<undefined>();
-    const { send, estimateGas, minedCount } = chain;
-    chain.estimateGas = async (call) => (await down.promise) ?? estimateGas.call(chain, call);
-    chain.send = async (raw) => (await down.promise) ?? send.call(chain, raw);
-    chain.minedCount = async () => (await down.promise) ?? minedCount.call(chain);
+    const estimateGas = chain.estimateGas.bind(chain);
+    chain.estimateGas = async (call) => (await down.promise) ?? estimateGas(call);
+    const send = chain.send.bind(chain);
+    chain.send = async (raw) => (await down.promise) ?? send(raw);
+    const minedCount = chain.minedCount.bind(chain);
+    chain.minedCount = async () => (await down.promise) ?? minedCount();
     const outcomes = ["a1", "a2"].map((name) => bench.submit(name));
     await bench.pass(60_000);
     expect(chain.sent).toEqual([]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { StoppedError } from "../src/ports.ts";
 import { FakeChain } from "./_fake-chain.ts";
 import { parseTx } from "./_fake-signer.ts";
-import { LANE_OPTIONS, LaneBench } from "./_lane-bench.ts";
+import { LaneBench } from "./_lane-bench.ts";
 import { settle, until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;

@@ -27,7 +27,8 @@ import {
   signed,
 } from "./_builders.ts";
 import { MemoryDisk } from "./_memory-store.ts";
-import { describeStore, type StorePlace } from "./_store-contract.ts";
+import { describeStore } from "./_store-contract.ts";
+import type { StorePlace } from "./_store-place.ts";
 
 class Folder implements StorePlace {
   readonly path: string = mkdtempSync(join(tmpdir(), "wcp-store-"));

@@ -11,7 +11,7 @@ const failed = aReceipt({ succeeded: false });
 const later = aReceipt({ txHash: "0xa2", blockNumber: 14 });
 
 /** Every state by its name in the document. */
-const STATES: Readonly<Record<string, IntentState>> = {
+const STATES = {
   queued: { kind: "queued" },
   signed: { kind: "signed", nonce: 5 },
   mined: { kind: "mined", nonce: 5, receipt, isConfirmed: false },
@@ -20,7 +20,7 @@ const STATES: Readonly<Record<string, IntentState>> = {
   "reverted for good": { kind: "reverted", nonce: 5, receipt: failed, revert, isConfirmed: true },
   refused: { kind: "refused", revert },
   dropped: { kind: "dropped", reason: "expired", message: "its lease is over" },
-};
+} as const satisfies Record<string, IntentState>;
 
 const EVENTS: { readonly [K in IntentEvent["kind"]]: Extract<IntentEvent, { kind: K }> } = {
   signed: { kind: "signed", nonce: 6 },
@@ -60,15 +60,15 @@ describe("the intent machine", () => {
   );
 
   it("ends with the receipt and, where the contract threw, the reason, and is not final yet", () => {
-    const { signed, queued } = STATES as { signed: IntentState; queued: IntentState };
+    const { signed, queued } = STATES;
     expect(nextIntent(signed, EVENTS.mined)).toEqual({
       kind: "mined",
       nonce: 5,
       receipt: later,
       isConfirmed: false,
     });
-    expect(nextIntent(signed, EVENTS.reverted)).toEqual(STATES["reverted"]);
-    expect(nextIntent(queued, EVENTS.refused)).toEqual(STATES["refused"]);
+    expect(nextIntent(signed, EVENTS.reverted)).toEqual(STATES.reverted);
+    expect(nextIntent(queued, EVENTS.refused)).toEqual(STATES.refused);
     expect(nextIntent(queued, EVENTS.dropped)).toEqual({
       kind: "dropped",
       reason: "cancelled",
@@ -77,10 +77,10 @@ describe("the intent machine", () => {
   });
 
   it("keeps its nonce through a reorg, and what it came to before is forgotten", () => {
-    for (const name of ["mined", "mined for good", "reverted", "reverted for good"]) {
-      expect(nextIntent(STATES[name]!, EVENTS.reorged)).toEqual({ kind: "signed", nonce: 5 });
+    for (const name of ["mined", "mined for good", "reverted", "reverted for good"] as const) {
+      expect(nextIntent(STATES[name], EVENTS.reorged)).toEqual({ kind: "signed", nonce: 5 });
     }
-    expect(nextIntent(STATES["reverted"]!, EVENTS.mined)).toEqual({
+    expect(nextIntent(STATES.reverted, EVENTS.mined)).toEqual({
       kind: "mined",
       nonce: 5,
       receipt: later,
@@ -89,7 +89,7 @@ describe("the intent machine", () => {
   });
 
   it("forgets its nonce when its transaction came to nothing", () => {
-    expect(nextIntent(STATES["signed"]!, EVENTS.released)).toEqual({ kind: "queued" });
+    expect(nextIntent(STATES.signed, EVENTS.released)).toEqual({ kind: "queued" });
   });
 
   it("puts settling before leases and leases before new work", () => {
