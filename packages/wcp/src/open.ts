@@ -173,7 +173,7 @@ export function keyLockOptions(config: Config, wallet: string, env: LockDeps["en
     wallet,
     chainId: BigInt(config.ethereum.chain_id),
     env,
-    lastResortDir: dirname(config.db.path),
+    databaseDir: dirname(config.db.path),
   };
 }
 

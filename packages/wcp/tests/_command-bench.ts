@@ -45,7 +45,7 @@ export class CommandBench implements Disposable {
   /** The lock that a running node has. */
   lock(): Disposable {
     const env = { SUBNET_WORKER_LOCK_DIR: this.path("locks") };
-    return lockKey({ wallet: WALLET, chainId: 31_337n, env, lastResortDir: this.dir }, thisProcess(0));
+    return lockKey({ wallet: WALLET, chainId: 31_337n, env, databaseDir: this.dir }, thisProcess(0));
   }
 
   [Symbol.dispose](): void {

@@ -5,7 +5,7 @@ const [wallet = "", dir = "", startedAtMs = "0"] = process.argv.slice(2);
 const env = { SUBNET_WORKER_LOCK_DIR: dir };
 // Held by the process, not by this name: nothing may release it.
 export const lock: Disposable = lockKey(
-  { wallet, chainId: 31_337n, env, lastResortDir: dir },
+  { wallet, chainId: 31_337n, env, databaseDir: dir },
   thisProcess(Number(startedAtMs)),
 );
 process.stdout.write("held\n");

@@ -190,7 +190,7 @@ describe("the doctor", () => {
 
   it("names the process that holds the lock, and neither takes it nor needs it", async () => {
     const env = { SUBNET_WORKER_LOCK_DIR: join(bench.dir, "locks") };
-    const options = { wallet: bench.wallet.address, chainId: 31_337n, env, lastResortDir: bench.dir };
+    const options = { wallet: bench.wallet.address, chainId: 31_337n, env, databaseDir: bench.dir };
     using _running = lockKey(options, thisProcess(Date.UTC(2026, 0, 2)));
     using _database = bench.openDatabase("running.db", bench.wallet.address);
     const { finding, healthy } = await bench.diagnose({ "db.path": "running.db" });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,7 @@ function options(overrides: Partial<KeyLockOptions> = {}): KeyLockOptions {
     wallet: WALLET,
     chainId: 31_337n,
     env: { SUBNET_WORKER_LOCK_DIR: join(dir, "locks") },
-    lastResortDir: join(dir, "db"),
+    databaseDir: join(dir, "db"),
     ...overrides,
   };
 }
@@ -82,7 +82,7 @@ describe("the lock on a key", () => {
 
   it("is not taken by looking at it, and looking makes no file", () => {
     expect(keyHolder(options())).toBeUndefined();
-    expect(existsSync(join(dir, "locks"))).toBe(false);
+    expect(readdirSync(dir)).toEqual([]);
     lockKey(options(), SELF)[Symbol.dispose]();
     expect(keyHolder(options())).toBeUndefined();
     using _lock = lockKey(options(), SELF);
@@ -99,13 +99,20 @@ describe("the lock on a key", () => {
     expect(() => lockKey(options({ env: elsewhere }), SELF)).toThrow("[IN_USE]");
   });
 
-  it("falls back to the last resort when no other place can be written, and then still refuses", () => {
+  it("is beside the database too, for where no other place can be written, and for other users", () => {
     writeFileSync(join(dir, "locks"), "a file where the folder should be");
     mkdirSync(join(dir, "db"));
     using _lock = lockKey(options(), SELF);
     expect(readdirSync(join(dir, "db"))).toContain(`key-31337-${WALLET.toLowerCase()}.lock`);
     expect(() => lockKey(options(), SELF)).toThrow("[IN_USE]");
     expect(keyHolder(options())).toEqual(SELF);
+  });
+
+  it("does not take itself for another process where two places are one by another name", () => {
+    mkdirSync(join(dir, "db"));
+    symlinkSync(join(dir, "db"), join(dir, "locks"));
+    using _lock = lockKey(options(), SELF);
+    expect(() => lockKey(options(), SELF)).toThrow("[IN_USE]");
   });
 
   it("says what to set when there is no place at all", () => {

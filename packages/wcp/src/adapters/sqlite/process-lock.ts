@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { homedir, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -33,8 +33,8 @@ export interface KeyLockOptions {
   readonly wallet: string;
   readonly chainId: bigint;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where the lock goes when this machine has no other place for it. */
-  readonly lastResortDir: string;
+  /** One more place for it: another user, such as root, comes to the same database, and a container may have no other. */
+  readonly databaseDir: string;
 }
 
 /** The process that has a key. */
@@ -49,30 +49,40 @@ export interface KeyHolder {
  * would send with the same nonces. Released by the kernel however this process ends.
  *
  * It is taken in each of the user's places for such files, since a service, a login and a cron job see
- * different ones of them. Neither another user nor another machine is kept away.
+ * different ones of them, and beside the database. Another user with another database, and another
+ * machine, are not kept away.
  *
  * @throws {StoreError} IN_USE, which names the other process; CANNOT_OPEN when there is no place at all
  */
 export function lockKey(options: KeyLockOptions, self: KeyHolder): Disposable {
   using stack = new DisposableStack();
-  let problem: unknown;
-  let taken = 0;
-  for (const dir of lockDirs(options.env)) {
+  const problems: unknown[] = [];
+  const dirs = lockDirs(options);
+  const seen = new Set<string>();
+  for (const dir of dirs) {
     try {
-      stack.use(lockIn(dir, { options, self }));
-      taken += 1;
+      const real = prepared(dir);
+      // By two names: a lock of our own would look like somebody else's.
+      if (!seen.has(real)) stack.use(lockIn(real, { options, self }));
+      seen.add(real);
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      problem = error; // a read-only home, say: the next place may do
+      problems.push(error); // a read-only home, say: the next place may do
     }
   }
-  if (taken === 0) lockLastResort({ options, self, problem }, stack);
+  if (problems.length === dirs.length) {
+    throw new StoreError(
+      "CANNOT_OPEN",
+      `no place for the lock on the wallet's key (${problems.map(reasonOf).join("; ")}); set ${LOCK_DIR_VARIABLE} to a folder this process may write`,
+      { cause: problems[0] },
+    );
+  }
   return stack.move();
 }
 
 /** Which process has the key; `undefined` when none has. Takes nothing and writes nothing. */
 export function keyHolder(options: KeyLockOptions): KeyHolder | undefined {
-  const paths = [...lockDirs(options.env), options.lastResortDir].map((dir) => lockPath(dir, options));
+  const paths = lockDirs(options).map((dir) => lockPath(dir, options));
   const held = paths.find((path) => isHeld(path));
   return held === undefined ? undefined : (readHolder(held) ?? UNKNOWN_HOLDER);
 }
@@ -90,22 +100,7 @@ interface Attempt {
   readonly self: KeyHolder;
 }
 
-function lockLastResort(attempt: Attempt & { readonly problem: unknown }, stack: DisposableStack): void {
-  try {
-    stack.use(lockIn(attempt.options.lastResortDir, attempt));
-  } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw new StoreError(
-      "CANNOT_OPEN",
-      `no place for the lock on the wallet's key (${reasonOf(attempt.problem)}; ${reasonOf(error)}); set ${LOCK_DIR_VARIABLE} to a folder this process may write`,
-      { cause: error },
-    );
-  }
-}
-
 function lockIn(dir: string, { options, self }: Attempt): Disposable {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  refuseForeignTemp(dir);
   const path = lockPath(dir, options);
   const lock = tryLock(path);
   if (lock === undefined) {
@@ -123,6 +118,13 @@ function lockIn(dir: string, { options, self }: Attempt): Disposable {
   return lock;
 }
 
+/** The folder, made if missing, by its real name. */
+function prepared(dir: string): string {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  refuseForeignTemp(dir);
+  return realpathSync(dir);
+}
+
 /** Anybody may make a folder of this name in a shared one, and put links into it for us to follow. */
 function refuseForeignTemp(dir: string): void {
   const user = process.getuid?.();
@@ -138,9 +140,9 @@ function tempDir(): string {
 /** Overrides where locks are kept. Not a setting: a mistake in a file must not undo the lock. */
 export const LOCK_DIR_VARIABLE = "SUBNET_WORKER_LOCK_DIR";
 
-function lockDirs(env: KeyLockOptions["env"]): readonly string[] {
+function lockDirs({ env, databaseDir }: KeyLockOptions): readonly string[] {
   const override = env[LOCK_DIR_VARIABLE];
-  if (override !== undefined && override !== "") return [override];
+  if (override !== undefined && override !== "") return [...new Set([override, databaseDir])];
   const name = "subnet-worker";
   const runtime = env["XDG_RUNTIME_DIR"];
   const state = env["XDG_STATE_HOME"];
@@ -148,6 +150,7 @@ function lockDirs(env: KeyLockOptions["env"]): readonly string[] {
     state === undefined || state === "" ? join(homedir(), ".local", "state", name) : join(state, name),
     ...(runtime === undefined || runtime === "" ? [] : [join(runtime, name)]),
     tempDir(),
+    databaseDir,
   ];
   return [...new Set(dirs)];
 }
