@@ -93,7 +93,7 @@ export interface TaskSource {
   heartbeat(task: Task, percent: number): Promise<HeartbeatOutcome>;
   /**
    * Resolves when the outcome can no longer change. `onIncluded` is called before, as soon as the
-   * network has it: a restart from then on loses nothing.
+   * network has it and what follows from it: a stop from then on leaves nothing undone.
    */
   complete(task: Task, resultHex: string, onIncluded?: () => void): Promise<SettleOutcome>;
   fail(task: Task, reason: string, onIncluded?: () => void): Promise<SettleOutcome>;

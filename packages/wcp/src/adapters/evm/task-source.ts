@@ -227,12 +227,10 @@ export class EvmTaskSource implements TaskSource {
   ): Promise<IntentOutcome> {
     const outcome = await this.#deps.lane.submit({ ...request, replaces: `${task.id}:heartbeat` });
     if (outcome.kind !== "mined") return outcome;
+    // Whoever stops here leaves nothing behind: a workflow that nobody resumes would wait for our return.
+    await this.#resume(task, request.key);
     onIncluded?.();
-    const [confirmed] = await Promise.all([
-      this.#deps.lane.confirmed(request.key),
-      this.#resume(task, request.key),
-    ]);
-    return confirmed;
+    return this.#deps.lane.confirmed(request.key);
   }
 
   async #verdict(task: Task, outcome: IntentOutcome): Promise<SettleOutcome | "again"> {
