@@ -12,7 +12,7 @@ const LOST: ClaimOutcome = { kind: "lost", reason: "0xbb has it" };
 
 function aBacklog(identity = "0xaa") {
   const clock = new FakeClock();
-  return { clock, backlog: new Backlog({ identity, most: 1_000 }, { clock }) };
+  return { clock, backlog: new Backlog({ identity, most: 1_000, claimsAtOnce: 4 }, { clock }) };
 }
 
 describe("the order of claims", () => {
@@ -78,11 +78,15 @@ describe("races that are lost", () => {
       for (const claim of claims.splice(0)) claim(outcome());
       await settle();
     };
+    const won = (): ClaimOutcome => ({ kind: "won", lease: node.source.lease() });
+    await end(won);
+    for (const run of node.executor.runs.splice(0)) run.end.resolve(SUCCESS);
+    await until(() => node.dispatcher.inflight === claims.length);
     for (let round = 0; round < 4; round += 1) await end(() => LOST);
-    await end(() => ({ kind: "won", lease: node.source.lease() }));
-    await end(() => ({ kind: "won", lease: node.source.lease() }));
-    expect(sizes.slice(0, 4)).toEqual([8, 4, 2, 1]);
-    expect(sizes.slice(4)).toEqual([1, 2]);
+    await end(won);
+    await end(won);
+    // Twice as many with each win until the first loss; then half as many, and one more with each win.
+    expect(sizes).toEqual([2, 8, 4, 2, 1, 1, 2]);
     node.source.onClaim = async () => LOST;
     for (const claim of claims.splice(0)) claim(LOST);
     while (node.executor.runs.length < 3) await settle();
@@ -95,13 +99,31 @@ describe("races that are lost", () => {
     const gate = createDeferred();
     node.source.onClaim = async () => {
       asked += 1;
-      if (asked > 8) await gate.promise;
+      if (asked > 14) await gate.promise;
       return { kind: "refused", reason: "a replica of the same step" };
     };
     for (let number = 1; number <= 20; number += 1) await node.offer(number);
     await until(() => asked === 16);
     expect(node.stored(1)).toEqual({ kind: "lost", reason: "a replica of the same step" });
     gate.resolve();
+  });
+});
+
+describe("what a rival is nearer to", () => {
+  it("is left to it when little is left, until it has claimed nothing for half a minute", async () => {
+    const { backlog, clock } = aBacklog();
+    for (let number = 1; number <= 40; number += 1) backlog.add(aTask({ id: idOf(number) }));
+    backlog.rival("0xbb");
+    const contested = [...backlog.ids()].filter((id) => backlog.isContested(id));
+    expect(contested.length).toBeGreaterThan(10);
+    // Four of them are what the rival claims next; of the others it may be a quarter of what is open.
+    expect(backlog.mostContested).toBe(Math.min(contested.length - 4, 10));
+    for (const id of contested.slice(4)) backlog.delete(id);
+    expect(backlog.mostContested).toBe(0);
+    await clock.advance(30_001);
+    expect(backlog.mostContested).toBe(4);
+    for (const id of contested) backlog.delete(id);
+    expect(backlog.mostContested).toBe(0);
   });
 });
 

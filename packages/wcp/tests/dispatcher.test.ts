@@ -112,7 +112,7 @@ describe("slots", () => {
     for (const number of NUMBERS) await node.offer(number);
     await settle();
     expect(node.source.calls).toEqual(["claim 1", "claim 2"]);
-    gates.get(idOf(2))!.resolve({ kind: "lost", reason: "late" });
+    gates.get(idOf(2))!.resolve({ kind: "refused", reason: "not for us" });
     await until(() => node.source.count("claim") === 3);
     await settle();
     expect(node.source.calls).toEqual(["claim 1", "claim 2", "claim 3"]);

@@ -7,17 +7,25 @@ export interface ClaimWindow {
 
 export type ClaimResult = "won" | "lost";
 
+/** Where to begin: with few, since rivals are known only when they have claimed something. */
+export function firstWindow(most: number): ClaimWindow {
+  return { size: Math.min(most, Math.max(2, most >> 3)), epoch: 0 };
+}
+
 /**
  * Fewer claims at once where races are lost, more where they are won: half as many after a lost one, down
- * to one, and one more with every one that is won, up to `most`. Claims that were under way together are
- * one race: several lost at once narrow the window once.
+ * to one, and one more with every one that is won, up to `most`; twice as many as long as none was lost.
+ * Claims that were under way together are one race: several lost at once narrow the window once.
  */
 export function nextWindow(
   window: ClaimWindow,
   result: ClaimResult,
   { most, startedIn }: { readonly most: number; readonly startedIn: number },
 ): ClaimWindow {
-  if (result === "won") return { ...window, size: Math.min(most, window.size + 1) };
+  if (result === "won") {
+    const size = window.epoch === 0 ? window.size * 2 : window.size + 1;
+    return { ...window, size: Math.min(most, size) };
+  }
   if (startedIn < window.epoch) return window;
   return { size: Math.max(1, window.size >> 1), epoch: window.epoch + 1 };
 }
@@ -52,11 +60,17 @@ export function isContested(rank: number): boolean {
 }
 
 /**
- * How many claims at once may go for what a rival is nearer to. When little is left, all workers want the
- * same; one that goes for a part of it only leaves the rest to those who are nearer.
+ * How many claims at once may go for what a rival is nearer to: none of what rivals that are at work claim
+ * next, `left` in all, and of the rest no more than a quarter of what is open. So when little is left, all
+ * of it is left to those who are nearer.
  */
-export function mostContested(open: number): number {
-  return Math.max(1, open >> 2);
+export function mostContested(waiting: {
+  readonly open: number;
+  readonly contested: number;
+  readonly left: number;
+}): number {
+  const { open, contested, left } = waiting;
+  return Math.max(0, Math.min(contested - left, Math.max(1, open >> 2)));
 }
 
 /** Uniform in [0, 1). */

@@ -1,5 +1,5 @@
 import type { Clock } from "@subnet-worker/kit";
-import { claimRank, isContested, seedOf } from "../domain/claim-policy.ts";
+import { claimRank, isContested, mostContested, seedOf } from "../domain/claim-policy.ts";
 import type { Task } from "../domain/task.ts";
 
 export interface BacklogOptions {
@@ -7,6 +7,8 @@ export interface BacklogOptions {
   readonly identity: string;
   /** Most offers remembered. */
   readonly most: number;
+  /** How many claims a rival is taken to make at once: as many as we do. */
+  readonly claimsAtOnce: number;
 }
 
 interface Entry {
@@ -28,6 +30,8 @@ interface Entry {
 const SPREAD_MS = 600_000;
 /** A worker that has claimed nothing for this long is no rival. */
 const RIVAL_MS = 600_000;
+/** Rivals that claim nothing for this long leave what they are nearer to: they are full, or gone. */
+const QUIET_MS = 30_000;
 /** More are not kept apart: against so many the order by one's own hash does as well. */
 const MOST_RIVALS = 32;
 
@@ -40,6 +44,8 @@ export class Backlog {
   /** How many entries there are of each kind of work. */
   readonly #kinds = new Map<string, number>();
   readonly #rivals = new Map<string, { readonly seed: number; seenAtMs: number }>();
+  #rivalSeenAtMs = Number.NEGATIVE_INFINITY;
+  #contested = 0;
   #order: Entry[] = [];
   #isSorted = true;
 
@@ -88,6 +94,7 @@ export class Backlog {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#entries.delete(id);
+    if (entry.isContested) this.#contested -= 1;
     const left = (this.#kinds.get(entry.what) ?? 1) - 1;
     if (left === 0) this.#kinds.delete(entry.what);
     else this.#kinds.set(entry.what, left);
@@ -99,11 +106,19 @@ export class Backlog {
     return this.#entries.get(id)?.isContested === true;
   }
 
+  /** How many claims at once may go for what {@link isContested}. */
+  get mostContested(): number {
+    const isQuiet = this.#clock.nowMs() - this.#rivalSeenAtMs > QUIET_MS;
+    const left = isQuiet ? 0 : this.#rivals.size * this.#options.claimsAtOnce;
+    return mostContested({ open: this.#entries.size, contested: this.#contested, left });
+  }
+
   /** Another worker has claimed something of what we watch. */
   rival(name: string): void {
     const key = name.toLowerCase();
     if (key === this.#options.identity.toLowerCase()) return;
     const seenAtMs = this.#clock.nowMs();
+    this.#rivalSeenAtMs = seenAtMs;
     const known = this.#rivals.get(key);
     if (known !== undefined) known.seenAtMs = seenAtMs;
     else if (this.#rivals.size < MOST_RIVALS) {
@@ -139,7 +154,9 @@ export class Backlog {
     const rivals = [...this.#rivals.values()].map(({ seed }) => seed);
     const rank = claimRank(entry.seed, this.#self, rivals);
     entry.dueMs = entry.seenAtMs + SPREAD_MS * rank;
+    if (entry.isContested) this.#contested -= 1;
     entry.isContested = this.#rivals.size > 0 && isContested(rank);
+    if (entry.isContested) this.#contested += 1;
   }
 }
 

@@ -9,7 +9,7 @@
  *  D4  What waits for confirmations holds back nothing: its outcome is out, and only time is missing.
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
-import { type ClaimWindow, mostContested, nextWindow } from "../domain/claim-policy.ts";
+import { type ClaimWindow, firstWindow, nextWindow } from "../domain/claim-policy.ts";
 import { decideRetry, type RetryPolicy } from "../domain/retry.ts";
 import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
 import {
@@ -87,8 +87,11 @@ export class Dispatcher implements Service, OfferSink {
   constructor(options: DispatcherOptions, deps: DispatcherDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#backlog = new Backlog({ identity: options.identity, most: options.maxOffers }, deps);
-    this.#window = { size: options.maxInflight, epoch: 0 };
+    this.#backlog = new Backlog(
+      { identity: options.identity, most: options.maxOffers, claimsAtOnce: options.maxInflight },
+      deps,
+    );
+    this.#window = firstWindow(options.maxInflight);
   }
 
   wanted(): boolean {
@@ -241,7 +244,7 @@ export class Dispatcher implements Service, OfferSink {
 
   #mayContest(id: string): boolean {
     if (!this.#backlog.isContested(id)) return true;
-    return this.#contested.size < mostContested(this.#backlog.size);
+    return this.#contested.size < this.#backlog.mostContested;
   }
 
   #start(id: string, slot: Slot | undefined, signal: AbortSignal): void {
