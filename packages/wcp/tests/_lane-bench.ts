@@ -50,6 +50,18 @@ export async function turnUntilSettled<T>(
   throw new Error(`not settled after ${turns} turns`);
 }
 
+/** What waits in the pool, by nonce: call data, or "noop". */
+export function inPool(chain: FakeChain): [number, string][] {
+  return [...chain.pool.values()]
+    .toSorted((a, b) => a.nonce - b.nonce)
+    .map((tx) => [tx.nonce, isNoop(tx) ? "noop" : tx.data]);
+}
+
+/** How many different transactions were sent. */
+export function distinct(chain: FakeChain): number {
+  return new Set(chain.sent).size;
+}
+
 export interface LaneBenchParts {
   readonly chain: FakeChain;
   readonly disk: MemoryDisk;

@@ -59,6 +59,7 @@ interface Said {
   readonly outcome: IntentOutcome;
 }
 
+const CEILING_WEI = 30_000_000_000n;
 const CHAIN_CALLS = [
   "code",
   "minedCount",
@@ -105,6 +106,9 @@ export class LaneWorld implements AsyncDisposable {
   answer(answer: FakeChain["intercept"]): void {
     this.chain.intercept = (tx, node) => {
       this.#checkStored(tx);
+      if (this.options.isCapped && tx.fees.maxFeePerGasWei > CEILING_WEI) {
+        this.violations.push(`nonce ${tx.nonce} pays more than the ceiling`);
+      }
       return answer(tx, node);
     };
   }
@@ -224,7 +228,7 @@ function laneOptions(options: WorldOptions): Partial<LaneOptions> {
   return {
     confirmationsBlocks: options.confirmationsBlocks,
     maxPending: options.maxPending,
-    maxFeePerGasWei: options.isCapped ? 30_000_000_000n : 0n,
+    maxFeePerGasWei: options.isCapped ? CEILING_WEI : 0n,
     resendAfterMs: 3_000,
     bumpAfterMs: 6_000,
     repairAfterMs: 5_000,

@@ -3,22 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { SendOutcome } from "../src/ports.ts";
 import { EXECUTOR } from "./_fake-batch.ts";
 import { FakeChain } from "./_fake-chain.ts";
-import { type FakeTx, FakeSigner, isNoop } from "./_fake-signer.ts";
-import { LaneBench } from "./_lane-bench.ts";
+import { type FakeTx, FakeSigner } from "./_fake-signer.ts";
+import { distinct, inPool, LaneBench } from "./_lane-bench.ts";
 import { settle, until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;
 const UNKNOWN: SendOutcome = { kind: "unknown", message: "connection reset" };
-
-function distinct(chain: FakeChain): number {
-  return new Set(chain.sent).size;
-}
-
-function inPool(chain: FakeChain): [number, string][] {
-  return [...chain.pool.values()]
-    .toSorted((a, b) => a.nonce - b.nonce)
-    .map((tx) => [tx.nonce, isNoop(tx) ? "noop" : tx.data]);
-}
 
 describe("a reorg", () => {
   it("fault 14: puts a transaction back under its nonce, with the same bytes, until another block has it", async () => {

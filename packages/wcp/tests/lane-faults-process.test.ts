@@ -8,20 +8,14 @@ import { openStore } from "../src/adapters/sqlite/store.ts";
 import { StoppedError, type Store } from "../src/ports.ts";
 import { aReceipt, aRequest, anAttempt, aTransaction, signed } from "./_builders.ts";
 import { FakeChain } from "./_fake-chain.ts";
-import { FakeSigner, foreignTx, isNoop, parseTx } from "./_fake-signer.ts";
-import { LANE_OPTIONS, LaneBench, request } from "./_lane-bench.ts";
+import { FakeSigner, foreignTx, parseTx } from "./_fake-signer.ts";
+import { inPool, LANE_OPTIONS, LaneBench, request } from "./_lane-bench.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { type Ending, Mortal } from "./_mortal.ts";
 import { settle, until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;
 const FEES = { maxFeePerGasWei: 30n * GWEI, maxPriorityFeePerGasWei: GWEI };
-
-function inPool(chain: FakeChain): [number, string][] {
-  return [...chain.pool.values()]
-    .toSorted((a, b) => a.nonce - b.nonce)
-    .map((tx) => [tx.nonce, isNoop(tx) ? "noop" : tx.data]);
-}
 
 /** A process that submits one intent and dies at its first send. */
 async function dieAtSend(ending: Ending): Promise<LaneBench> {

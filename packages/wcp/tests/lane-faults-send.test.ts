@@ -2,22 +2,12 @@
 import { describe, expect, it } from "vitest";
 import type { SendOutcome } from "../src/ports.ts";
 import { FakeChain } from "./_fake-chain.ts";
-import { foreignTx, isNoop, parseTx } from "./_fake-signer.ts";
-import { LANE_OPTIONS, LaneBench } from "./_lane-bench.ts";
+import { foreignTx, parseTx } from "./_fake-signer.ts";
+import { distinct, inPool, LANE_OPTIONS, LaneBench } from "./_lane-bench.ts";
 import { settle, until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;
 const UNKNOWN: SendOutcome = { kind: "unknown", message: "connection reset" };
-
-function distinct(chain: FakeChain): number {
-  return new Set(chain.sent).size;
-}
-
-function inPool(chain: FakeChain): [number, string][] {
-  return [...chain.pool.values()]
-    .toSorted((a, b) => a.nonce - b.nonce)
-    .map((tx) => [tx.nonce, isNoop(tx) ? "noop" : tx.data]);
-}
 
 describe("what a node answers to a transaction", () => {
   it("fault 1: bytes that the node knows already count as sent", async () => {
