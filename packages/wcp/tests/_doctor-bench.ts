@@ -31,7 +31,7 @@ export interface Diagnosis {
   readonly summary: string;
   readonly findings: readonly Finding[];
   /** @throws when there is none */
-  finding(id: string): Finding;
+  readonly finding: (id: string) => Finding;
 }
 
 /** A chain, a WEP and a wallet that are all well, for a test to spoil. */

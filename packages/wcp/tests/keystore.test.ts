@@ -13,7 +13,7 @@ import {
 } from "../src/adapters/keystore/keystore.ts";
 
 const PASSWORD = "correct horse";
-const KEY = parseKey(`${"4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"}`);
+const KEY = parseKey("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318");
 const NAME = "keystore.json";
 /** Cheap to decrypt, so that tests of refusals are quick. */
 const QUICK = encryptKeystoreJsonSync(KEY, PASSWORD, { scrypt: { N: 2, r: 8, p: 1 } });

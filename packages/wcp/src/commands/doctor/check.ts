@@ -103,7 +103,7 @@ export class Examination {
   }
 
   async #failed(ids: readonly string[]): Promise<readonly string[]> {
-    await Promise.all(ids.map((id) => this.#byId.get(id)));
+    for (const id of ids) await this.#byId.get(id);
     return ids.filter((id) => this.#blocking.has(id));
   }
 }
