@@ -1,10 +1,13 @@
 import { parseSpec } from "@subnet-worker/activity-spec";
+import { createDeferred } from "@subnet-worker/testkit";
 import { getBytes } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Bloom } from "../src/adapters/evm/event-bloom.ts";
+import type { LogQuery } from "../src/ports.ts";
 import { idOf } from "./_builders.ts";
-import { ACTIVITY, counting, EvmBench, LEASE_S, Sink } from "./_evm-bench.ts";
+import { ACTIVITY, counting, EvmBench, LEASE_S, Sink, WORKER } from "./_evm-bench.ts";
 import { MemoryDisk } from "./_memory-store.ts";
+import { until } from "./_until.ts";
 
 let bench: EvmBench;
 
@@ -103,6 +106,39 @@ describe("the events of a queue", () => {
     await bench.enqueue();
     await sync(offers, sink);
     expect(calls.filter((call) => call !== "block")).toEqual(["logs"]);
+  });
+});
+
+describe("a claim", () => {
+  it("is won once the events of its block were taken, so that the next ones know of rivals", async () => {
+    const held = createDeferred();
+    const gate = { isClosed: false };
+    const { chain } = counting(bench.on.chain);
+    const slow = new Proxy(chain, {
+      get: (target, name): unknown =>
+        name !== "logs"
+          ? Reflect.get(target, name)
+          : async (query: LogQuery) => {
+              if (gate.isClosed) await held.promise;
+              return target.logs(query);
+            },
+    });
+    const { evm, offers } = bench.create({ chain: slow });
+    const sink = new Sink();
+    const stop = new AbortController();
+    const watching = offers.watch(sink, stop.signal);
+    const id = await bench.enqueue();
+    await until(() => sink.ids.includes(id), Number.POSITIVE_INFINITY);
+    gate.isClosed = true;
+    let isWon = false;
+    const claim = evm.claim(bench.taskOf(id)).then(() => (isWon = true));
+    await until(async () => (await bench.source.inspect([id]))[0]?.kind === "held", Number.POSITIVE_INFINITY);
+    expect(isWon).toBe(false);
+    held.resolve();
+    await claim;
+    expect(sink.left.map((line) => line.toLowerCase())).toContain(`${id} ${WORKER}`.toLowerCase());
+    stop.abort();
+    await watching;
   });
 });
 

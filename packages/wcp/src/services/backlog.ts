@@ -109,7 +109,8 @@ export class Backlog {
   /** How many claims at once may go for what {@link isContested}. */
   get mostContested(): number {
     const isQuiet = this.#clock.nowMs() - this.#rivalSeenAtMs > QUIET_MS;
-    const left = isQuiet ? 0 : this.#rivals.size * this.#options.claimsAtOnce;
+    // Those that it is claiming now, which nobody sees yet, and those that it claims next.
+    const left = isQuiet ? 0 : 2 * this.#rivals.size * this.#options.claimsAtOnce;
     return mostContested({ open: this.#entries.size, contested: this.#contested, left });
   }
 

@@ -89,6 +89,11 @@ export class EventFollower {
     this.#range = new EventRange(options.rangeBlocks);
   }
 
+  /** The last block whose events were read; -1 before any. */
+  get readTo(): number {
+    return this.#cursor?.blockNumber ?? -1;
+  }
+
   /**
    * Reads one range on; true when there is more to read at once.
    *

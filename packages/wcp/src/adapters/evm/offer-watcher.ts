@@ -45,6 +45,10 @@ const MOST_INSPECTED = 400;
 /** Activities of unknown queues that were looked for, so that none is looked for at every reconciliation. */
 const MOST_UNIDENTIFIED = 1_000;
 
+/** What is further behind than this is not waited for. */
+const LIVE_BLOCKS = 64;
+const LONGEST_READ_MS = 1_000;
+
 const ENQUEUED = "ActivityEnqueued";
 /** Events after which an activity is nobody's to claim. */
 const TAKEN = ["ActivityClaimed", "ActivityCompleted", "ActivityFailed", "ActivityWithdrawn"] as const;
@@ -63,6 +67,7 @@ export class OfferWatcher {
   readonly #unidentified = new Set<string>();
   /** Whether events were read up to the head: then polling is only the fallback. */
   #isFollowing = false;
+  readonly #readers = new Set<() => void>();
   #quietPolls = QUIET_POLLS;
 
   constructor(options: OfferWatcherOptions, deps: OfferWatcherDeps) {
@@ -87,6 +92,7 @@ export class OfferWatcher {
       });
       const more = await this.#attempt("events", () => this.syncEvents(sink, signal));
       this.#isFollowing = more !== undefined;
+      for (const look of this.#readers) look();
       if (more === undefined) await this.#deps.clock.sleep(backoff.nextMs(), signal);
       else backoff.reset();
       if (more === false && !signal.aborted) await next;
@@ -119,6 +125,25 @@ export class OfferWatcher {
   async syncEvents(sink: OfferSink, signal: AbortSignal = new AbortController().signal): Promise<boolean> {
     if (!sink.wanted()) return false;
     return this.#follower.sync((batch) => this.#take(batch, sink), signal);
+  }
+
+  /**
+   * Resolves once the events of this block were read, and what they tell was passed on; at once where they
+   * are not being read or are far behind, and after a second at the latest.
+   */
+  async whenRead(blockNumber: number): Promise<void> {
+    const isRead = () => {
+      const behindBlocks = blockNumber - this.#follower.readTo;
+      return !this.#isFollowing || behindBlocks <= 0 || behindBlocks > LIVE_BLOCKS;
+    };
+    if (isRead()) return;
+    const over = new AbortController();
+    const look = () => {
+      if (isRead()) over.abort();
+    };
+    this.#readers.add(look);
+    await this.#deps.clock.sleep(LONGEST_READ_MS, over.signal);
+    this.#readers.delete(look);
   }
 
   /** Asks every queue for its oldest claimable activity, less often while events are read. */

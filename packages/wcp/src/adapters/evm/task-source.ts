@@ -87,7 +87,11 @@ export class EvmTaskSource implements TaskSource {
     const outcome = await this.#timed(this.#intent(task, "claim", data));
     // Whatever the transaction came to, the contract knows whose it is now. Nobody waits for confirmations:
     // a claim that a reorganisation undoes is lost like any other, and the heartbeat or the reconciler sees it.
-    const reading = await this.#readAfter(task.id, outcome);
+    // Who else claimed what in that block is known first: the next claims depend on it.
+    const [reading] = await Promise.all([
+      this.#readAfter(task.id, outcome),
+      "receipt" in outcome ? this.#deps.watcher.whenRead(outcome.receipt.blockNumber) : undefined,
+    ]);
     const lease = this.#leaseOf(reading);
     if (lease !== undefined && reading.activity !== undefined) {
       this.#fetched.set(task.id, reading.activity);
