@@ -140,6 +140,31 @@ describe("wcp register and deactivate", () => {
   });
 });
 
+test("wcp register replaces a transaction that is not mined with higher fees, and knows whichever is mined", async () => {
+  const { address, privateKey } = await fundedWallet(chain.facts, { registered: false });
+  await chain.anvil.holdBlocks();
+  const hashOf = async () =>
+    (await chain.anvil.pending()).find(({ from }) => from === address.toLowerCase())?.hash;
+  try {
+    const its = home(privateKey, { tx_policy: { bump_after: "1s", resend_after: "500ms" } });
+    const registering = wcp(its, privateKey, "register");
+    const first = await until("the first transaction", hashOf);
+    await until("its replacement", async () => {
+      const hash = await hashOf();
+      return hash === first ? undefined : hash;
+    });
+    await chain.anvil.releaseBlocks();
+    const { code, out } = await registering;
+    expect(code).toBe(0);
+    expect(out).toContain(`sending ${first}`);
+    expect(out).toMatch(/^transaction +0x[0-9a-f]{64}$/m);
+    expect(out).not.toContain(`transaction  ${first}`);
+  } finally {
+    await chain.anvil.releaseBlocks();
+  }
+  expect(await workerOf(address)).toMatchObject({ isActive: true });
+});
+
 test("wcp delegation revoke takes a delegation back", async () => {
   const { address, privateKey } = await fundedWallet(chain.facts, { registered: false });
   await chain.anvil.rpc("anvil_setCode", [address, `0xef0100${chain.facts.multicall3.slice(2)}`]);
