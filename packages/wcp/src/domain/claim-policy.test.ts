@@ -177,7 +177,7 @@ function wishesOf({ name, rivals, window }: Racer, open: readonly string[], slot
     .toSorted((a, b) => a.rank - b.rank);
   const own = ranked.filter(({ rank }) => rivals.length === 0 || !isContested(rank));
   const others = ranked.slice(own.length);
-  const left = rivals.length * slots;
+  const left = 2 * rivals.length * slots;
   const most = rivals.length === 0 ? 0 : mostContested({ open: open.length, contested: others.length, left });
   return [...own, ...others.slice(0, most)].slice(0, window.size).map(({ id }) => id);
 }
