@@ -11,6 +11,7 @@ import {
   type OpsServerDeps,
   StartupError,
 } from "@subnet-worker/kit";
+import type { EvmGatesOptions } from "./adapters/evm/gates.ts";
 import { exposureOf, readKeystore, readPassword } from "./adapters/keystore/key-files.ts";
 import { decryptKeystore, parseKey, type WalletKey } from "./adapters/keystore/keystore.ts";
 import { KeystoreError } from "./adapters/keystore/keystore-error.ts";
@@ -207,6 +208,24 @@ export function storageOptions({ storage }: Config): S3StorageOptions {
     secretAccessKey: storage.secret_access_key,
     forcePathStyle: storage.force_path_style,
     urlLifetimeMs: storage.url_lifetime,
+  };
+}
+
+/** What the start-up gates need to know. */
+export function gateOptions({ ethereum, protocol }: Config, wallet: string): EvmGatesOptions {
+  const { task_queue_address, workflow_engine_address, subnet_control_plane_address, multicall3_address } =
+    ethereum;
+  return {
+    chainId: BigInt(ethereum.chain_id),
+    wallet,
+    contracts: {
+      task_queue_address,
+      workflow_engine_address,
+      subnet_control_plane_address,
+      multicall3_address,
+    },
+    subnetControlPlane: subnet_control_plane_address,
+    contractVersions: { min: protocol.contract_min, max: protocol.contract_max },
   };
 }
 

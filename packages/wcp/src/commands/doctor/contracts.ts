@@ -1,6 +1,7 @@
-import { createEvmGates, type EvmGatesOptions } from "../../adapters/evm/gates.ts";
+import { createEvmGates } from "../../adapters/evm/gates.ts";
 import { StoreInspector } from "../../adapters/sqlite/inspect.ts";
 import type { Config } from "../../config.ts";
+import { gateOptions } from "../../open.ts";
 import type { Chain, Gate } from "../../ports.ts";
 import { fail, ok, type Outcome, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -65,24 +66,6 @@ export function examineContracts(patient: Patient, chain: Chain): void {
       run: () => lookThrough(gate, check),
     });
   }
-}
-
-/** What the start-up gates need to know. */
-export function gateOptions({ ethereum, protocol }: Config, wallet: string): EvmGatesOptions {
-  const { task_queue_address, workflow_engine_address, subnet_control_plane_address, multicall3_address } =
-    ethereum;
-  return {
-    chainId: BigInt(ethereum.chain_id),
-    wallet,
-    contracts: {
-      task_queue_address,
-      workflow_engine_address,
-      subnet_control_plane_address,
-      multicall3_address,
-    },
-    subnetControlPlane: subnet_control_plane_address,
-    contractVersions: { min: protocol.contract_min, max: protocol.contract_max },
-  };
 }
 
 function knownGenesis({ db }: Config): string | undefined {
