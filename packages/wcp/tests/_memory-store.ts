@@ -41,24 +41,37 @@ export class MemoryDisk {
     return id;
   }
 
-  /** A store on this disk. Writes take effect at once and resolve in a later turn. */
+  /** A store on this disk. What is written in one turn of the event loop is there in the next, as in a file. */
   open(): Store {
     let isOpen = true;
-    const write = async <T>(change: () => T): Promise<T> => {
-      if (!isOpen) throw new Error("the store is closed");
-      const value = change();
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      });
-      return value;
+    let waiting: (() => void)[] = [];
+    const commit = () => {
+      const changes = waiting;
+      waiting = [];
+      for (const change of changes) change();
     };
+    const write = <T>(change: () => T): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
+        if (!isOpen) throw new Error("the store is closed");
+        if (waiting.length === 0) setImmediate(commit);
+        waiting.push(() => {
+          try {
+            resolve(change());
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
     return {
       openTasks: () =>
         valuesOf(this.#tasks)
           .filter((task) => !FINAL_STATES.has(task.state.kind))
           .map(copy),
       task: (id) => copy(this.#tasks.get(id)?.value),
-      saveTask: (task, from) => write(() => this.#saveTask(copy(task), from)),
+      saveTask: (task, from) => {
+        const taken = copy(task);
+        return write(() => this.#saveTask(taken, from));
+      },
       openIntents: () => valuesOf(this.#intents).filter(isOpenIntent).map(copy),
       intentByKey: (key) => copy(this.#intentByKey(key)),
       addIntent: (request, nowMs) => write(() => copy(this.#addIntent(copy(request), nowMs))),
@@ -91,6 +104,7 @@ export class MemoryDisk {
         }),
       prune: (beforeMs) => write(() => this.#prune(beforeMs)),
       [Symbol.dispose]: () => {
+        commit();
         isOpen = false;
       },
     };
@@ -164,7 +178,10 @@ export class MemoryDisk {
     if (isFirst ? stored !== undefined : stored?.attempts.length !== transaction.attempts.length - 1) {
       throw new Error(`nonce ${nonce} has other attempts`);
     }
-    if (this.raws.has(attempt.raw)) throw new Error(`an attempt of nonce ${nonce} is stored already`);
+    const staying = valuesOf(this.#transactions).filter((other) => other !== known || stored !== undefined);
+    if (staying.some(({ attempts }) => attempts.some(({ txHash }) => txHash === attempt.txHash))) {
+      throw new Error(`an attempt of nonce ${nonce} is stored already`);
+    }
     this.raws.add(attempt.raw);
     const attempts = [...(stored?.attempts ?? []), attempt];
     this.#transactions.set(nonce, this.#row({ ...(stored ?? transaction), attempts, state }));

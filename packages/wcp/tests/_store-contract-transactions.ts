@@ -157,6 +157,9 @@ export function describeTransactions(createPlace: () => StorePlace): void {
       const [, transaction] = await addSigned(store, "a", 3);
       await store.saveTransaction({ transaction: { ...transaction, state: { kind: "displaced" } } });
       await store.saveTransaction({ transaction: noop, attempt });
+      // Once more, with the very same bytes: a signature of the same words is the same.
+      await store.saveTransaction({ transaction: { ...noop, state: { kind: "displaced" } } });
+      await store.saveTransaction({ transaction: noop, attempt });
     }
     using store = place.open();
     expect(store.transactionAt(3)).toEqual(noop);

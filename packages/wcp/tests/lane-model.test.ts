@@ -46,14 +46,17 @@ async function quieten(world: LaneWorld): Promise<void> {
   world.askAll();
 }
 
-function isQuiet({ bench, chain }: LaneWorld): boolean {
+function isQuiet({ bench, chain, requests, forgotten }: LaneWorld): boolean {
   const { store } = bench;
   // What a process sent whose database is gone may wait for a nonce that nobody needs.
   const isDrained = [...chain.pool.values()].every(
     ({ nonce, hash }) => !bench.attemptsAt(nonce).some(({ txHash }) => txHash === hash),
   );
+  const isKnown = [...requests.keys()].every(
+    (key) => forgotten.has(key) || store.intentByKey(key) !== undefined,
+  );
   const hasEnded = store.openIntents().length === 0 && store.openTransactions().length === 0;
-  return isDrained && hasEnded && (store.highestNonce() ?? -1) < chain.nonce;
+  return isDrained && isKnown && hasEnded && (store.highestNonce() ?? -1) < chain.nonce;
 }
 
 async function runThrough(

@@ -200,7 +200,7 @@ export class LaneBook {
     if (transaction?.state.kind !== "confirmed") return undefined;
     const entry = createEntry(transaction, Number.NEGATIVE_INFINITY);
     const intents = this.#deps.store.intentsAt(nonce).filter(({ id }) => transaction.intentIds.includes(id));
-    if (intents.length === 0 && !lastAttempt(entry).isNoop) {
+    if (transaction.intentIds.length > 0 && intents.length === 0 && !lastAttempt(entry).isNoop) {
       // What it was to do was released and is done elsewhere: these bytes must not come back.
       await this.change(entry, [{ kind: "displaced" }]);
       return undefined;
