@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, createLogger, type Logger, type Service, systemClock } from "@subnet-worker/kit";
-import { createS3Storage } from "./adapters/s3/storage.ts";
 import { WepPool } from "./adapters/wep/pool.ts";
 import { type Base, composeEvm, type EvmParts } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
@@ -43,7 +42,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
   const base = composeBase(config, parts, stack);
   const { clock, logger, metrics, stop } = base;
   const evm = composeEvm(base);
-  const work = composeWork(base, evm, stack);
+  const work = await composeWork(base, evm, stack);
   const { pool, dispatcher, reconciler } = work;
   const life = new Life(
     { drainMs: config.shutdown.deadline },
@@ -80,7 +79,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
 }
 
 /** What takes tasks from offer to settlement, and the pool of WEPs that runs them. */
-function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
+async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
   const { config, clock, logger, metrics, signer, store } = base;
   const { source } = evm;
   const pool = new WepPool(
@@ -94,7 +93,7 @@ function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
     },
     { clock, logger },
   );
-  const storage = composeStorage(base, stack);
+  const storage = await composeStorage(base, stack);
   const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
   const runner = new Runner({ source, book, storage, logger });
   const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
@@ -136,8 +135,9 @@ function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack):
   return { config, clock, logger, metrics: new Metrics(), signer, store, stop };
 }
 
-function composeStorage({ config: { storage }, clock }: Base, stack: AsyncDisposableStack) {
+async function composeStorage({ config: { storage }, clock }: Base, stack: AsyncDisposableStack) {
   if (storage.bucket === "") return undefined;
+  const { createS3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
   const options = {
     endpoint: storage.endpoint,
     region: storage.region,
