@@ -59,6 +59,8 @@ export function wcpConfig(chain: ChainFacts, wepEndpoint: string, specPath: stri
       head_poll_interval: "100ms",
     },
     scheduler: { queue_name: ["audio/1.0.0/processing", "audio/1.0.0/validation"], poll_interval: "200ms" },
+    // Blocks come with transactions only: nothing would ever be one deep.
+    tx_policy: { confirmations: 0 },
     specs: { files: [specPath] },
     db: { path: "wcp.sqlite" },
     admin: { port: 0 },

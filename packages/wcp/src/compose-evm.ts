@@ -1,4 +1,3 @@
-import { decodeContractError } from "@subnet-worker/contracts";
 import type { Clock, Logger, Service } from "@subnet-worker/kit";
 import { createBatchCodec } from "./adapters/evm/batch-codec.ts";
 import { ContractCaller } from "./adapters/evm/contract-caller.ts";
@@ -10,9 +9,8 @@ import { RpcChain } from "./adapters/rpc/chain.ts";
 import { HeadWatcher } from "./adapters/rpc/heads.ts";
 import { RpcPool } from "./adapters/rpc/pool.ts";
 import type { Config } from "./config.ts";
-import type { Revert } from "./domain/intent.ts";
 import type { Metrics } from "./metrics.ts";
-import { readSpecs } from "./open.ts";
+import { decodeRevert, gateOptions, readSpecs } from "./open.ts";
 import type { BatchCodec, Signer, Store } from "./ports.ts";
 import { Gates } from "./services/gates.ts";
 import { Housekeeper } from "./services/housekeeper.ts";
@@ -73,6 +71,10 @@ export function composeEvm(base: Base): EvmParts {
     { name: "evm", wallet: signer.address, taskQueue, workflowEngine: ethereum.workflow_engine_address },
     { lane, heads, caller, watcher, specs, clock, logger, signal: stop.signal },
   );
+  const endpointReasons = () =>
+    rpc.failure === undefined
+      ? []
+      : [`no RPC endpoint answers: ${rpc.failure}; check ethereum.rpc_url and that a node is up; trying on`];
   const gates = new Gates(
     { retryMs: 1_000, recheckMs: 30_000 },
     {
@@ -83,6 +85,7 @@ export function composeEvm(base: Base): EvmParts {
       }),
       clock,
       logger,
+      endpointReasons,
     },
   );
   const housekeeper = new Housekeeper(
@@ -94,8 +97,9 @@ export function composeEvm(base: Base): EvmParts {
   );
   const notReady = () => [
     ...gates.notReady(),
-    ...(rpc.failure === undefined ? [] : [`no RPC endpoint answers: ${rpc.failure}`]),
+    ...endpointReasons(),
     ...lane.notReady(),
+    ...source.notReady(),
   ];
   return { gates, lane, source, rpc, housekeeper, services: [gates, heads, lane, housekeeper], notReady };
 }
@@ -147,32 +151,5 @@ function laneOptions({ tx_policy: policy }: Config, codec: BatchCodec | undefine
     repairAfterMs: policy.repair_after,
     batching:
       policy.batching && codec !== undefined ? { codec, gasPercent: policy.batch_gas_percent } : undefined,
-  };
-}
-
-function gateOptions({ ethereum, protocol }: Config, wallet: string) {
-  return {
-    chainId: BigInt(ethereum.chain_id),
-    wallet,
-    contracts: {
-      task_queue_address: ethereum.task_queue_address,
-      workflow_engine_address: ethereum.workflow_engine_address,
-      subnet_control_plane_address: ethereum.subnet_control_plane_address,
-      multicall3_address: ethereum.multicall3_address,
-    },
-    subnetControlPlane: ethereum.subnet_control_plane_address,
-    contractVersions: { min: protocol.contract_min, max: protocol.contract_max },
-  };
-}
-
-function decodeRevert(data: string): Revert {
-  const known = decodeContractError(data);
-  if (known !== undefined) return { name: known.name, message: known.message };
-  return {
-    name: "",
-    message:
-      data === "0x"
-        ? "the contract refused without a reason"
-        : `the contract refused with ${data.slice(0, 74)}`,
   };
 }

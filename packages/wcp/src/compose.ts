@@ -4,7 +4,7 @@ import { WepPool } from "./adapters/wep/pool.ts";
 import { type Base, composeEvm, type EvmParts } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
 import { Metrics } from "./metrics.ts";
-import { listenAdmin, openWalletStore } from "./open.ts";
+import { listenAdmin, openWalletStore, storageOptions } from "./open.ts";
 import type { Signer, Store } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
 import { LeaseKeeper } from "./services/lease-keeper.ts";
@@ -135,19 +135,10 @@ function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack):
   return { config, clock, logger, metrics: new Metrics(), signer, store, stop };
 }
 
-async function composeStorage({ config: { storage }, clock }: Base, stack: AsyncDisposableStack) {
-  if (storage.bucket === "") return undefined;
+async function composeStorage({ config, clock }: Base, stack: AsyncDisposableStack) {
+  if (config.storage.bucket === "") return undefined;
   const { createS3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
-  const options = {
-    endpoint: storage.endpoint,
-    region: storage.region,
-    bucket: storage.bucket,
-    accessKeyId: storage.access_key_id,
-    secretAccessKey: storage.secret_access_key,
-    forcePathStyle: storage.force_path_style,
-    urlLifetimeMs: storage.url_lifetime,
-  };
-  return stack.use(createS3Storage(options, { clock }));
+  return stack.use(createS3Storage(storageOptions(config), { clock }));
 }
 
 function greet({ config, logger, signer }: Base, admin: string): void {

@@ -280,7 +280,8 @@ function placeIn(error: unknown): string {
 }
 
 function asLists(values: Record<string, unknown>): Record<string, unknown> {
-  const wrap = (value: unknown) => (typeof value === "string" ? [value] : value);
+  const wrap = (value: unknown) =>
+    typeof value === "string" ? [value].filter((item) => item !== "") : value;
   const within = (section: string, key: string) => {
     const table = values[section];
     return isTable(table) && key in table ? { [key]: wrap(table[key]) } : {};

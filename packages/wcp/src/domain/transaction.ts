@@ -82,10 +82,7 @@ function transition(state: TransactionState, event: TransactionEvent): Transacti
     case "attempted":
       return state.kind === "signed" ? state : undefined;
     case "included":
-      // Again while included: the same transaction in another block.
-      return state.kind === "signed" || state.kind === "included"
-        ? { kind: "included", receipt: event.receipt }
-        : undefined;
+      return canBeIncluded(state) ? { kind: "included", receipt: event.receipt } : undefined;
     case "confirmed":
       return state.kind === "included" ? { kind: "confirmed", receipt: state.receipt } : undefined;
     case "reorged":
@@ -95,4 +92,9 @@ function transition(state: TransactionState, event: TransactionEvent): Transacti
     default:
       return unreachable(event);
   }
+}
+
+/** Again while included: the same transaction in another block. */
+function canBeIncluded({ kind }: TransactionState): boolean {
+  return kind === "signed" || kind === "included";
 }

@@ -64,19 +64,7 @@ export class IntentTable {
   }
 
   save({ id, key, state }: Intent, nowMs: number): void {
-    const revert = "revert" in state ? state.revert : undefined;
-    const dropped = state.kind === "dropped" ? state : undefined;
-    const result = this.#update.run({
-      id,
-      state: state.kind,
-      nonce: "nonce" in state ? state.nonce : null,
-      isConfirmed: "isConfirmed" in state && state.isConfirmed ? 1 : 0,
-      ...receiptColumns("receipt" in state ? state.receipt : undefined),
-      revertName: revert?.name ?? null,
-      revertMessage: revert?.message ?? dropped?.message ?? null,
-      dropReason: dropped?.reason ?? null,
-      nowMs,
-    });
+    const result = this.#update.run({ id, ...stateColumns(state), nowMs });
     if (result.changes !== 1) throw new Error(`intent ${key} had already ended`);
   }
 
@@ -97,6 +85,26 @@ export class IntentTable {
   prune(beforeMs: number): number {
     return this.#prune.run(beforeMs).changes;
   }
+}
+
+function stateColumns(state: IntentState) {
+  return {
+    state: state.kind,
+    nonce: "nonce" in state ? state.nonce : null,
+    isConfirmed: "isConfirmed" in state && state.isConfirmed ? 1 : 0,
+    ...receiptColumns("receipt" in state ? state.receipt : undefined),
+    ...reasonColumns(state),
+  };
+}
+
+function reasonColumns(state: IntentState) {
+  const revert = "revert" in state ? state.revert : undefined;
+  const dropped = state.kind === "dropped" ? state : undefined;
+  return {
+    revertName: revert?.name ?? null,
+    revertMessage: revert?.message ?? dropped?.message ?? null,
+    dropReason: dropped?.reason ?? null,
+  };
 }
 
 function toIntent(row: IntentRow): Intent {
