@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { COMPILE_CACHE, programArgs } from "./_process.ts";
 
 /** One life of a process that is going to be killed, its output in a file. */
@@ -16,6 +17,8 @@ export interface Life {
 
 export interface LifeOptions {
   readonly program: "wcp" | "wep";
+  /** Runs what was built from its source, which must be up to date. Default false. */
+  readonly isBuilt?: boolean;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
@@ -34,7 +37,8 @@ process.on("exit", () => {
 /** Starts one of our programs from its source, with only the environment it is given. */
 export function startLife(options: LifeOptions): Life {
   const { program, args, env, cwd, logPath } = options;
-  const child = spawn(process.execPath, [...programArgs(program), ...args], {
+  const main = options.isBuilt === true ? builtProgramArgs(program) : programArgs(program);
+  const child = spawn(process.execPath, [...main, ...args], {
     env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     cwd,
     stdio: ["ignore", "pipe", "pipe"],
@@ -61,4 +65,10 @@ export function startLife(options: LifeOptions): Life {
   };
   alive.add(life);
   return life;
+}
+
+/** What its users run. */
+function builtProgramArgs(program: LifeOptions["program"]): readonly string[] {
+  const manifest = import.meta.resolve(`@subnet-worker/${program}/package.json`);
+  return [fileURLToPath(new URL("dist/main.js", manifest))];
 }

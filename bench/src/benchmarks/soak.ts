@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { taskQueueReads } from "@subnet-worker/contracts";
 import { readOpenWork } from "@subnet-worker/e2e/lab/chaos-audit";
 import { type Life, startLife } from "@subnet-worker/e2e/lab/life";
@@ -25,12 +27,12 @@ import { round } from "../report.ts";
 /** `SOAK_ACTIVITIES` shortens a try; figures worth keeping come from the default. */
 const ACTIVITIES = Number(process.env["SOAK_ACTIVITIES"] ?? 20_000);
 const FIRST = Math.min(1_000, ACTIVITIES);
-const SLOTS = 256;
+const SLOTS = 64;
 const BACKLOG = 2_000;
 const PORTION = 500;
 /** Blocks that hold many of our single transactions, or the chain would be what is measured. */
 const BLOCK_GAS = 200_000_000;
-const IDLE_MS = 150_000;
+const IDLE_MS = Number(process.env["SOAK_IDLE_MS"] ?? 150_000);
 const SETTLE_MS = 15_000;
 const SAMPLE_MS = 1_000;
 const STUCK_MS = 120_000;
@@ -59,11 +61,22 @@ interface Memory {
 async function run(): Promise<Report> {
   const dir = await mkdtemp(join(tmpdir(), "bench-soak-"));
   await using stack = new AsyncDisposableStack();
+  buildPrograms();
   stack.defer(() => rm(dir, { recursive: true, force: true }));
   const node = await startNode(dir, stack);
   const memory = await work(node);
   const idle = await idleCalls(node);
   return toReport(memory, idle);
+}
+
+/** What its users run: the sources would cost 15 MB for the compiler that strips their types. */
+function buildPrograms(): void {
+  const references = ["../../../packages/wcp", "../../../packages/wep"].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const { status, error, stdout } = spawnSync("tsc", ["-b", ...references], { encoding: "utf8" });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`the programs cannot be built:\n${stdout}`);
 }
 
 async function startNode(dir: string, stack: AsyncDisposableStack): Promise<SoakedNode> {
@@ -72,7 +85,12 @@ async function startNode(dir: string, stack: AsyncDisposableStack): Promise<Soak
   const rpc = stack.use(await startFaultyRpc(chain.facts.rpcUrl, createRandom(1)));
   const [wallet, requester, port] = await Promise.all([chain.worker(), chain.requester(), freePort()]);
   const start = (options: Pick<Parameters<typeof startLife>[0], "program" | "args" | "env">) => {
-    const life = startLife({ ...options, cwd: dir, logPath: join(dir, `${options.program}.log`) });
+    const life = startLife({
+      ...options,
+      isBuilt: true,
+      cwd: dir,
+      logPath: join(dir, `${options.program}.log`),
+    });
     stack.defer(async () => {
       life.signal("SIGKILL");
       await life.ended;
@@ -97,8 +115,8 @@ async function startNode(dir: string, stack: AsyncDisposableStack): Promise<Soak
 function configOf(chain: TaskChain, { rpcUrl, port }: { readonly rpcUrl: string; readonly port: number }) {
   return configWith(wcpConfig(chain.facts, `http://127.0.0.1:${port}`, TALLY_SPEC_PATH), {
     ethereum: { rpc_url: rpcUrl, ws_url: undefined, head_poll_interval: undefined },
-    scheduler: { queue_name: [TALLY_QUEUE], max_inflight: SLOTS * 2, poll_interval: undefined },
-    tx_policy: { max_pending: SLOTS },
+    scheduler: { queue_name: [TALLY_QUEUE], max_inflight: SLOTS * 4, poll_interval: undefined },
+    tx_policy: { max_pending: SLOTS * 4 },
     log: { level: "warn" },
   });
 }
