@@ -47,6 +47,9 @@ export type Step =
   | { readonly do: "pass"; readonly ms: number }
   | { readonly do: "drop"; readonly ahead: number | "all" }
   | { readonly do: "use key elsewhere"; readonly count: number }
+  /** The block with the last transaction from elsewhere was never part of the chain. */
+  | { readonly do: "undo the use elsewhere" }
+  | { readonly do: "slow disk"; readonly turns: number }
   | { readonly do: "hold nonce elsewhere"; readonly ahead: number; readonly gwei: number }
   | {
       readonly do: "reorg";
@@ -97,6 +100,8 @@ export const theStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: just("use key elsewhere"), count: fc.integer({ min: 1, max: 2 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ do: just("undo the use elsewhere") }) },
+  { weight: 1, arbitrary: fc.record({ do: just("slow disk"), turns: fc.constantFrom(1, 5, 40) }) },
   {
     weight: 1,
     arbitrary: fc.record({ do: just("hold nonce elsewhere"), ahead, gwei: fc.constantFrom(5, 25, 80) }),
@@ -190,18 +195,25 @@ const TAKE: Take = {
   drop: ({ chain }, { ahead: offset }) =>
     offset === "all" ? chain.pool.clear() : chain.drop(chain.nonce + offset),
   "use key elsewhere": ({ chain }, { count }) => chain.useKeyElsewhere(count),
+  "undo the use elsewhere": (world) => {
+    const { head, mined } = world.chain.ledger;
+    const last = mined.findLast(({ tx }) => tx.isForeign);
+    if (last === undefined) return;
+    const depth = head.number - last.receipt.blockNumber + 1;
+    if (depth > shallow(world)) world.deepReorgs += 1;
+    world.chain.reorg(depth, { keep: (tx) => !tx.isForeign });
+  },
+  "slow disk": ({ disk }, { turns }) => disk.slow(turns),
   "hold nonce elsewhere": ({ chain }, { ahead: offset, gwei }) => {
     const fees = { maxFeePerGasWei: BigInt(gwei) * GWEI, maxPriorityFeePerGasWei: GWEI };
     const nonce = chain.nonce + offset;
     chain.pool.set(nonce, foreignTx(nonce, fees));
   },
   reorg: (world, { depth: wanted, isDeep, keep, blocks }) => {
-    const { head, highest } = world.chain.ledger;
-    // Blocks that no depth of confirmation had made final, seen from the highest block there ever was.
-    const shallow = world.options.confirmationsBlocks - (highest - head.number);
-    const depth = isDeep ? wanted : Math.min(wanted, shallow);
+    const most = shallow(world);
+    const depth = isDeep ? wanted : Math.min(wanted, most);
     if (depth <= 0) return;
-    if (depth > shallow) world.deepReorgs += 1;
+    if (depth > most) world.deepReorgs += 1;
     world.chain.reorg(depth, {
       keep: (tx) => keep === "all" || (keep === "even" && tx.nonce % 2 === 0),
       blocks,
@@ -251,6 +263,11 @@ const TAKE: Take = {
     chain.ledger.isBatchBroken = isBroken;
   },
 };
+
+/** How many blocks no depth of confirmation had made final, seen from the highest block there ever was. */
+function shallow({ options, chain }: LaneWorld): number {
+  return options.confirmationsBlocks - (chain.ledger.highest - chain.ledger.head.number);
+}
 
 /** A peer still has bytes of a transaction that is under way, maybe replaced since, and tells of them again. */
 function gossip({ chain, bench }: LaneWorld, { which }: { readonly which: number }): void {

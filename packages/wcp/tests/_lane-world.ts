@@ -20,6 +20,8 @@ export interface WorldDisk extends Disposable {
   open(): Store;
   /** The operator asks for something, in another process. */
   order(action: TxOrder["action"], nonce: number): void;
+  /** How many turns of the event loop a commit takes, where that can be told. */
+  slow(turns: number): void;
 }
 
 export interface WorldOptions {
@@ -35,6 +37,9 @@ export function memoryDisk(clock: FakeClock): WorldDisk {
   return {
     open: () => disk.open(),
     order: (action, nonce) => void disk.order(action, nonce),
+    slow: (turns) => {
+      disk.turnsPerCommit = turns;
+    },
     [Symbol.dispose]: () => undefined,
   };
 }
@@ -49,6 +54,7 @@ export function sqliteDisk(clock: FakeClock): WorldDisk {
       using desk = new OrderDesk(path);
       desk.place({ action, nonce }, clock.nowMs());
     },
+    slow: () => undefined,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
 }

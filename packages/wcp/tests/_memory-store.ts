@@ -25,6 +25,8 @@ export class MemoryDisk {
   #lastIntentId = 0;
   #genesisHash: string | undefined;
 
+  /** How many turns of the event loop a commit takes. */
+  turnsPerCommit = 1;
   /** Bytes of every attempt that was ever stored: what may have been sent. */
   readonly raws: Set<string> = new Set();
   /** What the operator was told about each order. */
@@ -45,7 +47,11 @@ export class MemoryDisk {
   open(): Store {
     let isOpen = true;
     let waiting: (() => void)[] = [];
-    const commit = () => {
+    const commit = (turns: number) => {
+      if (turns > 0) {
+        setImmediate(commit, turns - 1);
+        return;
+      }
       const changes = waiting;
       waiting = [];
       for (const change of changes) change();
@@ -53,7 +59,6 @@ export class MemoryDisk {
     const write = <T>(change: () => T): Promise<T> =>
       new Promise<T>((resolve, reject) => {
         if (!isOpen) throw new Error("the store is closed");
-        if (waiting.length === 0) setImmediate(commit);
         waiting.push(() => {
           try {
             resolve(change());
@@ -61,6 +66,7 @@ export class MemoryDisk {
             reject(error);
           }
         });
+        if (waiting.length === 1) commit(this.turnsPerCommit);
       });
     return {
       openTasks: () =>
@@ -104,7 +110,7 @@ export class MemoryDisk {
         }),
       prune: (beforeMs) => write(() => this.#prune(beforeMs)),
       [Symbol.dispose]: () => {
-        commit();
+        commit(0);
         isOpen = false;
       },
     };

@@ -34,6 +34,7 @@ const steps = fc.array(theStep, { minLength: 3, maxLength: 30, size: "max" });
 async function quieten(world: LaneWorld): Promise<void> {
   const { chain } = world;
   world.answer(() => undefined);
+  world.disk.slow(1);
   chain.stale = { reads: 0, blocks: 0 };
   chain.receiptLag = 0;
   chain.baseFeeWei = 1_000_000_000n;
