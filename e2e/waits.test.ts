@@ -71,12 +71,12 @@ async function expectSeenUnclaimed(wcp: WcpProcess, instance: string): Promise<v
   };
   const offered = 'wcp_task_transitions_total{state="offered"}';
   await until("the WCP to see the activity", async () => (await read(offered)) === 1);
-  // A claim would go out with the next few calls, and these come with every block.
-  const heads = 'wcp_rpc_calls_total{method="eth_getLogs",outcome="ok"}';
-  const seen = await read(heads);
-  await until("the WCP to look at more blocks", async () => {
+  // A claim would go out with the next few calls; pollActivity is asked whether there are blocks or not.
+  const polls = 'wcp_rpc_calls_total{method="eth_call",outcome="ok"}';
+  const seen = await read(polls);
+  await until("the WCP to poll its queues", async () => {
     await chain.anvil.mine();
-    return (await read(heads)) >= seen + 3;
+    return (await read(polls)) >= seen + 3;
   });
   expect(await read('wcp_task_transitions_total{state="claiming"}')).toBe(0);
   expect(await chain.count("ActivityClaimed", instance)).toBe(0);
