@@ -19,6 +19,7 @@ import { startWep } from "./_wep.ts";
 const ACTIVITIES = 200;
 const SLOTS = 16;
 const MOST_LOST_SHARE = 0.05;
+const MOST_PAID_SHARE = 0.02;
 
 /** Claims of both workers, by how they ended. */
 interface Claims {
@@ -60,7 +61,7 @@ describe("two workers on one queue", () => {
     return { address: wallet.address, wcp: stack.use(await home.start()) };
   }
 
-  test("complete all of it, and lose at most one claim in twenty to each other, mostly before it costs gas", async () => {
+  test("complete all of it, and lose at most one claim in twenty to each other, next to none at the cost of gas", async () => {
     const requester = await chain.requester();
     const wishes = Array.from({ length: ACTIVITIES }, (_, number) => ({ number, durationMs: 300 }));
     await requester.enqueue(wishes);
@@ -83,7 +84,9 @@ describe("two workers on one queue", () => {
     const lost = claims.reverted + claims.refused;
     expect(claims.mined).toBe(ACTIVITIES);
     expect(lost / (claims.mined + lost), JSON.stringify(claims)).toBeLessThanOrEqual(MOST_LOST_SHARE);
-    expect(claims.reverted, JSON.stringify(claims)).toBeLessThanOrEqual(claims.refused);
+    // What a rival took leaves the backlog before it is tried. Only claims of one block meet, and cost gas.
+    const paid = claims.reverted / (claims.mined + lost);
+    expect(paid, JSON.stringify(claims)).toBeLessThanOrEqual(MOST_PAID_SHARE);
   });
 
   async function completions(): Promise<readonly { readonly id: string; readonly by: string }[]> {

@@ -41,6 +41,8 @@ const callLimit = (gasUsed: bigint) => (gasUsed * 13n) / 10n + 10_000n;
 const simulationLimit = (gas: bigint) => gas * 3n + 200_000n;
 /** One call's surplus is the next one's: together they need far less of it than each alone. */
 const sumLimit = (gasUsed: bigint) => (gasUsed * 103n) / 100n + 100_000n;
+/** What a simulated call takes besides: its data, and what the executor does around it. */
+const SIMULATED_CALL_GAS = 10_000n;
 const MOST_DELEGATIONS = 3;
 /** Nodes refuse transactions above 128 KiB, envelope included. */
 const MOST_BATCH_BYTES = 126_000;
@@ -138,7 +140,6 @@ export class Batcher {
   /** Simulates the intents as one batch and packs those that would succeed. Rejects with StoppedError. */
   async pack(intents: readonly Intent[], signal: AbortSignal): Promise<Packing> {
     const results = await this.#simulate(intents, signal);
-    if (results === undefined) return { batch: undefined, refused: [], left: [], solo: intents };
     const refused: { intent: Intent; revert: Revert }[] = [];
     const good: { intent: Intent; gasUsed: bigint }[] = [];
     const solo: Intent[] = [];
@@ -188,10 +189,39 @@ export class Batcher {
     };
   }
 
+  /** A result for each intent; `undefined` where the simulation said nothing. */
   async #simulate(
     intents: readonly Intent[],
     signal: AbortSignal,
-  ): Promise<readonly BatchResult[] | undefined> {
+  ): Promise<readonly (BatchResult | undefined)[]> {
+    const parts = this.#simulationParts(intents).map((part) => this.#simulatePart(part, signal));
+    return (await Promise.all(parts)).flat();
+  }
+
+  /**
+   * A node gives an eth_call no more gas than a block has, and a simulation takes more than the batch: each
+   * call may burn thrice what is expected. So it is made in parts.
+   */
+  #simulationParts(intents: readonly Intent[]): readonly (readonly Intent[])[] {
+    const budget = this.#blockGas() / 2n;
+    const parts: Intent[][] = [];
+    let gas = budget;
+    for (const intent of intents) {
+      const guess = this.#guess(intent);
+      if (gas + simulationLimit(guess) > budget) {
+        parts.push([]);
+        gas = 0n;
+      }
+      parts.at(-1)?.push(intent);
+      gas += guess + SIMULATED_CALL_GAS;
+    }
+    return parts;
+  }
+
+  async #simulatePart(
+    intents: readonly Intent[],
+    signal: AbortSignal,
+  ): Promise<readonly (BatchResult | undefined)[]> {
     const { codec } = this.#options;
     const calls = intents.map((intent): BatchCall => ({
       to: intent.to,
@@ -202,15 +232,13 @@ export class Batcher {
       { to: this.#deps.signer.address, data: codec.encodeSimulation(calls) },
       { key: `a batch of ${intents.length}`, signal },
     );
-    if (typeof answer !== "string" || answer === "0x") {
-      this.recheck();
-      this.#deps.logger.warn(
-        { reason: typeof answer === "string" ? "no answer" : answer.message, intents: intents.length },
-        "a batch could not be simulated; its calls go out one by one",
-      );
-      return undefined;
-    }
-    return codec.decodeSimulation(answer);
+    if (typeof answer === "string" && answer !== "0x") return codec.decodeSimulation(answer);
+    this.recheck();
+    this.#deps.logger.warn(
+      { reason: typeof answer === "string" ? "no answer" : answer.message, intents: intents.length },
+      "a batch could not be simulated; its calls go out one by one",
+    );
+    return intents.map(() => undefined);
   }
 
   async #readDelegation(): Promise<"delegated" | "undelegated" | "off"> {
@@ -226,8 +254,12 @@ export class Batcher {
   }
 
   #maxGas(): bigint {
+    return (this.#blockGas() * BigInt(this.#gasPercent)) / 100n;
+  }
+
+  #blockGas(): bigint {
     const limit = this.#deps.heads.latest()?.gasLimit ?? 0n;
-    return ((limit === 0n ? 30_000_000n : limit) * BigInt(this.#gasPercent)) / 100n;
+    return limit === 0n ? 30_000_000n : limit;
   }
 
   #guess(intent: Intent): bigint {

@@ -13,10 +13,19 @@ export class IntentQueue {
     return this.#waiting.values();
   }
 
-  /** Puts an intent where its priority and age say. Returns the older ones that it replaces. */
+  /**
+   * Puts an intent where its priority and age say. Returns the older ones that it replaces, none of which
+   * is more urgent: a late heartbeat does not take the place of a completion.
+   */
   add(intent: Intent): readonly Intent[] {
     const { replaces } = intent;
-    const replaced = replaces === undefined ? [] : this.take((other) => other.replaces === replaces);
+    const replaced =
+      replaces === undefined
+        ? []
+        : this.take(
+            (other) =>
+              other.replaces === replaces && INTENT_PRIORITY[other.kind] >= INTENT_PRIORITY[intent.kind],
+          );
     this.#waiting.splice(this.#placeOf(intent), 0, intent);
     return replaced;
   }
