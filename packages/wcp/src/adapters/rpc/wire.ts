@@ -26,7 +26,7 @@ export function parseHex(raw: unknown): string {
 /** A block's header as JSON-RPC has it, pushed or asked for; `undefined` for anything else that an endpoint may say. */
 export function readHead(raw: unknown): Head | undefined {
   if (!isFields(raw)) return undefined;
-  const { number, hash, parentHash, timestamp, gasLimit } = raw;
+  const { number, hash, parentHash, timestamp, gasLimit, logsBloom } = raw;
   const baseFee = raw["baseFeePerGas"] ?? "0x0";
   if (!isQuantity(number) || !isQuantity(timestamp) || !isQuantity(baseFee)) return undefined;
   if (typeof hash !== "string" || typeof parentHash !== "string") return undefined;
@@ -38,6 +38,7 @@ export function readHead(raw: unknown): Head | undefined {
     baseFeePerGasWei: BigInt(baseFee),
     // Some light gateways leave it out of a pushed header; nothing hangs on it there.
     gasLimit: isQuantity(gasLimit) ? BigInt(gasLimit) : 0n,
+    ...(typeof logsBloom === "string" ? { logsBloom } : {}),
   };
 }
 
@@ -45,8 +46,7 @@ export function readHead(raw: unknown): Head | undefined {
 export function parseBlock(raw: unknown): Block {
   const head = readHead(raw);
   if (head === undefined) throw new BadAnswer("block", raw);
-  const { logsBloom } = raw as Fields;
-  return { ...head, logsBloom: typeof logsBloom === "string" ? logsBloom : undefined };
+  return { ...head, logsBloom: head.logsBloom };
 }
 
 /** As {@link parseBlock}; `undefined` where there is no such block. */
