@@ -59,6 +59,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
   metrics.observe({
     inflight: () => dispatcher.inflight,
     lane: () => evm.lane.depth(),
+    oldestTransactionMs: () => evm.lane.oldestMs(),
     balanceWei: () => evm.housekeeper.balanceWei,
     endpoints: () => evm.rpc.status(),
     weps: () => pool.stats(),

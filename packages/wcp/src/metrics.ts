@@ -7,6 +7,7 @@ import type { Transaction } from "./domain/transaction.ts";
 export interface Readings {
   readonly inflight: () => number;
   readonly lane: () => { readonly outstanding: number; readonly queued: number };
+  readonly oldestTransactionMs: () => number;
   /** Wei; `undefined` while it is not known. */
   readonly balanceWei: () => bigint | undefined;
   readonly endpoints: () => readonly {
@@ -103,6 +104,11 @@ export class Metrics {
       Number(readings.balanceWei() ?? Number.NaN),
     );
     this.#endpoints(readings.endpoints);
+    this.#gauge(
+      "wcp_lane_oldest_seconds",
+      "Age of the oldest transaction that is in no block; 0 without one.",
+      () => readings.oldestTransactionMs() / 1_000,
+    );
     this.#gauge("wcp_lane_queued", "Intents waiting for a nonce.", () => readings.lane().queued);
     this.#gauge("wcp_weps_connected", "WEPs with a session.", () => readings.weps().connected);
     this.#gauge(

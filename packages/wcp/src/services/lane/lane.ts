@@ -186,6 +186,12 @@ export class Lane implements Service, TransactionLane {
     return [...new Set([...troubles, ...(this.#filler.isSpike ? [FEE_SPIKE] : [])])];
   }
 
+  /** For how long the lowest nonce that is in no block has been signed; 0 when there is none. */
+  oldestMs(): number {
+    const oldest = this.#book.entries().find((entry) => this.#book.isSigned(entry));
+    return oldest === undefined ? 0 : this.#deps.clock.nowMs() - oldest.transaction.createdAtMs;
+  }
+
   /** Nonces outstanding and intents waiting for one. */
   depth(): { readonly outstanding: number; readonly queued: number } {
     return { outstanding: this.#book.signedCount, queued: this.#queue.size + this.#filler.preparing };
