@@ -144,6 +144,7 @@ export class FakeLedger {
       nonceAfter: txs.reduce((nonce, tx) => nonce + noncesOf(tx), parent?.nonceAfter ?? 0),
       delegateAfter: delegate,
     });
+    for (const nonce of this.pool.keys()) if (nonce < this.head.nonceAfter) this.pool.delete(nonce);
   }
 
   #execute(tx: FakeTx, delegate: string | undefined): Execution {

@@ -79,12 +79,12 @@ const ahead = fc.nat(3);
 
 export const theStep: fc.Arbitrary<Step> = fc.oneof(
   {
-    weight: 12,
+    weight: 16,
     arbitrary: fc.record({
       do: just("submit"),
-      number: fc.nat(13),
-      deadlineMs: fc.option(fc.constantFrom(0, 2_000, 20_000), { nil: undefined, freq: 3 }),
-      replaces: fc.boolean(),
+      number: fc.nat(9),
+      deadlineMs: fc.constantFrom(undefined, undefined, undefined, undefined, undefined, 0, 2_000, 20_000),
+      replaces: fc.constantFrom(true, true, false),
     }),
   },
   { weight: 8, arbitrary: fc.record({ do: just("mine"), blocks: fc.integer({ min: 1, max: 3 }) }) },
@@ -131,7 +131,7 @@ export const theStep: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: just("lag with receipts"), looks: fc.nat(6) }) },
   {
-    weight: 5,
+    weight: 8,
     arbitrary: fc.record({
       do: just("answer"),
       how: fc.constantFrom(...(Object.keys(ANSWERS) as Answer[])),
@@ -151,16 +151,16 @@ export const theStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: just("stop") }) },
   { weight: 1, arbitrary: fc.record({ do: just("wipe the database") }) },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       do: just("order"),
-      action: fc.constantFrom<TxOrder["action"]>("bump", "cancel", "rebroadcast"),
+      action: fc.constantFrom<TxOrder["action"]>("bump", "cancel", "cancel", "rebroadcast"),
       ahead,
     }),
   },
   {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom("refuse" as const, "revert" as const), number: fc.nat(13) }),
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("refuse" as const, "revert" as const), number: fc.nat(9) }),
   },
   {
     weight: 1,
@@ -169,7 +169,7 @@ export const theStep: fc.Arbitrary<Step> = fc.oneof(
       to: fc.constantFrom(undefined, EXECUTOR, `0x${"dd".repeat(20)}`),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: just("break batches"), isBroken: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: just("break batches"), isBroken: fc.boolean() }) },
 );
 
 type Take = { readonly [K in Step["do"]]: (world: LaneWorld, step: Extract<Step, { do: K }>) => unknown };
