@@ -62,11 +62,14 @@ async function submit({ lane }: BenchLane, { rig, activityId, kind, data }: Subm
     to: rig.chain.facts.taskQueue,
     data,
   });
-  if (outcome.kind !== "mined") throw new Error(`the ${kind} of ${activityId} was ${outcome.kind}`);
+  if (outcome.kind !== "mined") {
+    const why = outcome.kind === "dropped" ? outcome.message : outcome.revert.message;
+    throw new Error(`the ${kind} of ${activityId} was ${outcome.kind}: ${why}`);
+  }
   return Number(outcome.receipt.gasUsed);
 }
 
-/** With the node's own defaults, and everything in it but the dispatcher and the WEP. */
+/** With the node's own defaults but for the size of a batch, and everything in it but the dispatcher and the WEP. */
 async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDisposable & BenchLane> {
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "bench-lane-"));
@@ -86,6 +89,7 @@ async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDis
     WCP__SCHEDULER__QUEUE_NAME: TALLY_QUEUE,
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
     WCP__DB__PATH: join(dir, "wcp.sqlite"),
+    WCP__TX_POLICY__BATCH_GAS_PERCENT: "98",
     WCP__LOG__LEVEL: "error",
   };
   const opened = stack.use(await openBenchLane({ env, cwd: dir }));
