@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./small-heap.ts";
 import { EXIT, runProcess, StartupError } from "@subnet-worker/kit";
 import { parseCommand } from "./cli.ts";
 import { asStartupError, processIo } from "./commands/command.ts";

@@ -3,12 +3,10 @@ import { compose } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { KEY_VARIABLE, lockWallet, openSigner, withoutKey } from "../open.ts";
 import type { Signer } from "../ports.ts";
-import { keepHeapSmall } from "../small-heap.ts";
 import { type Invocation, loadCommandConfig, type RunCommand } from "./command.ts";
 
 /** Composes and runs the node until the signal aborts. */
 export const run: RunCommand = async (invocation) => {
-  keepHeapSmall();
   const { config, logger, signer } = await takeKey(invocation);
   invocation.setDrain(config.shutdown.deadline);
   // Before the database is opened, and given back after it is closed.

@@ -79,6 +79,7 @@ function openDatabase(path: string, stack: DisposableStack): Database.Database {
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
     db.pragma("foreign_keys = ON");
+    db.pragma("cache_size = -2000"); // KiB; what is open fits, and the driver's default is 16 MB
     return db;
   } catch (error) {
     if (error instanceof StoreError) throw error;
