@@ -15,6 +15,9 @@ async function load(name: string): Promise<Benchmark> {
   return benchmark;
 }
 
+// What a benchmark started is killed when this process exits, which a signal alone would not do.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const [name] = parseArgs({ allowPositionals: true }).positionals;
 if (name === undefined || !names.includes(name)) {
   process.stdout.write("pnpm bench NAME\n\n");
