@@ -90,17 +90,17 @@ export const theStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: just("mine"), blocks: fc.integer({ min: 1, max: 3 }) }) },
   {
     weight: 8,
-    arbitrary: fc.record({ do: just("pass"), ms: fc.constantFrom(1_000, 3_000, 7_000, 15_000) }),
+    arbitrary: fc.record({ do: just("pass"), ms: fc.constantFrom(1_000, 3_000, 7_000, 15_000, 15_000) }),
   },
   {
     weight: 2,
     arbitrary: fc.record({ do: just("drop"), ahead: fc.oneof(ahead, fc.constant("all" as const)) }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({ do: just("use key elsewhere"), count: fc.integer({ min: 1, max: 2 }) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: just("undo the use elsewhere") }) },
+  { weight: 5, arbitrary: fc.record({ do: just("undo the use elsewhere") }) },
   { weight: 1, arbitrary: fc.record({ do: just("slow disk"), turns: fc.constantFrom(1, 5, 40) }) },
   {
     weight: 1,
