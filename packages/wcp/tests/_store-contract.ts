@@ -1,16 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Intent, IntentState } from "../src/domain/intent.ts";
 import type { Task, TaskState } from "../src/domain/task.ts";
-import {
-  aLease,
-  anAttempt,
-  aReceipt,
-  aRequest,
-  aRun,
-  aTask,
-  aTransaction,
-  idOf,
-} from "./_builders.ts";
+import { aLease, anAttempt, aReceipt, aRequest, aRun, aTask, aTransaction, idOf } from "./_builders.ts";
 
 import { addSigned, describeTransactions, TRANSACTION_STATES } from "./_store-contract-transactions.ts";
 import type { StorePlace } from "./_store-place.ts";
