@@ -10,7 +10,7 @@ const BLOCK_TIME_S = 1;
 /** The loop's rate is that of the blocks: a few tell it. */
 const LOOP_ACTIVITIES = 6;
 const SINGLE_ACTIVITIES = 600;
-const BATCHED_ACTIVITIES = 2_000;
+const BATCHED_ACTIVITIES = 4_000;
 const AUTOMINE_ACTIVITIES = 300;
 const GAS_ACTIVITIES = 200;
 /** Below what a worker may hold at once, 1,024. */
@@ -136,6 +136,8 @@ function toReport(measured: Measured): Report {
   const fill = sampled(measured.fill);
   const lane = sampled(measured.lane);
   const anvil = sampled(measured.anvil);
+  // Of runs right after each other: whatever else the machine does in that minute slows both.
+  const shares = measured.lane.map((rate, index) => rate / (measured.anvil[index] ?? Number.NaN));
   return {
     rows: [
       ...blockRows(single, loop),
@@ -168,7 +170,7 @@ function toReport(measured: Measured): Report {
     metrics: {
       single_over_loop_1s: round(single.median / loop.median, 1),
       batched_block_fill: round(fill.median, 3),
-      share_of_anvil_tx_rate: round(lane.median / anvil.median, 3),
+      share_of_anvil_tx_rate: round(sampled(shares).median, 3),
       gas_single: Math.round(gasSingle),
       gas_batched: Math.round(gasBatched),
     },
