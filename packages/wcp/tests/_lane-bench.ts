@@ -20,6 +20,7 @@ export const LANE_OPTIONS: LaneOptions = {
   maxFeePerGasWei: 0n,
   confirmationsBlocks: 0,
   repairAfterMs: 30_000,
+  missingAfterMs: 10_000,
   batching: undefined,
 };
 

@@ -1,6 +1,14 @@
 import type { Logger } from "@subnet-worker/kit";
 import type { Intent, Revert } from "../../domain/intent.ts";
-import type { BatchCall, BatchCodec, BatchResult, Chain, Heads, Signer } from "../../ports.ts";
+import {
+  type BatchCall,
+  type BatchCodec,
+  type BatchResult,
+  type Chain,
+  type Heads,
+  type Signer,
+  StoppedError,
+} from "../../ports.ts";
 import type { Draft } from "./signing-desk.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -16,6 +24,8 @@ export interface BatcherDeps {
   readonly signer: Signer;
   readonly simulation: Simulation;
   readonly logger: Logger;
+  /** Whether the wallet delegates at all: then nodes take one transaction of it at a time. */
+  readonly onDelegate: (isDelegated: boolean) => void;
 }
 
 export interface PackedBatch {
@@ -84,16 +94,31 @@ export class Batcher {
 
   /** Whether batches can be sent now, or the wallet has to be delegated first, or neither. */
   async readiness(): Promise<"ready" | "delegate" | "off"> {
-    if (this.#mode === "unknown" || this.#mode === "undelegated") this.#mode = await this.#readDelegation();
-    if (this.#mode === "off") return "off";
-    return this.#mode === "delegated" ? "ready" : "delegate";
+    if (this.#mode === "unknown" || this.#mode === "undelegated") await this.#look();
+    if (this.#mode === "undelegated" && this.#delegations >= MOST_DELEGATIONS) {
+      this.turnOff("the wallet's delegation does not take effect");
+    }
+    if (this.#mode === "delegated") return "ready";
+    return this.#mode === "undelegated" ? "delegate" : "off";
+  }
+
+  /** Leaves everything as it is, for now, when the node will not say. */
+  async #look(): Promise<void> {
+    try {
+      this.#mode = await this.#readDelegation();
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      this.#deps.logger.warn(
+        { err: error },
+        "the node does not say what the wallet delegates to; asking again",
+      );
+    }
   }
 
   /** The transaction that delegates the wallet to the executor: an empty batch to itself. */
   delegation(): Draft {
     const { codec } = this.#options;
     this.#delegations += 1;
-    if (this.#delegations > MOST_DELEGATIONS) this.turnOff("the wallet's delegation does not take effect");
     return {
       to: this.#deps.signer.address,
       data: codec.encode([]),
@@ -235,19 +260,31 @@ export class Batcher {
       { to: this.#deps.signer.address, data: codec.encodeSimulation(calls) },
       { key: `a batch of ${intents.length}`, signal },
     );
-    if (typeof answer === "string" && answer !== "0x") return codec.decodeSimulation(answer);
+    const results = typeof answer === "string" ? this.#decode(answer) : undefined;
+    if (results !== undefined) return results;
     this.recheck();
     this.#deps.logger.warn(
-      { reason: typeof answer === "string" ? "no answer" : answer.message, intents: intents.length },
+      { reason: typeof answer === "string" ? answer.slice(0, 74) : answer.message, intents: intents.length },
       "a batch could not be simulated; its calls go out one by one",
     );
     return intents.map(() => undefined);
+  }
+
+  /** `undefined` when it is not the executor that has answered. */
+  #decode(answer: string): readonly BatchResult[] | undefined {
+    try {
+      return answer === "0x" ? undefined : this.#options.codec.decodeSimulation(answer);
+    } catch (error) {
+      this.#deps.logger.debug({ err: error }, "the answer is not the batch executor's");
+      return undefined;
+    }
   }
 
   async #readDelegation(): Promise<"delegated" | "undelegated" | "off"> {
     const { chain, signer } = this.#deps;
     const { codec } = this.#options;
     const delegate = codec.delegateOf(await chain.code(signer.address));
+    this.#deps.onDelegate(delegate !== undefined);
     if (delegate === undefined) return "undelegated";
     if (delegate.toLowerCase() === codec.executor.toLowerCase()) return "delegated";
     this.turnOff(

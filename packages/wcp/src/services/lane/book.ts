@@ -51,7 +51,7 @@ export class LaneBook {
     const { store } = this.#deps;
     for (const intent of store.openIntents()) this.#remember(intent);
     for (const transaction of store.openTransactions()) {
-      this.#entries.set(transaction.nonce, createEntry(transaction, Number.NEGATIVE_INFINITY));
+      this.#entries.set(transaction.nonce, this.#reenter(transaction));
     }
     return [...this.#intents.values()].filter(({ state }) => state.kind === "queued");
   }
@@ -144,7 +144,8 @@ export class LaneBook {
 
   /** A new transaction with its first attempt, and the intents it carries. Resolves once on disk. */
   async sign(transaction: Transaction, intents: readonly Intent[]): Promise<Entry> {
-    const entry = createEntry(transaction, this.#deps.clock.nowMs());
+    const nowMs = this.#deps.clock.monotonicMs();
+    const entry = createEntry(transaction, { sentAtMs: nowMs, attemptAtMs: nowMs });
     this.#entries.set(transaction.nonce, entry);
     const changes = this.#apply(
       intents.map((intent) => ({ intent, events: [{ kind: "signed", nonce: transaction.nonce }] })),
@@ -165,6 +166,7 @@ export class LaneBook {
       attempts: [...transaction.attempts, attempt],
       state: nextTransaction(transaction.state, { kind: "attempted" }),
     };
+    entry.attemptAtMs = this.#deps.clock.monotonicMs();
     entry.stored = this.#deps.store.saveTransaction({ transaction: entry.transaction, attempt });
     await entry.stored;
   }
@@ -198,7 +200,7 @@ export class LaneBook {
   async reopen(nonce: number): Promise<Entry | undefined> {
     const transaction = this.#deps.store.transactionAt(nonce);
     if (transaction?.state.kind !== "confirmed") return undefined;
-    const entry = createEntry(transaction, Number.NEGATIVE_INFINITY);
+    const entry = this.#reenter(transaction);
     const intents = this.#deps.store.intentsAt(nonce).filter(({ id }) => transaction.intentIds.includes(id));
     if (transaction.intentIds.length > 0 && intents.length === 0 && !lastAttempt(entry).isNoop) {
       // What it was to do was released and is done elsewhere: these bytes must not come back.
@@ -222,6 +224,22 @@ export class LaneBook {
       else this.#remember(changed);
       return { intent: changed, before };
     });
+  }
+
+  /** One that was signed before: its age is what the wall clock says, unless that was set back since. */
+  #reenter(transaction: Transaction): Entry {
+    const { clock } = this.#deps;
+    const signedAtMs = transaction.attempts.at(-1)?.signedAtMs ?? 0;
+    const ageMs = Math.max(0, clock.nowMs() - signedAtMs);
+    return createEntry(transaction, {
+      sentAtMs: Number.NEGATIVE_INFINITY,
+      attemptAtMs: clock.monotonicMs() - ageMs,
+    });
+  }
+
+  /** The transaction that had this nonce last, as it is on disk. */
+  stored(nonce: number): Transaction | undefined {
+    return this.#deps.store.transactionAt(nonce);
   }
 
   #remember(intent: Intent): void {

@@ -26,6 +26,7 @@ import type { Simulation } from "./simulation.ts";
 
 export interface ConfirmerOptions {
   readonly confirmationsBlocks: number;
+  readonly missingAfterMs?: number;
 }
 
 export interface ConfirmerDeps {
@@ -47,7 +48,7 @@ export interface ConfirmerDeps {
 }
 
 /** A receipt may lag behind the count of mined transactions, most of all where several nodes share one address. */
-const MISSING_MS = 10_000;
+const MISSING_MS = 120_000;
 const RELEASED: GivingUp = { reason: "released", message: "its nonce was given up" };
 const LATE: IntentEvent = {
   kind: "dropped",
@@ -249,7 +250,8 @@ export class Confirmer {
     const nowMs = clock.monotonicMs();
     const block = heads.latest()?.number ?? 0;
     entry.missingSince ??= { atMs: nowMs, block };
-    const isLongAgo = nowMs - entry.missingSince.atMs >= MISSING_MS;
+    const { missingAfterMs = MISSING_MS } = this.#options;
+    const isLongAgo = nowMs - entry.missingSince.atMs >= missingAfterMs;
     if (entry.transaction.state.kind === "included") {
       // Two kinds of answer agree that it is in no block; or one of them says so for long.
       if (entry.unminedSinceMs !== undefined || isLongAgo) await this.#onReorged(entry);

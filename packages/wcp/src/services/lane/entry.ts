@@ -2,14 +2,19 @@ import type { Attempt, Transaction } from "../../domain/transaction.ts";
 import type { SendOutcome } from "../../ports.ts";
 
 /** What keeps a transaction from being mined, by cause. */
-export type Trouble = "funds" | "fees" | "external" | "never_valid";
+export type Trouble = "funds" | "fees" | "never_valid";
 
 /** A transaction that is signed or included, and what is known about it in this process only. */
 export interface Entry {
   transaction: Transaction;
   /** Settles once the last attempt is on disk. */
   stored: Promise<void>;
+  /** Monotonic, as all times here: the wall clock may be set back. */
   sentAtMs: number;
+  /** When the last attempt was signed. */
+  attemptAtMs: number;
+  /** Whether an endpoint ever took it. */
+  wasAccepted: boolean;
   /** Sendings in a row that were not taken. */
   refusals: number;
   lastAnswer: SendOutcome["kind"] | undefined;
@@ -28,11 +33,16 @@ export interface Entry {
   readonly troubles: Map<Trouble, string>;
 }
 
-export function createEntry(transaction: Transaction, sentAtMs: number): Entry {
+export function createEntry(
+  transaction: Transaction,
+  { sentAtMs, attemptAtMs }: { readonly sentAtMs: number; readonly attemptAtMs: number },
+): Entry {
   return {
     transaction,
     stored: Promise.resolve(),
     sentAtMs,
+    attemptAtMs,
+    wasAccepted: false,
     refusals: 0,
     lastAnswer: undefined,
     gapAnswers: 0,

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
-import type { Intent, Revert } from "../../domain/intent.ts";
+import type { Intent, IntentEvent, Revert } from "../../domain/intent.ts";
 import type { Transaction } from "../../domain/transaction.ts";
 import type { Heads } from "../../ports.ts";
 import type { TaskGroup } from "../task-group.ts";
@@ -44,6 +44,12 @@ interface Plan {
   readonly intents: readonly Intent[];
 }
 
+/** The end of an intent that came too late for a nonce. */
+export const LATE: IntentEvent = {
+  kind: "dropped",
+  reason: "expired",
+  message: "its deadline passed before it got a nonce",
+};
 /** Nodes refuse transactions above 128 KiB, envelope included. */
 const MOST_DATA_BYTES = 130_000;
 
@@ -85,6 +91,8 @@ export class Filler {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      // Also with nothing to send: claims come only once it is known that the spike is over.
+      if (this.#isSpike) await this.#lookAtFees();
       while (this.#deps.queue.size > 0 && this.#room() > 0 && !signal.aborted) {
         const work = await this.#next(signal);
         if (work === undefined) break;
@@ -112,13 +120,18 @@ export class Filler {
 
   /** Takes the next intent, or batch of intents, from the queue; `undefined` when none may go. */
   async #next(signal: AbortSignal): Promise<(() => Promise<void>) | undefined> {
-    const { batcher, market, queue } = this.#deps;
-    this.#isSpike = this.#options.maxFeePerGasWei > 0n && (await market.isSpike(this.#isSpike));
+    const { batcher, queue } = this.#deps;
+    await this.#lookAtFees();
     const mayGo = (intent: Intent) => !(this.#isSpike && intent.kind === "claim");
     const batch = batcher === undefined ? undefined : await this.#nextBatch(batcher, { mayGo, signal });
     if (batch !== undefined) return batch;
     const [intent] = queue.take(mayGo, 1);
     return intent === undefined ? undefined : () => this.#prepareSingle(intent, signal);
+  }
+
+  async #lookAtFees(): Promise<void> {
+    const { market } = this.#deps;
+    this.#isSpike = this.#options.maxFeePerGasWei > 0n && (await market.isSpike(this.#isSpike));
   }
 
   /** `undefined` when what waits had better go alone. */
@@ -152,12 +165,16 @@ export class Filler {
   }
 
   async #prepareSingle(intent: Intent, signal: AbortSignal): Promise<void> {
-    const { book, simulation, withMargin } = this.#deps;
+    const { book, simulation, withMargin, clock } = this.#deps;
     const gas = await simulation.gas(intent, signal);
     this.#solo.delete(intent.id);
     const revert = typeof gas === "bigint" ? this.#tooLarge(intent, gas) : gas;
     if (revert !== undefined || typeof gas !== "bigint") {
       await book.end(intent, { kind: "refused", revert: revert ?? { name: "", message: "refused" } });
+      return;
+    }
+    if (intent.deadlineMs !== undefined && intent.deadlineMs <= clock.nowMs()) {
+      await book.end(intent, LATE);
       return;
     }
     const draft = { to: intent.to, data: intent.data, gasLimit: withMargin(gas), isNoop: false };

@@ -7,6 +7,7 @@
  */
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Fees } from "../../domain/fees.ts";
+import { type Chain, StoppedError } from "../../ports.ts";
 import type { LaneBook } from "./book.ts";
 import type { Entry } from "./entry.ts";
 import type { LaneEvent, Sender } from "./sender.ts";
@@ -16,11 +17,15 @@ export interface GapFillerDeps {
   readonly book: LaneBook;
   readonly desk: SigningDesk;
   readonly sender: Sender;
+  readonly chain: Chain;
   readonly fees: () => Promise<Fees>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onEvent: (event: LaneEvent) => void;
 }
+
+/** A count that is wrong by thousands must not have thousands sent. */
+const MOST_AT_ONCE = 64;
 
 export class GapFiller {
   readonly #afterMs: number;
@@ -72,19 +77,46 @@ export class GapFiller {
     for (let nonce = minedCount; nonce < desk.nextNonce; nonce += 1) {
       if (book.entry(nonce) === undefined) holes.push(nonce);
     }
+    if (await this.#isBehind(holes)) {
+      logger.debug({ mined_count: minedCount }, "the endpoint is behind: what it misses is in the chain");
+      return;
+    }
     logger.warn(
       { first: holes[0], count: holes.length },
       "the chain waits for nonces that nothing is under way for; sending again what is kept of them, and no-ops for the rest",
     );
-    for (const nonce of holes) {
+    for (const nonce of holes.slice(0, MOST_AT_ONCE)) {
+      // A delegation has the nonce after its own as well.
+      if (book.entry(nonce - 1)?.transaction.kind === "delegation") continue;
       const entry = (await book.reopen(nonce)) ?? (await this.#noopAt(nonce));
       if (entry !== undefined) await this.#deps.sender.send(entry);
     }
   }
 
+  /** Whether a block that the chain still has holds one of the nonces: then it is the count that is old. */
+  async #isBehind(holes: readonly number[]): Promise<boolean> {
+    const { book, chain, logger } = this.#deps;
+    const receipts = [holes[0], holes.at(-1)].flatMap((nonce) => {
+      const state = nonce === undefined ? undefined : book.stored(nonce)?.state;
+      return state?.kind === "confirmed" ? [state.receipt] : [];
+    });
+    try {
+      const blocks = await Promise.all(receipts.map(({ blockNumber }) => chain.block(blockNumber)));
+      return receipts.some(({ blockHash }, index) => blocks[index]?.hash === blockHash);
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      logger.warn(
+        { err: error },
+        "the node does not show the blocks that would tell a gap from an old answer",
+      );
+      return true; // the next look is soon enough
+    }
+  }
+
   async #noopAt(nonce: number): Promise<Entry | undefined> {
-    const { book, desk, sender, fees, clock, onEvent } = this.#deps;
-    const attempt = await desk.signAt(nonce, await sender.noop(), await fees());
+    const { book, desk, sender, clock, onEvent } = this.#deps;
+    const fees = await this.#fees();
+    const attempt = fees && (await desk.signAt(nonce, await sender.noop(), fees));
     if (attempt === undefined || book.entry(nonce) !== undefined) return undefined;
     onEvent("gap_filled");
     return book.sign(
@@ -98,5 +130,19 @@ export class GapFiller {
       },
       [],
     );
+  }
+
+  /** `undefined`, and a line in the log, when the chain does not say. */
+  async #fees(): Promise<Fees | undefined> {
+    try {
+      return await this.#deps.fees();
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      this.#deps.logger.warn(
+        { err: error },
+        "the chain does not say what it asks for; the gap is filled later",
+      );
+      return undefined;
+    }
   }
 }

@@ -30,7 +30,8 @@ import { Batcher, type BatcherOptions } from "./batcher.ts";
 import { LaneBook } from "./book.ts";
 import { Confirmer } from "./confirmer.ts";
 import { type Entry, lastAttempt } from "./entry.ts";
-import { Filler } from "./filler.ts";
+import { askUntilAnswered } from "./ask.ts";
+import { Filler, LATE } from "./filler.ts";
 import { GapFiller } from "./gap-filler.ts";
 import { IntentQueue } from "./intent-queue.ts";
 import { Market } from "./market.ts";
@@ -56,6 +57,11 @@ export interface LaneOptions {
   readonly confirmationsBlocks: number;
   /** A nonce that the chain waits for and that nothing is under way for is filled after this. */
   readonly repairAfterMs: number;
+  /**
+   * A nonce that is mined without a receipt of ours for this long was somebody else's. Default two
+   * minutes: an endpoint may take its time to index what it has mined.
+   */
+  readonly missingAfterMs?: number;
   /** `undefined`: every intent is a transaction of its own. */
   readonly batching: BatcherOptions | undefined;
 }
@@ -137,10 +143,12 @@ export class Lane implements Service, TransactionLane {
       onEvent,
       onNeverValid: (entry, message) => this.#onNeverValid(entry, message),
       onGap: () => this.#gaps.hurry(),
+      onInFlightLimit: () => {
+        this.#filler.isDelegated = true;
+      },
     });
     const { batching } = options;
-    this.#batcher =
-      batching === undefined ? undefined : new Batcher(batching, { ...deps, simulation: this.#simulation });
+    this.#batcher = this.#createBatcher();
     this.#confirmer = new Confirmer(options, {
       ...deps,
       book: this.#book,
@@ -180,6 +188,15 @@ export class Lane implements Service, TransactionLane {
     });
   }
 
+  #createBatcher(): Batcher | undefined {
+    const { batching } = this.#options;
+    if (batching === undefined) return undefined;
+    const onDelegate = (isDelegated: boolean) => {
+      this.#filler.isDelegated = isDelegated;
+    };
+    return new Batcher(batching, { ...this.#deps, simulation: this.#simulation, onDelegate });
+  }
+
   /** Why transactions do not get through at present; empty when they do. */
   notReady(): readonly string[] {
     const troubles = this.#book.entries().flatMap((entry) => [...entry.troubles.values()]);
@@ -216,7 +233,7 @@ export class Lane implements Service, TransactionLane {
   async run(signal: AbortSignal): Promise<void> {
     using _head = this.#deps.heads.onHead(() => this.#confirmWake.notify());
     try {
-      await this.#start();
+      await this.#start(signal);
       await this.#work.run(
         Promise.all([this.#filler.run(signal), this.#confirmLoop(signal), this.#timerLoop(signal)]).then(
           () => undefined,
@@ -232,12 +249,14 @@ export class Lane implements Service, TransactionLane {
     await this.#work.idle();
   }
 
-  async #start(): Promise<void> {
+  async #start(signal: AbortSignal): Promise<void> {
     const { chain, signer, store } = this.#deps;
+    const ask = <T>(what: string, question: () => Promise<T>) =>
+      askUntilAnswered(question, { what, signal }, this.#deps);
     const [mined, pending, code] = await Promise.all([
-      chain.minedCount(signer.address),
-      chain.pendingCount(signer.address),
-      chain.code(signer.address),
+      ask("the count of mined transactions", () => chain.minedCount(signer.address)),
+      this.#pendingCount(),
+      ask("the code at the wallet's address", () => chain.code(signer.address)),
     ]);
     this.#filler.isDelegated = code !== "0x";
     this.#desk.raise(Math.max(mined, pending, nextNonce(store)));
@@ -247,6 +266,21 @@ export class Lane implements Service, TransactionLane {
     for (const entry of resend) this.#work.start(() => this.#sender.send(entry));
     this.#confirmWake.notify();
     this.#filler.wake();
+  }
+
+  /** 0 where the endpoint knows no pool: what is mined and what is stored then tell the next nonce. */
+  async #pendingCount(): Promise<number> {
+    const { chain, signer, logger } = this.#deps;
+    try {
+      return await chain.pendingCount(signer.address);
+    } catch (error) {
+      if (error instanceof StoppedError) throw error;
+      logger.warn(
+        { err: error },
+        "the node does not tell the pending nonce; going by what is mined and stored",
+      );
+      return 0;
+    }
   }
 
   #enqueue(intent: Intent, { solo } = { solo: false }): void {
@@ -305,15 +339,7 @@ export class Lane implements Service, TransactionLane {
     await this.#orders.look();
     const nowMs = this.#deps.clock.nowMs();
     const isLate = (intent: Intent) => intent.deadlineMs !== undefined && intent.deadlineMs <= nowMs;
-    await Promise.all(
-      this.#queue.take(isLate).map((intent) =>
-        this.#book.end(intent, {
-          kind: "dropped",
-          reason: "expired",
-          message: "its deadline passed before it got a nonce",
-        }),
-      ),
-    );
+    await Promise.all(this.#queue.take(isLate).map((intent) => this.#book.end(intent, LATE)));
     const signed = this.#book.entries().filter((entry) => this.#book.isSigned(entry));
     await Promise.all(signed.map((entry) => this.#nudge(entry, isLate)));
     if (this.#book.openCount > 0 || this.#isLookDue()) this.#confirmWake.notify();
@@ -331,18 +357,31 @@ export class Lane implements Service, TransactionLane {
   }
 
   async #push(entry: Entry, isLate: (intent: Intent) => boolean): Promise<void> {
-    const nowMs = this.#deps.clock.nowMs();
-    const intents = this.#book.intentsOf(entry.transaction);
-    if (intents.length > 0 && intents.every(isLate)) {
-      const message = "its deadline passed before it was mined";
-      if ((await this.#sender.giveUp(entry, { reason: "expired", message })) !== undefined) return;
-    }
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (await this.#giveUpLate(entry, isLate)) return;
     if (nowMs - entry.sentAtMs < this.#resendAfterMs(entry)) return;
-    const isStuck = nowMs - lastAttempt(entry).signedAtMs >= this.#options.bumpAfterMs;
+    const isStuck = nowMs - entry.attemptAtMs >= this.#options.bumpAfterMs;
+    if (isStuck && (await this.#giveUpDelegation(entry))) return;
     const isReplaced = isStuck && (await this.#sender.bump(entry)) !== undefined;
     if (isReplaced || !this.#book.isSigned(entry)) return;
     this.#deps.onEvent?.("resent");
     await this.#sender.send(entry);
+  }
+
+  async #giveUpLate(entry: Entry, isLate: (intent: Intent) => boolean): Promise<boolean> {
+    const intents = this.#book.intentsOf(entry.transaction);
+    if (intents.length === 0 || !intents.every(isLate)) return false;
+    const message = "its deadline passed before it was mined";
+    return (await this.#sender.giveUp(entry, { reason: "expired", message })) !== undefined;
+  }
+
+  /** One that no endpoint ever took, whatever it said about it: not a chain for such transactions. */
+  async #giveUpDelegation(entry: Entry): Promise<boolean> {
+    const isUnwanted = entry.transaction.kind === "delegation" && !entry.wasAccepted;
+    if (!isUnwanted || lastAttempt(entry).isNoop) return false;
+    this.#batcher?.turnOff("no endpoint takes the transaction that delegates the wallet");
+    const message = "the wallet is not delegated";
+    return (await this.#sender.giveUp(entry, { reason: "released", message })) !== undefined;
   }
 
   /** What may have been lost is sent again soon, and less and less often; what is known to be there, late. */
@@ -378,6 +417,11 @@ function nextNonce(store: Store): number {
   if (highest === undefined) return 0;
   const transaction = store.transactionAt(highest);
   // A delegation that was mined has taken the nonce after its own too.
-  const isPair = transaction?.kind === "delegation" && transaction.state.kind !== "signed";
-  return highest + (isPair ? 2 : 1);
+  const isPair = transaction?.kind === "delegation" && !isMinedNoop(transaction);
+  return highest + (isPair && transaction.state.kind !== "signed" ? 2 : 1);
+}
+
+function isMinedNoop({ state, attempts }: Transaction): boolean {
+  if (!("receipt" in state)) return false;
+  return attempts.find(({ txHash }) => txHash === state.receipt.txHash)?.isNoop === true;
 }

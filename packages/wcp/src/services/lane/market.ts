@@ -23,6 +23,9 @@ const ABOVE_CEILING =
   "fees are above tx_policy.max_fee_gwei; holding and sending the last transaction again until they fall";
 const INSANE = `a transaction pays ${MOST_TIMES_MARKET} times what the chain asks for and is not mined; sending it again without paying more; see the runbook for a stuck nonce`;
 
+/** Nodes refuse a replacement that pays less than this much more. */
+const LEAST_BUMP_PERCENT = 10;
+
 const FRESH_MS = 1_000;
 
 /** What to pay: the market, asked for at most once a second, and the operator's ceiling. */
@@ -52,6 +55,20 @@ export class Market {
     if (this.#isAbove(fees.maxFeePerGasWei)) return { refusal: ABOVE_CEILING };
     const sane = initialFees(market).maxFeePerGasWei * MOST_TIMES_MARKET;
     return fees.maxFeePerGasWei > sane && fees.maxFeePerGasWei > CHEAP_WEI ? { refusal: INSANE } : { fees };
+  }
+
+  /**
+   * Fees of a no-op that is to take the place of `last`: the least that nodes take for a replacement,
+   * and up to the very ceiling. `undefined` where even that is too little.
+   */
+  async outbidding(last: Fees): Promise<Fees | undefined> {
+    const fees = bumpedFees(last, await this.#now(), LEAST_BUMP_PERCENT);
+    const ceiling = this.#options.maxFeePerGasWei;
+    if (!this.#isAbove(fees.maxFeePerGasWei)) return fees;
+    const least = bumpedFees(last, { kind: "legacy", gasPriceWei: 0n }, LEAST_BUMP_PERCENT);
+    if (this.#isAbove(least.maxFeePerGasWei)) return undefined;
+    const tip = least.maxPriorityFeePerGasWei;
+    return { ...fees, maxFeePerGasWei: ceiling, maxPriorityFeePerGasWei: tip < ceiling ? tip : ceiling };
   }
 
   /**

@@ -56,17 +56,23 @@ export class Orders {
     switch (action) {
       case "bump":
         return (await sender.bump(entry)) === undefined
-          ? "not replaced: the fees would pass tx_policy.max_fee_gwei, or the endpoint does not answer"
+          ? `not replaced: ${this.#whyNot(entry)}`
           : `replaced by ${lastAttempt(entry).txHash}`;
       case "cancel":
         if (lastAttempt(entry).isNoop) return "a no-op is in its place already";
         return (await sender.giveUp(entry, { reason: "cancelled", message: "cancelled by the operator" })) ===
           undefined
-          ? "not cancelled: the fees would pass tx_policy.max_fee_gwei, or the endpoint does not answer"
+          ? `not cancelled: ${this.#whyNot(entry)}`
           : `replaced by the no-op ${lastAttempt(entry).txHash}; whichever is mined decides`;
       case "rebroadcast":
         await sender.send(entry);
         return `sent again: ${entry.lastAnswer}`;
     }
+  }
+
+  #whyNot(entry: Entry): string {
+    if (!this.#deps.book.isSigned(entry)) return "it is in a block by now";
+    if (entry.isBusy) return "it is being replaced already";
+    return entry.troubles.get("fees") ?? "the endpoints do not answer what a replacement needs; see the log";
   }
 }

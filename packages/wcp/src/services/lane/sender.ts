@@ -40,10 +40,14 @@ export interface SenderDeps {
   readonly onNeverValid: (entry: Entry, message: string) => Promise<void>;
   /** Earlier nonces are missing, several answers in a row say. */
   readonly onGap: () => void;
+  /** The wallet runs code: nodes take one transaction of it at a time. */
+  readonly onInFlightLimit: () => void;
 }
 
 /** As the fees a transfer of nothing to oneself needs where the node will not estimate it. */
 const NOOP_GAS = 21_000n;
+const NOOP_ABOVE_CEILING =
+  "a transaction cannot be given up: the no-op in its place would have to pay more than tx_policy.max_fee_gwei allows";
 /** Replacements in a row when something else in the pool pays more; then time has to pass. */
 const MOST_OUTBIDS = 3;
 const GAP_ANSWERS = 3;
@@ -70,8 +74,10 @@ export class Sender {
         this.#deps.logger.debug(log, "transaction sent");
         break;
       case "nonce_too_low": // one of the attempts is mined, or somebody else's transaction: the receipts tell
+        this.#deps.logger.debug(log, "a transaction with this nonce is mined");
+        break;
       case "in_flight_limit": // it is sent again until those before it are mined
-        this.#deps.logger.debug({ ...log, answer: answer.kind }, "transaction not taken now");
+        this.#deps.onInFlightLimit();
         break;
       case "nonce_too_high":
         entry.gapAnswers += 1;
@@ -157,11 +163,22 @@ export class Sender {
 
   async #replaceByNoop(entry: Entry, givingUp: GivingUp): Promise<SendOutcome | undefined> {
     const last = lastAttempt(entry);
-    const fees = await this.#bumpedFees(entry, last);
+    const fees = await this.#orNothing(() => this.#feesOfNoop(entry, last));
     if (fees === undefined) return undefined;
     const draft = await this.noop();
     const attempt = await this.#deps.desk.signAt(entry.transaction.nonce, draft, fees);
     return attempt && this.#replace(entry, { ...attempt, givingUp }, "given_up");
+  }
+
+  async #feesOfNoop(entry: Entry, last: Attempt): Promise<Fees | undefined> {
+    const { market, logger } = this.#deps;
+    if (entry.lastAnswer === "never_valid") return market.initial(); // no pool has it: there is nothing to outbid
+    const fees = await market.outbidding(last);
+    if (fees === undefined) {
+      entry.troubles.set("fees", NOOP_ABOVE_CEILING);
+      logger.warn(this.#describe(entry).log, NOOP_ABOVE_CEILING);
+    }
+    return fees;
   }
 
   /** A transfer of nothing to oneself. */
@@ -227,11 +244,12 @@ export class Sender {
   }
 
   async #post(entry: Entry): Promise<SendOutcome> {
-    entry.sentAtMs = this.#deps.clock.nowMs();
+    entry.sentAtMs = this.#deps.clock.monotonicMs();
     const { raw } = lastAttempt(entry);
     await entry.stored; // S1
     const answer = await this.#deps.chain.send(raw);
     entry.lastAnswer = answer.kind;
+    entry.wasAccepted ||= answer.kind === "accepted";
     entry.refusals = answer.kind === "accepted" ? 0 : entry.refusals + 1;
     return answer;
   }

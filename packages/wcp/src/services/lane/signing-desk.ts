@@ -60,7 +60,7 @@ export class SigningDesk {
     const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
     for (;;) {
       if (signal.aborted) throw new StoppedError();
-      const terms = await this.#attempt(fees);
+      const terms = await this.#attempt(fees, "the chain does not say what it asks for; trying again");
       const signed =
         terms && (await this.#attempt(() => this.#exclusively(() => this.#take(draft, terms, store))));
       if (signed !== undefined) return signed.stored;
@@ -126,12 +126,15 @@ export class SigningDesk {
     };
   }
 
-  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async #attempt<T>(
+    work: () => Promise<T>,
+    problem = "a transaction could not be signed; trying again",
+  ): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof StoppedError) throw error;
-      this.#deps.logger.error({ err: error }, "a transaction could not be signed; trying again");
+      this.#deps.logger.error({ err: error }, problem);
       return undefined;
     }
   }
