@@ -88,6 +88,12 @@ describe("the gas of a call", () => {
     ]);
   });
 
+  it("that no limit is enough for is refused by the contract, in the node's words", async () => {
+    const message = "gas required exceeds allowance (30000000)";
+    await using bench = await gasBench({ eth_estimateGas: () => refusal(-32000, message) });
+    await expect(bench.chain.estimateGas(claim)).rejects.toMatchObject({ revert: { name: "", message } });
+  });
+
   it("is not asked for when the contract says no", async () => {
     const data = taskQueueInterface.encodeErrorResult("UnknownActivity", [idOf(1)]);
     await using bench = await gasBench({

@@ -360,10 +360,10 @@ describe("a pool of several endpoints", () => {
 
   it("asks another where the first has an error of its own, and gives the first's when all have one", async () => {
     await using bench = await startPool([100, 100]);
-    bench.a.answers["eth_call"] = () => refusal(-32603, "Internal error");
+    bench.a.answers["eth_call"] = () => refusal(-32603, "leveldb closed");
     expect(await bench.pool.call(ask("eth_call"))).toBe("eth_call");
     bench.b.answers["eth_call"] = () => refusal(-32000, "database closed");
-    await expect(bench.pool.call(ask("eth_call"))).rejects.toThrow("Internal error");
+    await expect(bench.pool.call(ask("eth_call"))).rejects.toThrow("leveldb closed");
   });
 
   it("takes a refusal that is an answer from the first", async () => {

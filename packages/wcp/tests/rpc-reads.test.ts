@@ -185,4 +185,21 @@ describe("what one node has not got", () => {
     bench.b.answers["eth_call"] = () => "0x01";
     expect(await chainOf(bench).call({ to: "0xa", data: "0x" }, 50)).toBe("0x01");
   });
+
+  it.each([
+    ["the state of an old block", "missing trie node 0xabc (path )", 6],
+    ["what it fails at", "Internal error", 9],
+  ])("is %s, which is given up where nobody has it", async (_what, message, most) => {
+    await using bench = await started([103, 103]);
+    for (const node of bench.nodes) node.answers["eth_call"] = () => refusal(-32000, message);
+    await expect(chainOf(bench).call({ to: "0xa", data: "0x" }, 50)).rejects.toThrow(message);
+    expect(bench.nodes.map((node) => node.count("eth_call"))).toEqual([most, most]);
+  });
+
+  it("is an answer this once, when it fails and does not say at what", async () => {
+    await using bench = await started([103]);
+    const answers = [refusal(-32603, "Internal error"), refusal(-32000, "service is shutting down"), "0x01"];
+    bench.a.answers["eth_call"] = () => answers.shift();
+    expect(await chainOf(bench).call({ to: "0xa", data: "0x" })).toBe("0x01");
+  });
 });

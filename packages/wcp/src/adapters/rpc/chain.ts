@@ -13,7 +13,7 @@ import {
 } from "../../ports.ts";
 import { FeeReader } from "./fee-market.ts";
 import { asLogRangeTooWide } from "./log-range.ts";
-import { revertData } from "./revert-data.ts";
+import { isOutOfGas, revertData } from "./revert-data.ts";
 import type { Ask, Rpc } from "./rpc.ts";
 import {
   parseBlock,
@@ -177,7 +177,9 @@ export class RpcChain implements Chain {
       ...ask,
       refusal: ({ message, data }) => {
         const found = revertData(message, data);
-        return found === undefined ? undefined : new CallReverted(this.#deps.decodeRevert(found));
+        if (found === undefined) return undefined;
+        const isShortOfGas = found === "0x" && isOutOfGas(message);
+        return new CallReverted(isShortOfGas ? { name: "", message } : this.#deps.decodeRevert(found));
       },
     });
   }

@@ -8,7 +8,7 @@ import type { Ask, Rpc } from "./rpc.ts";
 import { RpcError, RpcUnavailable } from "./rpc-error.ts";
 import { classifySendError } from "./send-errors.ts";
 import { mergeSendOutcomes } from "./send-merge.ts";
-import { isUnknownMethod, temporaryKind } from "./temporary-errors.ts";
+import { isUnknownMethod, mostRounds, temporaryKind } from "./temporary-errors.ts";
 
 export interface RpcPoolOptions {
   /** In the operator's order, which is the order of preference. */
@@ -29,9 +29,6 @@ export interface RpcPoolDeps extends JsonRpcDeps {
 
 /** Slower than the fastest by more than this: asked after the others. */
 const SLOW_BY_MS = 1_000;
-
-/** Waits of 100 ms and doubling add up to some 15 s. */
-const NO_BLOCK_ROUNDS = 9;
 
 /**
  * Several endpoints of one chain, seen as one. Reads go to the first that is well and up to date, and on
@@ -111,7 +108,7 @@ export class RpcPool implements Rpc {
       if (outcome.kind === "answered") return outcome.value;
       if (outcome.kind === "refused") throw outcome.error;
       // A block that nobody has after a while was undone; whoever asks has to look at the head again.
-      if (rounds >= NO_BLOCK_ROUNDS && isNoBlock(outcome.error)) throw outcome.error;
+      if (outcome.error instanceof RpcError && rounds >= mostRounds(outcome.error)) throw outcome.error;
       await clock.sleep(Math.max(backoff.nextMs(), this.#waitMs()), signal);
     }
   }
@@ -270,8 +267,4 @@ export class RpcPool implements Rpc {
   #throwIfStopped(): void {
     if (this.#deps.signal.aborted) throw new StoppedError();
   }
-}
-
-function isNoBlock(error: Error | undefined): error is RpcError {
-  return error instanceof RpcError && temporaryKind(error) === "no_block";
 }

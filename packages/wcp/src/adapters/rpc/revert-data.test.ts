@@ -41,6 +41,7 @@ describe("the data of a revert", () => {
     ["parity", "VM execution error.", "Bad instruction fe"],
     ["geth", "invalid opcode: INVALID", undefined],
     ["geth", "out of gas", undefined],
+    ["geth's estimate", "gas required exceeds allowance (30000000)", undefined],
   ])("is empty, and a revert all the same, when %s says no more than that", (_client, message, data) => {
     expect(revertData(message, data)).toBe("0x");
   });

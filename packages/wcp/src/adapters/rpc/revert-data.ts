@@ -15,7 +15,13 @@ export function revertData(message: string, data: unknown): string | undefined {
   const found = findHex(data);
   if (found !== undefined) return found;
   const text = errorText({ message, data });
-  return /revert|invalid opcode|bad instruction|out of gas/i.test(text) ? "0x" : undefined;
+  const isRevert = /revert|invalid opcode|bad instruction|out of gas/i.test(text) || isOutOfGas(text);
+  return isRevert ? "0x" : undefined;
+}
+
+/** An estimate that found no gas limit to be enough says so, and has no data. */
+export function isOutOfGas(message: string): boolean {
+  return /gas required exceeds/i.test(message);
 }
 
 /** All that an error says in words: some nodes write "Internal error" and put the rest into `data`. */

@@ -79,6 +79,11 @@ export function classifySendError(message: string): SendOutcome {
   return kind === "accepted" || kind === "nonce_too_low" ? { kind } : { kind, message };
 }
 
+/** Whether these are words for the refusal of a transaction, which may also come before it is sent. */
+export function isKnownRefusal(message: string): boolean {
+  return classifySendError(message).kind !== "unknown";
+}
+
 /** Cosmos chains name both numbers under one phrase: only they tell a nonce that is used from one that is early. */
 function cosmosNonce(message: string): "nonce_too_low" | "nonce_too_high" | undefined {
   const match = /invalid nonce; got (\d+), (?:should be )?expected (\d+)/i.exec(message);
