@@ -50,12 +50,7 @@ export function composeEvm(base: Base): EvmParts {
   const lane = composeLane(base, { chain, heads });
   const specs = new SpecIndex(readSpecs(config));
   const taskQueue = ethereum.task_queue_address;
-  const caller = new ContractCaller({
-    chain,
-    wallet: signer.address,
-    taskQueue,
-    multicall3: ethereum.multicall3_address,
-  });
+  const caller = composeCaller(base, chain);
   const watcher = new OfferWatcher(
     {
       source: "evm",
@@ -102,6 +97,12 @@ export function composeEvm(base: Base): EvmParts {
     ...source.notReady(),
   ];
   return { gates, lane, source, rpc, housekeeper, services: [gates, heads, lane, housekeeper], notReady };
+}
+
+function composeCaller({ config, clock, logger, signer, stop }: Base, chain: RpcChain): ContractCaller {
+  const { task_queue_address: taskQueue, multicall3_address: multicall3 } = config.ethereum;
+  const { signal } = stop;
+  return new ContractCaller({ chain, wallet: signer.address, taskQueue, multicall3, clock, logger, signal });
 }
 
 function composeRpc({ config, clock, logger, metrics, stop }: Base) {

@@ -156,8 +156,17 @@ export class EvmBench implements AsyncDisposable {
     const { heads } = this.on;
     const { chain = this.on.chain, disk = new MemoryDisk(), lane = this.on.lane, spec = SPEC } = parts;
     const specs = new SpecIndex([spec]);
-    const caller = new ContractCaller({ chain, wallet: WORKER, taskQueue, multicall3 });
     const { logger } = this.logs;
+    const { signal } = this.#stop;
+    const caller = new ContractCaller({
+      chain,
+      wallet: WORKER,
+      taskQueue,
+      multicall3,
+      clock: systemClock,
+      logger,
+      signal,
+    });
     const offers = new OfferWatcher(
       {
         source: "evm",

@@ -188,7 +188,17 @@ describe("events", () => {
     });
     const { logger } = bench.logs;
     const { taskQueue, multicall3 } = bench.dev.contracts;
-    const caller = new ContractCaller({ chain: failing, wallet: WORKER, taskQueue, multicall3 });
+    const stop = new AbortController();
+    const { signal } = stop;
+    const caller = new ContractCaller({
+      chain: failing,
+      wallet: WORKER,
+      taskQueue,
+      multicall3,
+      clock,
+      logger,
+      signal,
+    });
     const specs = new SpecIndex([SPEC]);
     const offers = new OfferWatcher(
       {
@@ -201,14 +211,13 @@ describe("events", () => {
       },
       { chain: failing, heads, caller, specs, store: new MemoryDisk().open(), clock, logger },
     );
-    const stop = new AbortController();
-    const watching = offers.watch(new Sink(), stop.signal);
+    const watching = offers.watch(new Sink(), signal);
     await until(() => asked === 1 && clock.pendingCount === 2);
     await clock.advance(1_000);
     await bench.dev.rpc("evm_mine");
     await until(() => asked === 2, Number.POSITIVE_INFINITY);
     stop.abort();
-    await watching;
+    await expect(watching).rejects.toThrow(StoppedError);
   });
 
   it("end with the process also in the middle of a call", async () => {

@@ -38,6 +38,35 @@ async function round(node: NodeBench): Promise<void> {
 }
 
 describe("at the start", () => {
+  it("a network that cannot be read is asked again, and ends nothing", async () => {
+    await using node = new NodeBench();
+    const { source } = node;
+    let asked = 0;
+    source.recover = async () => {
+      asked += 1;
+      if (asked < 3) throw new Error("Internal error");
+      return [held(1)];
+    };
+    const starting = node.reconciler.start();
+    await until(() => asked === 1 && node.clock.pendingCount === 1);
+    await node.clock.advance(500);
+    await until(() => asked === 2 && node.clock.pendingCount === 1);
+    await node.clock.advance(1_000);
+    await starting;
+    expect(node.repairs).toEqual(["adopted"]);
+    expect([node.logs.at("warn").length, node.logs.at("error").length]).toEqual([2, 1]);
+  });
+
+  it("a network that cannot be read keeps nobody from stopping", async () => {
+    await using node = new NodeBench();
+    node.source.recover = () => Promise.reject(new Error("Internal error"));
+    const stop = new AbortController();
+    const starting = node.reconciler.start(stop.signal);
+    await until(() => node.clock.pendingCount === 1);
+    stop.abort();
+    await starting;
+  });
+
   it("renewed leases are learned anew: what is stored is as long as the claim made them", async () => {
     const disk = await diskWith({ kind: "claimed", lease: aLease({ expiresAtMs: 1 }), attempts: 0 });
     await using node = new NodeBench({}, { disk });

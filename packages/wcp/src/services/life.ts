@@ -39,7 +39,7 @@ export class Life {
     signal.addEventListener("abort", stopping, { once: true });
     try {
       await gates.pass(signal);
-      if (!signal.aborted) await reconciler.start();
+      if (!signal.aborted) await reconciler.start(signal);
       this.#started = !signal.aborted;
       if (this.#started) await runServices(services, stop.signal);
     } catch (error) {

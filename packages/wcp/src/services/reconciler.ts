@@ -8,7 +8,7 @@
  *  R2  A task that is being claimed or settled is left to its driver, which asks the network by itself.
  *  R3  A round reads a bounded number of tasks, however many there are.
  */
-import type { Clock, Logger, Service } from "@subnet-worker/kit";
+import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { FINAL_STATES, type Task, type TaskEvent } from "../domain/task.ts";
 import { type RecoveredTask, type Standing, StoppedError, type TaskSource } from "../ports.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -71,9 +71,23 @@ export class Reconciler implements Service {
     this.#deps = deps;
   }
 
-  /** The first round, before anything else runs. */
-  async start(): Promise<void> {
-    await this.#round();
+  /** The first round, before anything else runs: made again until it is through, or `signal` aborts. */
+  async start(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    const { clock, logger } = this.#deps;
+    const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await this.#round();
+        return;
+      } catch (error) {
+        if (error instanceof StoppedError) throw error;
+        logger[attempt === 1 ? "warn" : "error"](
+          { err: error, attempt },
+          "what the network says is ours could not be read, and nothing starts before it is; trying again",
+        );
+      }
+      await clock.sleep(backoff.nextMs(), signal);
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {

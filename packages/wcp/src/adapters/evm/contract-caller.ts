@@ -10,13 +10,18 @@ import {
   type TaskQueueReads,
   taskQueueReads,
 } from "@subnet-worker/contracts";
-import { CallReverted, type Chain } from "../../ports.ts";
+import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
+import { CallReverted, type CallRequest, type Chain, StoppedError } from "../../ports.ts";
 
 export interface ContractCallerDeps {
   readonly chain: Chain;
   readonly wallet: string;
   readonly taskQueue: string;
   readonly multicall3: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Aborts when the process stops. */
+  readonly signal: AbortSignal;
 }
 
 /** An activity as of one block. */
@@ -32,10 +37,14 @@ export interface Reading {
  * nodes stop an eth_call at 50 million gas; a call that is stopped is made again in halves.
  */
 const ACTIVITIES_PER_CALL = 40;
+const UNREADABLE = "a contract could not be read; asking again (when it stays, check ethereum.rpc_url)";
 /** Answers of four words each. */
 const OUTCOMES_PER_CALL = 500;
 
-/** Reads of the TaskQueue in the worker's name: what it may claim depends on who asks. */
+/**
+ * Reads of the TaskQueue in the worker's name: what it may claim depends on who asks. They are made again
+ * until the contract has answered: what waits for one would lose its work to an endpoint's bad hour.
+ */
 export class ContractCaller {
   readonly #deps: ContractCallerDeps;
   readonly #taskQueue: TaskQueueReads;
@@ -150,10 +159,30 @@ export class ContractCaller {
   }
 
   async #read<T>(read: ContractRead<T>): Promise<T> {
-    return read.decode(
-      await this.#deps.chain.call({ from: this.#deps.wallet, to: read.to, data: read.data }),
-    );
+    return read.decode(await this.#call({ from: this.#deps.wallet, to: read.to, data: read.data }));
   }
+
+  /** @throws {CallReverted} @throws {StoppedError} */
+  async #call(request: CallRequest): Promise<string> {
+    const { chain, clock, logger, signal } = this.#deps;
+    const backoff = createBackoff({ initialMs: 500, maxMs: 30_000 });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await chain.call(request);
+      } catch (error) {
+        if (isAnswer(error)) throw error;
+        const level = attempt === 1 ? "warn" : "error";
+        logger[level]({ err: error, contract: request.to, attempt }, UNREADABLE);
+      }
+      await clock.sleep(backoff.nextMs(), signal);
+      if (signal.aborted) throw new StoppedError();
+    }
+  }
+}
+
+/** Asking again would bring the same. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof CallReverted || error instanceof StoppedError || error instanceof ContractsError;
 }
 
 function isUnknown(revertName: string | undefined): boolean {
