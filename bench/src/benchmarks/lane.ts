@@ -144,7 +144,7 @@ function toReport(measured: Measured): Report {
       {
         what: "batching, block gas limit used by us",
         value: withSpread(fill, 3),
-        beside: `limit 0.8; ${BATCHED_ACTIVITIES} activities, blocks of ${BATCH_BLOCK_GAS / 1e6} million gas, batch_gas_percent 98: a transaction may use 16.8 million`,
+        beside: `limit 0.8; ${BATCHED_ACTIVITIES} activities, blocks of ${BATCH_BLOCK_GAS / 1e6} million gas: a transaction may use 16.8 million`,
       },
       {
         what: "batching, 1 s blocks",

@@ -89,7 +89,6 @@ async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDis
     WCP__SCHEDULER__QUEUE_NAME: TALLY_QUEUE,
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
     WCP__DB__PATH: join(dir, "wcp.sqlite"),
-    WCP__TX_POLICY__BATCH_GAS_PERCENT: "98",
     WCP__LOG__LEVEL: "error",
   };
   const opened = stack.use(await openBenchLane({ env, cwd: dir }));

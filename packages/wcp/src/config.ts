@@ -162,7 +162,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
       format: Boolean,
       default: false,
     },
-    batch_gas_percent: positive("Most gas of one batch, in percent of the block gas limit.", 90),
+    batch_gas_percent: positive("Most gas of one batch, in percent of the block gas limit.", 95),
     low_balance_gwei: count(
       "Below this balance the node warns; 0 to warn only when the next transaction cannot be paid.",
       0,

@@ -119,7 +119,7 @@ describe("a lane", () => {
     await bench.pass(1_000);
     bench.chain.mine();
     expect(await outcome).toMatchObject({ kind: "mined", nonce: 0 });
-    expect(bench.logs.at("error")).toEqual(["a transaction could not be signed; trying again"]);
+    expect(bench.logs.at("error")).toEqual(["the chain does not say what it asks for; trying again"]);
   });
 
   it("spends no nonce on what the simulation refuses, and says why", async () => {
