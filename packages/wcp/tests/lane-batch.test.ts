@@ -129,6 +129,21 @@ describe("batches", () => {
     expect(bench.chain.effects()).toEqual(once(["a1", "a2", "a3", "a5"]));
   });
 
+  it("have a call that failed without a word, as one short of gas does, go out alone", async () => {
+    await using bench = await startBatching({ chain: delegatedChain() });
+    bench.chain.reverts.set("0xa4", { name: "", message: "the contract refused without a reason" });
+    const lift = bench.chain.onHead(() => {
+      if (bench.chain.effects()["0xa3"] === 1) bench.chain.reverts.clear();
+    });
+    const ended = await mineUntilEnded(
+      bench,
+      NAMES.map((name) => bench.submit(name)),
+    );
+    lift[Symbol.dispose]();
+    expect(kinds(ended)).toEqual(NAMES.map(() => "mined"));
+    expect(bench.chain.effects()).toEqual(once(NAMES));
+  });
+
   it("that throw as a whole have their calls go out one by one", async () => {
     await using bench = await startBatching({ chain: delegatedChain() }, { confirmationsBlocks: 1 });
     bench.chain.ledger.isBatchBroken = true;

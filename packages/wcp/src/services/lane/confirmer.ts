@@ -174,14 +174,13 @@ export class Confirmer {
     if (attempt?.isNoop === true || this.#isLostBatch(entry, receipt)) return endings;
     const failures = this.#failures(entry, receipt);
     for (const intent of intents) {
-      const index = entry.transaction.intentIds.indexOf(intent.id);
+      const failure = failures.get(entry.transaction.intentIds.indexOf(intent.id));
+      if (this.#isUnexplained(entry, failure)) continue;
       const share = {
         ...withoutLogs(receipt),
         gasUsed: receipt.gasUsed / BigInt(entry.transaction.intentIds.length),
       };
-      const revert = receipt.succeeded
-        ? failures.get(index)
-        : await this.#deps.simulation.revertOf(intent, receipt);
+      const revert = receipt.succeeded ? failure : await this.#deps.simulation.revertOf(intent, receipt);
       endings.set(
         intent.id,
         revert === undefined
@@ -190,6 +189,11 @@ export class Confirmer {
       );
     }
     return endings;
+  }
+
+  /** Short of gas looks like this: alone, the call tells why, or does what it should. */
+  #isUnexplained({ transaction: { kind } }: Entry, failure: Revert | undefined): boolean {
+    return kind === "batch" && this.#deps.codec !== undefined && failure?.name === "";
   }
 
   /** A batch that threw as a whole; or that ran no code, because the wallet delegates to nothing any more. */
@@ -239,9 +243,11 @@ export class Confirmer {
         "a batch was reverted as a whole; its calls go out one by one",
       );
     }
+    // What did not work in a batch goes alone; what a no-op made room for may join another.
+    const isAlone = entry.transaction.kind === "batch" && how.attempt?.isNoop !== true;
     for (const { intent } of how.released) {
       const queued = book.intent(intent.id);
-      if (queued?.state.kind === "queued") onReleased(queued, { solo: isBatchLost });
+      if (queued?.state.kind === "queued") onReleased(queued, { solo: isAlone });
     }
   }
 
@@ -267,7 +273,7 @@ export class Confirmer {
     const intents = book.intentsOf(transaction);
     logger.error(
       { nonce: transaction.nonce, intents: intents.map(({ key }) => key) },
-      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user. What it was for gets a new nonce",
+      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user. What it was for gets a new nonce. If nobody else has the key, the endpoints lack our receipt",
     );
     onEvent("displaced");
     await book.change(
