@@ -358,6 +358,28 @@ describe("a pool of several endpoints", () => {
     expect([bench.a.count("eth_feeHistory"), bench.b.count("eth_feeHistory")]).toEqual([1, 2]);
   });
 
+  it("asks one again, a minute after it did not know the method", async () => {
+    const clock = new FakeClock();
+    await using bench = await startPool([100], { clock });
+    bench.a.answers["eth_feeHistory"] = () => refusal(-32601, "Method not found");
+    await expect(bench.pool.call(ask("eth_feeHistory"))).rejects.toThrow("Method not found");
+    delete bench.a.answers["eth_feeHistory"];
+    await clock.advance(59_000);
+    await expect(bench.pool.call(ask("eth_feeHistory"))).rejects.toThrow("Method not found");
+    await clock.advance(1_000);
+    expect(await bench.pool.call(ask("eth_feeHistory"))).toBe("eth_feeHistory");
+  });
+
+  it.each(["eth_getTransactionCount", "eth_getTransactionReceipt", "eth_call"])(
+    "asks again at once where the first says that it does not know %s, which no node lacks",
+    async (method) => {
+      await using bench = await startPool([100]);
+      const answers: unknown[] = [refusal(-32601, "Method not found"), "0x1"];
+      bench.a.answers[method] = () => answers.shift();
+      expect(await bench.pool.call(ask(method))).toBe("0x1");
+    },
+  );
+
   it("asks another where the first has an error of its own, and gives the first's when all have one", async () => {
     await using bench = await startPool([100, 100]);
     bench.a.answers["eth_call"] = () => refusal(-32603, "leveldb closed");

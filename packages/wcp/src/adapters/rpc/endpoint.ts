@@ -1,6 +1,6 @@
 import { type Backoff, type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import { StoppedError } from "../../ports.ts";
-import { JsonRpc, type JsonRpcDeps, type JsonRpcOptions, redactUrl } from "./json-rpc.ts";
+import { JsonRpc, type JsonRpcDeps, type JsonRpcOptions, redactUrl, SEND } from "./json-rpc.ts";
 import { BadAnswer, RpcError, RpcUnavailable } from "./rpc-error.ts";
 import { backoffIn, temporaryKind } from "./temporary-errors.ts";
 import { parseQuantity } from "./wire.ts";
@@ -34,6 +34,15 @@ const RECHECK_CHAIN_MS = 60_000;
 /** A latency that was not measured since is no reason any more to avoid an endpoint. */
 const LATENCY_LIFETIME_MS = 60_000;
 const LATENCY_WEIGHT = 0.2;
+/** Behind a balancer a node may lack a method for as long as it starts. */
+const LACK_LIFETIME_MS = 60_000;
+/** No chain can do without them: whoever says that they are not there is out of order, and asked again. */
+const NEVER_LACKING: ReadonlySet<string> = new Set([
+  SEND,
+  "eth_getTransactionCount",
+  "eth_getTransactionReceipt",
+  "eth_call",
+]);
 const BEHIND_LIFETIME_MS = 1_000;
 
 /**
@@ -54,8 +63,8 @@ export class Endpoint {
   readonly #logger: Logger;
   readonly #rpc: JsonRpc;
   readonly #backoff: Backoff = createBackoff({ initialMs: 100, maxMs: 10_000 });
-  /** Methods it does not know, and what it said to them. */
-  readonly #lacks = new Map<string, RpcError>();
+  /** Methods it does not know, and what it said to them when. */
+  readonly #lacks = new Map<string, { readonly error: RpcError; readonly atMs: number }>();
   #chainId: bigint | undefined;
   #checking: Promise<boolean> | undefined;
   #failures = 0;
@@ -140,8 +149,11 @@ export class Endpoint {
     };
   }
 
+  /** What it said to a method that it does not know; `undefined` when it is to be asked (again). */
   lackOf(method: string): RpcError | undefined {
-    return this.#lacks.get(method);
+    const lack = this.#lacks.get(method);
+    const isFresh = lack !== undefined && this.#clock.monotonicMs() - lack.atMs < LACK_LIFETIME_MS;
+    return isFresh ? lack.error : undefined;
   }
 
   /**
@@ -173,7 +185,7 @@ export class Endpoint {
   }
 
   doesNotKnow(method: string, error: RpcError): void {
-    this.#lacks.set(method, error);
+    if (!NEVER_LACKING.has(method)) this.#lacks.set(method, { error, atMs: this.#clock.monotonicMs() });
   }
 
   saw(block: number): void {

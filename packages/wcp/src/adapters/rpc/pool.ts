@@ -8,7 +8,7 @@ import type { Ask, Rpc } from "./rpc.ts";
 import { RpcError, RpcUnavailable } from "./rpc-error.ts";
 import { classifySendError } from "./send-errors.ts";
 import { mergeSendOutcomes } from "./send-merge.ts";
-import { isUnknownMethod, mostRounds, temporaryKind } from "./temporary-errors.ts";
+import { mostRounds, temporaryKind } from "./temporary-errors.ts";
 
 export interface RpcPoolOptions {
   /** In the operator's order, which is the order of preference. */
@@ -150,7 +150,7 @@ export class RpcPool implements Rpc {
     await this.#prepare();
     const outcome = await this.#collect(this.#targets().map((endpoint) => this.#sendTo(endpoint, raw)));
     if (outcome !== undefined) return outcome;
-    const reasons = this.status().map(({ host, reason }) => reason ?? `${host} takes no transactions`);
+    const reasons = this.status().map(({ host, reason }) => reason ?? `${host} is not to be used now`);
     return { kind: "unknown", message: `not sent: ${reasons.join("; ")}` };
   }
 
@@ -197,17 +197,17 @@ export class RpcPool implements Rpc {
       const outcome = classifySendError(errorText(error));
       if (outcome.kind !== "unknown") return outcome;
       if (temporaryKind(error) === "limit") endpoint.limitsRate(error, askedAtMs);
-      if (isUnknownMethod(error)) endpoint.doesNotKnow(SEND, error);
       return outcome;
     }
   }
 
   /** Those that are well or new; where nobody is, all that have not asked to be left alone. */
   #targets(): readonly Endpoint[] {
-    const takers = this.#endpoints.filter((endpoint) => endpoint.lackOf(SEND) === undefined);
-    const well = takers.filter((endpoint) => endpoint.isUsable || endpoint.isNew);
+    const well = this.#endpoints.filter((endpoint) => endpoint.isUsable || endpoint.isNew);
     if (well.length > 0) return well;
-    return takers.filter(({ wrongChainId, isToldToWait }) => wrongChainId === undefined && !isToldToWait);
+    return this.#endpoints.filter(
+      ({ wrongChainId, isToldToWait }) => wrongChainId === undefined && !isToldToWait,
+    );
   }
 
   #candidates(method?: string): readonly Endpoint[] {
