@@ -104,7 +104,7 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     book,
     clock,
     logger,
-    holdClaims: () => evm.notReady().length > 0,
+    holdClaims: evm.notReady,
   });
   const onLeaseLost = (id: string) => pool.cancel(id, "lease_lost");
   const keeper = new LeaseKeeper(

@@ -59,8 +59,8 @@ export class NodeBench implements AsyncDisposable {
   readonly repairs: Repair[] = [];
   /** `1 claiming`: every state entered, in order. */
   readonly states: string[] = [];
-  /** Why nothing may be claimed at present. */
-  isHeld = false;
+  /** Why nothing may be claimed at present, besides what the source has to say. */
+  heldBy: readonly string[] = [];
   readonly #stop = new AbortController();
   readonly #store: Store;
   #running: Promise<unknown> = Promise.resolve();
@@ -81,7 +81,15 @@ export class NodeBench implements AsyncDisposable {
     const runner = new Runner({ source, book, storage, logger });
     this.dispatcher = new Dispatcher(
       { ...DISPATCHER_OPTIONS, ...options },
-      { source, executor, runner, book, clock, logger, holdClaims: () => this.isHeld },
+      {
+        source,
+        executor,
+        runner,
+        book,
+        clock,
+        logger,
+        holdClaims: () => [...this.heldBy, ...source.notReady()],
+      },
     );
     this.reconciler = new Reconciler(
       { intervalMs: RECONCILE_MS, offersPerRound: 3 },

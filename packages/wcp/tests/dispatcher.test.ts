@@ -217,13 +217,19 @@ describe("offers that are not wanted", () => {
 
   it("wait while claims are held, and are claimed when they no longer are, without any further news", async () => {
     await using node = await NodeBench.start();
-    node.isHeld = true;
+    node.heldBy = ["no RPC endpoint answers: 3 tries", "the wallet is empty"];
     await node.offer();
-    await node.pass(5_000);
+    await node.pass(3_000);
+    node.heldBy = ["no RPC endpoint answers: 4 tries"];
+    await node.pass(2_000);
     expect(node.source.calls).toEqual([]);
-    node.isHeld = false;
+    const said = node.logs.lines.find(({ msg }) => msg === "nothing is claimed for now");
+    expect(said).toMatchObject({ reason: "no RPC endpoint answers: 3 tries; the wallet is empty" });
+    node.heldBy = [];
     await node.pass(1_000);
     expect(node.source.calls).toEqual(["claim 1"]);
+    expect(node.logs.at("warn")).toEqual(["nothing is claimed for now"]);
+    expect(node.logs.at("info")).toContain("claiming again");
   });
 });
 

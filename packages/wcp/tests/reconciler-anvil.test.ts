@@ -48,7 +48,7 @@ class ChainNode implements AsyncDisposable {
     const runner = new Runner({ source, book, storage: undefined, logger });
     const dispatcher = new Dispatcher(
       { ...DISPATCHER_OPTIONS, identity: WORKER },
-      { source, executor, runner, book, clock, logger, holdClaims: () => false },
+      { source, executor, runner, book, clock, logger, holdClaims: () => [] },
     );
     const onLeaseLost = (id: string) => executor.cancel(id, "lease_lost");
     const onRepair = (repair: Repair) => void this.repairs.push(repair);

@@ -49,8 +49,8 @@ export interface DispatcherDeps {
   readonly book: TaskBook;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Reasons not to take on more at present. */
-  readonly holdClaims: () => boolean;
+  /** Why nothing more should be taken on at present, the network's own reasons included; empty for none. */
+  readonly holdClaims: () => readonly string[];
 }
 
 const OVERLOADED = 4002;
@@ -78,7 +78,7 @@ export class Dispatcher implements Service, OfferSink {
   /** Of those settling, the ones whose outcome the network has. */
   readonly #included = new Set<string>();
   #window: ClaimWindow;
-  #isTroubled = false;
+  #isHeld = false;
   #draining = false;
   #idle: PromiseWithResolvers<void> | undefined;
   /** While the service runs. */
@@ -194,19 +194,19 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   #mayClaim(): boolean {
-    if (this.#draining || this.#deps.holdClaims()) return false;
-    const [trouble] = this.#deps.source.notReady();
-    this.#tell(trouble);
-    return trouble === undefined && this.#hasRoom();
+    if (this.#draining) return false;
+    const reasons = this.#deps.holdClaims();
+    this.#tell(reasons);
+    return reasons.length === 0 && this.#hasRoom();
   }
 
-  /** Once when claims stop, and once when they go on. */
-  #tell(trouble: string | undefined): void {
-    const isNews = (trouble === undefined) === this.#isTroubled;
-    this.#isTroubled = trouble !== undefined;
-    if (!isNews) return;
-    if (trouble === undefined) this.#deps.logger.info("claiming again");
-    else this.#deps.logger.warn({ reason: trouble }, "nothing is claimed for now");
+  /** Once when claims stop, and once when they go on: some reasons tell figures that change all the time. */
+  #tell(reasons: readonly string[]): void {
+    const isHeld = reasons.length > 0;
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#deps.logger.warn({ reason: reasons.join("; ") }, "nothing is claimed for now");
+    else this.#deps.logger.info("claiming again");
   }
 
   /** D4 */
