@@ -41,11 +41,7 @@ describe("the events of a queue", () => {
     const { offers } = bench.create({ disk });
     const sink = new Sink();
     await sync(offers, sink);
-    const [first = "", second = "", third = ""] = [
-      await bench.enqueue(),
-      await bench.enqueue(),
-      await bench.enqueue(),
-    ];
+    const [first, second, third] = [await bench.enqueue(), await bench.enqueue(), await bench.enqueue()];
     await sync(offers, sink);
     expect(sink.ids.slice(-3)).toEqual([first, second, third]);
     await remember(disk, sink);
@@ -74,7 +70,7 @@ describe("the events of a queue", () => {
       }),
     );
     const rival = await bench.rival();
-    const [taken = "", open = ""] = [await bench.enqueue(), await bench.enqueue()];
+    const [taken, open] = [await bench.enqueue(), await bench.enqueue()];
     await bench.queueCall(rival, "claimActivity", [taken]);
     await bench.dev.rpc("anvil_mine", "0x64");
     const { chain, calls } = counting(bench.on.chain);

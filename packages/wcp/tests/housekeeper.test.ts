@@ -23,7 +23,7 @@ function keeper(lowBalanceWei: bigint) {
 
 it("a balance below the mark is told once, and again after it was topped up and fell", async () => {
   const { chain, logs, housekeeper } = keeper(10n ** 18n);
-  const warnings = () => logs.lines.filter(({ msg }) => String(msg).includes("low_balance_gwei")).length;
+  const warnings = () => logs.lines.filter(({ msg }) => msg.includes("low_balance_gwei")).length;
   for (const [balanceWei, told] of [
     [2n * 10n ** 18n, 0],
     [10n ** 17n, 1],

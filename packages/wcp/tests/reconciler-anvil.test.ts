@@ -115,7 +115,7 @@ describe("fault 24: a node whose database is deleted", () => {
 
 describe("a node that was away for longer than its leases", () => {
   it("gives up what somebody else has, claims anew what nobody has, and runs nothing under the old lease", async () => {
-    const [mine = "", theirs = ""] = [await bench.enqueue(), await bench.enqueue()];
+    const [mine, theirs] = [await bench.enqueue(), await bench.enqueue()];
     const disk = new MemoryDisk();
     const runIds: string[] = [];
     {

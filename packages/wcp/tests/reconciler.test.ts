@@ -96,7 +96,7 @@ describe("at the start", () => {
 
   it("what is being claimed or settled is left to its driver", async () => {
     for (const state of [{ kind: "claiming" }, { ...DONE, kind: "settling" }] as const) {
-      await using node = new NodeBench({}, { disk: await diskWith(state as TaskState) });
+      await using node = new NodeBench({}, { disk: await diskWith(state) });
       node.source.onInspect = () => ({ kind: "taken", by: "0xbb" });
       await node.reconciler.start();
       expect(node.stored()?.kind).toBe(state.kind);

@@ -61,9 +61,10 @@ describe("a local signer", () => {
     const tx = Transaction.from(raw);
     expect(tx).toMatchObject({ type: 4, nonce: 7, from: ADDRESS, hash: txHash });
     expect(tx.authorizationList).toHaveLength(1);
-    const [signed] = tx.authorizationList!;
-    expect(signed).toMatchObject({ address: EXECUTOR, nonce: 8n, chainId: 31_337n });
-    expect(verifyAuthorization(signed!, signed!.signature)).toBe(ADDRESS);
+    for (const signed of tx.authorizationList ?? []) {
+      expect(signed).toMatchObject({ address: EXECUTOR, nonce: 8n, chainId: 31_337n });
+      expect(verifyAuthorization(signed, signed.signature)).toBe(ADDRESS);
+    }
   });
 
   it("authorizes the zero address, which takes a delegation back", async () => {
@@ -131,8 +132,8 @@ describe("a signer whose key is elsewhere", () => {
     const signed = await remote.sign({ ...REQUEST, authorization });
     expect(signed).toEqual(await local.sign({ ...REQUEST, authorization }));
     const { signature } = Transaction.from(signed.raw);
-    expect(recoverAddress(digests[1]!, signature!)).toBe(ADDRESS);
     expect(digests).toHaveLength(2);
+    expect(recoverAddress(digests.at(-1) ?? "", signature!)).toBe(ADDRESS);
   });
 
   it("passes on that the holder of the key does not answer", async () => {

@@ -155,7 +155,8 @@ function race(names: readonly string[], slots: number): number {
     const taken = new Set<string>();
     const wishes = racers.map((racer) => wishesOf(racer, [...open], slots));
     for (const index of block % 2 === 0 ? [0, 1] : [1, 0]) {
-      const racer = racers[index] as Racer;
+      const racer = racers.at(index);
+      if (racer === undefined) throw new Error("there are two racers");
       const results = (wishes[index] ?? []).map((id) => (taken.has(id) ? "lost" : "won"));
       for (const id of wishes[index] ?? []) taken.add(id);
       claims += results.length;
