@@ -92,6 +92,7 @@ describe("an offer", () => {
     node.source.onClaim = async () => ({ kind: "lost", reason: "late" });
     await node.offer();
     await node.whenStored("lost");
+    node.clock.nowMs = () => 0; // put back: it is the time that passes that counts
     await node.pass(29_000);
     // Offered too early and not again: it is remembered.
     await node.offer();

@@ -1,4 +1,4 @@
-import { createDeferred } from "@subnet-worker/testkit";
+import { createDeferred, FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { type HeartbeatOutcome, type SettleOutcome, StoppedError } from "../src/ports.ts";
 import { anOffer, idOf } from "./_builders.ts";
@@ -54,6 +54,29 @@ describe("a lease", () => {
     node.source.onHeartbeat = async () => ({ kind: "extended", lease: old });
     await node.pass(30_000);
     expect(beats(node).length).toBeLessThanOrEqual(4);
+  });
+
+  it("is renewed in time though the wall clock was put back, before a claim's lease is seen and after", async () => {
+    const clock = new FakeClock();
+    const wallMs = clock.nowMs.bind(clock);
+    let backMs = 0;
+    clock.nowMs = () => wallMs() - backMs;
+    await using node = await NodeBench.start({}, { clock });
+    node.source.onClaim = async () => {
+      const lease = node.source.lease();
+      if (backMs > 0) backMs = 3_600_000;
+      return { kind: "won", lease };
+    };
+    await node.offer(1);
+    await node.executor.nextRun();
+    await node.pass(1_000);
+    backMs = 1_800_000;
+    await node.offer(2);
+    await node.executor.nextRun();
+    await node.pass(LEASE_MS / 3 + 250);
+    expect(beats(node)).toEqual(["heartbeat 1 0", "heartbeat 2 0"]);
+    await node.pass(LEASE_MS / 3);
+    expect(beats(node)).toHaveLength(4);
   });
 
   it("has one heartbeat at a time, however long it takes", async () => {

@@ -79,7 +79,7 @@ export class Backlog {
       id: task.id,
       seed: seedOf(task.id),
       what,
-      seenAtMs: this.#clock.nowMs(),
+      seenAtMs: this.#clock.monotonicMs(),
       dueMs: 0,
       isContested: false,
     };
@@ -108,7 +108,7 @@ export class Backlog {
 
   /** How many claims at once may go for what {@link isContested}. */
   get mostContested(): number {
-    const isQuiet = this.#clock.nowMs() - this.#rivalSeenAtMs > QUIET_MS;
+    const isQuiet = this.#clock.monotonicMs() - this.#rivalSeenAtMs > QUIET_MS;
     // Those that it is claiming now, which nobody sees yet, and those that it claims next.
     const left = isQuiet ? 0 : 2 * this.#rivals.size * this.#options.claimsAtOnce;
     return mostContested({ open: this.#entries.size, contested: this.#contested, left });
@@ -118,7 +118,7 @@ export class Backlog {
   rival(name: string): void {
     const key = name.toLowerCase();
     if (key === this.#options.identity.toLowerCase()) return;
-    const seenAtMs = this.#clock.nowMs();
+    const seenAtMs = this.#clock.monotonicMs();
     this.#rivalSeenAtMs = seenAtMs;
     const known = this.#rivals.get(key);
     if (known !== undefined) known.seenAtMs = seenAtMs;
@@ -140,7 +140,7 @@ export class Backlog {
   }
 
   #forgetRivals(): void {
-    const oldestMs = this.#clock.nowMs() - RIVAL_MS;
+    const oldestMs = this.#clock.monotonicMs() - RIVAL_MS;
     const known = this.#rivals.size;
     for (const [name, { seenAtMs }] of this.#rivals) if (seenAtMs < oldestMs) this.#rivals.delete(name);
     if (this.#rivals.size < known) this.#reorder();

@@ -67,6 +67,7 @@ export class Dispatcher implements Service, OfferSink {
   readonly #work = new TaskGroup();
   readonly #wake = new Wake();
   readonly #driven = new Set<string>();
+  /** In monotonic time. */
   readonly #cooldownUntilMs = new Map<string, number>();
   readonly #backlog: Backlog;
   /** Offered while they cool down or their last run is still stopping, to be looked at again. */
@@ -115,7 +116,7 @@ export class Dispatcher implements Service, OfferSink {
   #mustWait(id: string): boolean {
     if (this.#driven.has(id)) return this.#deps.book.get(id) === undefined;
     const untilMs = this.#cooldownUntilMs.get(id);
-    return untilMs !== undefined && this.#deps.clock.nowMs() < untilMs;
+    return untilMs !== undefined && this.#deps.clock.monotonicMs() < untilMs;
   }
 
   gone(id: string, by?: string): void {
@@ -281,9 +282,9 @@ export class Dispatcher implements Service, OfferSink {
 
   #coolDown(id: string): void {
     if (this.#deps.book.get(id) !== undefined) return;
-    this.#cooldownUntilMs.set(id, this.#deps.clock.nowMs() + this.#options.cooldownMs);
+    this.#cooldownUntilMs.set(id, this.#deps.clock.monotonicMs() + this.#options.cooldownMs);
     for (const [old, untilMs] of this.#cooldownUntilMs) {
-      if (untilMs > this.#deps.clock.nowMs()) break; // insertion order is time order
+      if (untilMs > this.#deps.clock.monotonicMs()) break; // insertion order is time order
       this.#cooldownUntilMs.delete(old);
     }
   }

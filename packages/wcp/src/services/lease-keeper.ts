@@ -21,6 +21,13 @@ export interface LeaseKeeperDeps {
   readonly onLeaseLost: (taskId: string) => void;
 }
 
+interface Sight {
+  /** Tells this lease from the one before. */
+  readonly expiresAtMs: number;
+  readonly leftMs: number;
+  readonly atMs: number;
+}
+
 /** No more heartbeats than this in one lease, but for progress where that may be reported more often. */
 const MOST_PER_LEASE = 20;
 
@@ -30,8 +37,10 @@ export class LeaseKeeper implements Service {
   readonly #options: LeaseKeeperOptions;
   readonly #deps: LeaseKeeperDeps;
   readonly #beating = new Set<string>();
-  /** The last heartbeat of each task. */
+  /** The last heartbeat of each task, in monotonic time. */
   readonly #beaten = new Map<string, { readonly percent: number; readonly atMs: number }>();
+  /** How much was left of each task's lease when it was first seen, and when that was in monotonic time. */
+  readonly #seen = new Map<string, Sight>();
   readonly #work = new TaskGroup();
 
   constructor(options: LeaseKeeperOptions, deps: LeaseKeeperDeps) {
@@ -58,22 +67,38 @@ export class LeaseKeeper implements Service {
       this.#beating.add(task.id);
       this.#work.start(() => this.#beat(task, held.percent).finally(() => this.#beating.delete(task.id)));
     }
-    for (const id of this.#beaten.keys()) {
-      if (this.#deps.book.get(id) === undefined) this.#beaten.delete(id);
+    for (const known of [this.#beaten, this.#seen]) {
+      for (const id of known.keys()) if (this.#deps.book.get(id) === undefined) known.delete(id);
     }
+  }
+
+  /**
+   * The time as far as this lease goes: the wall clock's, and where that was put back meanwhile, what has
+   * passed since the lease was first seen. Put forward, it has a lease renewed too soon, which is harmless.
+   */
+  #nowMs(id: string, { expiresAtMs, durationMs }: Lease): number {
+    const { clock } = this.#deps;
+    const [wallMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];
+    let sight = this.#seen.get(id);
+    if (sight?.expiresAtMs !== expiresAtMs) {
+      // No more can be left than all of it.
+      sight = { expiresAtMs, leftMs: Math.min(expiresAtMs - wallMs, durationMs), atMs: monotonicMs };
+      this.#seen.set(id, sight);
+    }
+    return Math.max(wallMs, expiresAtMs - sight.leftMs + (monotonicMs - sight.atMs));
   }
 
   #isDue(id: string, held: { readonly lease: Lease; readonly percent: number }): boolean {
     const { lease, percent } = held;
     const last = this.#beaten.get(id);
-    const nowMs = this.#deps.clock.nowMs();
+    const nowMs = this.#nowMs(id, lease);
     // An endpoint that lags behind still tells the old lease: no reason to pay for one heartbeat per look.
     const shortestMs = Math.min(
       this.#options.heartbeatIntervalMs,
       lease.durationMs / MOST_PER_LEASE,
       (lease.expiresAtMs - nowMs) / 4,
     );
-    if (last !== undefined && nowMs - last.atMs < shortestMs) return false;
+    if (last !== undefined && this.#deps.clock.monotonicMs() - last.atMs < shortestMs) return false;
     const hasNews = percent !== (last?.percent ?? 0);
     const intervalMs = hasNews ? this.#options.heartbeatIntervalMs : Number.POSITIVE_INFINITY;
     return nowMs >= heartbeatDueAtMs(lease, intervalMs);
@@ -85,7 +110,7 @@ export class LeaseKeeper implements Service {
     // The run may have ended meanwhile; then settling decides, not the heartbeat.
     if (current?.round !== task.round || heldLease(current) === undefined) return;
     if (outcome.kind === "extended") {
-      this.#beaten.set(task.id, { percent, atMs: this.#deps.clock.nowMs() });
+      this.#beaten.set(task.id, { percent, atMs: this.#deps.clock.monotonicMs() });
       await this.#deps.book.move(task.id, { kind: "lease_extended", lease: outcome.lease });
     } else {
       this.#deps.logger.warn(
