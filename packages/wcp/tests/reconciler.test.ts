@@ -160,6 +160,49 @@ describe("while the node works", () => {
     await node.stop();
   });
 
+  it("an activity that was done and is offered again is done anew, once the network has said twice that it is open", async () => {
+    const { node, run } = await working();
+    run.end.resolve(SUCCESS);
+    await node.whenStored("done");
+    await until(() => node.dispatcher.inflight === 0);
+    await round(node); // until it is no longer left alone
+    const asked: string[] = [];
+    node.source.onInspect = (id) => {
+      asked.push(id);
+      return { kind: "open" };
+    };
+    for (let times = 0; times < 3; times += 1) await node.offer();
+    await round(node);
+    await node.offer();
+    expect([asked, node.stored()?.kind, node.repairs]).toEqual([[idOf(1)], "done", []]);
+    await round(node);
+    expect(node.repairs).toEqual(["redone"]);
+    const again = await node.executor.nextRun();
+    expect(again.assignment.task.round).toBe(2);
+    again.end.resolve(SUCCESS);
+    await node.whenStored("done");
+    await node.stop();
+  });
+
+  it("an activity that was done and is offered by an endpoint that is behind is asked about once", async () => {
+    const { node, run } = await working();
+    run.end.resolve(SUCCESS);
+    await node.whenStored("done");
+    await until(() => node.dispatcher.inflight === 0);
+    await round(node);
+    let asked = 0;
+    node.source.onInspect = () => {
+      asked += 1;
+      return { kind: "settled", isByUs: true };
+    };
+    await node.offer();
+    await round(node);
+    await round(node);
+    await round(node);
+    expect([asked, node.stored()?.kind, node.repairs]).toEqual([1, "done", []]);
+    await node.stop();
+  });
+
   it("what the executor refused is not taken up again by the process that gave it up", async () => {
     const { node, run } = await working();
     run.end.resolve({ kind: "rejected", code: 1001, reason: "no handler" });

@@ -120,8 +120,7 @@ const TRANSITIONS: Transitions = {
   lost: (state, { reason }) => (isOpen(state) ? { kind: "lost", reason } : undefined),
   expired: (state) => (isOpen(state) ? { kind: "expired" } : undefined),
   abandoned: (state, { reason }) => (isOpen(state) ? { kind: "abandoned", reason } : undefined),
-  offered_again: (state) =>
-    state.kind !== "done" && FINAL_STATES.has(state.kind) ? { kind: "offered" } : undefined,
+  offered_again: (state) => (FINAL_STATES.has(state.kind) ? { kind: "offered" } : undefined),
   unsettled: (state) => (state.kind === "done" ? { kind: "settling", outcome: state.outcome } : undefined),
 };
 

@@ -57,6 +57,8 @@ const OVERLOADED = 4002;
 const INVALID_RESULT = 1003;
 /** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
 const LOOK_AGAIN_MS = 1_000;
+/** More are left out, to be offered again. */
+const MOST_DOUBTS = 1_000;
 /** Most tasks whose outcomes are being settled, in multiples of `maxInflight`. */
 const SETTLING_PER_INFLIGHT = 16;
 
@@ -72,6 +74,8 @@ export class Dispatcher implements Service, OfferSink {
   readonly #backlog: Backlog;
   /** Offered while they cool down or their last run is still stopping, to be looked at again. */
   readonly #later = new Map<string, Offer>();
+  /** Offered though they are done: stale news mostly, and the reconciler asks the network. */
+  readonly #doubts = new Map<string, Offer>();
   readonly #claiming = new Set<string>();
   /** Of those being claimed, the ones that a rival is nearer to. */
   readonly #contested = new Set<string>();
@@ -107,9 +111,31 @@ export class Dispatcher implements Service, OfferSink {
     if (this.#driven.has(offer.id)) return; // D3
     this.#cooldownUntilMs.delete(offer.id);
     const task = await this.#deps.book.offer(offer);
-    if (task === undefined) return;
+    if (task === undefined) this.#doubt(offer);
+    else this.#waitForClaim(task);
+  }
+
+  #waitForClaim(task: Task): void {
     this.#backlog.add(task);
     this.#wake.notify();
+  }
+
+  #doubt(offer: Offer): void {
+    if (this.#doubts.size >= MOST_DOUBTS || this.#deps.book.get(offer.id) !== undefined) return;
+    this.#doubts.set(offer.id, offer);
+  }
+
+  /** The first of those that are offered though they are done, until {@link endDoubt}. */
+  doubts(most: number): readonly Offer[] {
+    return [...this.#doubts.values()].slice(0, most);
+  }
+
+  /** Whether the network has lost what was done, so that it is to be done again, is known. */
+  async endDoubt(offer: Offer, isUndone: boolean): Promise<void> {
+    this.#doubts.delete(offer.id);
+    if (!isUndone || this.#draining || this.#driven.has(offer.id)) return;
+    const task = await this.#deps.book.offer(offer, isUndone);
+    if (task !== undefined) this.#waitForClaim(task);
   }
 
   /** Given up a moment ago, or given up while its run has not stopped yet (D3). */

@@ -20,6 +20,8 @@ export type Repair =
   | "adopted"
   /** Done here, and the network has lost the outcome. */
   | "resettled"
+  /** Done here, and nobody's on the network. */
+  | "redone"
   /** Ours here, and the lease ran out. */
   | "expired"
   /** Ours here, and somebody else's on the network. */
@@ -30,6 +32,9 @@ export type Repair =
   | "orphaned"
   /** Waiting to be claimed here, and no longer to be had. */
   | "stale_offer";
+
+const UNDONE =
+  "the network has lost the outcome of an activity and offers it again; it is to be claimed anew";
 
 export interface ReconcilerOptions {
   /** Between rounds. */
@@ -113,6 +118,7 @@ export class Reconciler implements Service {
     for (const each of held) await this.#compare(each);
     await this.#judge(new Set(held.map(({ offer }) => offer.id)));
     await this.#sweep();
+    await this.#doubt();
     this.#suspects = this.#found;
     this.#isFirst = false;
   }
@@ -214,6 +220,23 @@ export class Reconciler implements Service {
       if (standing.kind === "unknown" && !this.#isSure(id, "unknown offer")) continue;
       dispatcher.gone(id, standing.kind === "taken" ? standing.by : undefined);
       this.#deps.onRepair?.("stale_offer");
+    }
+  }
+
+  // --- What is offered though it is done --------------------------------------
+
+  /** The contract offers again what a deep reorganisation has undone once the lease is over (R1, R3). */
+  async #doubt(): Promise<void> {
+    const { dispatcher, source } = this.#deps;
+    const offers = dispatcher.doubts(this.#options.offersPerRound);
+    if (offers.length === 0) return;
+    const standings = await source.inspect(offers.map(({ id }) => id));
+    for (const [index, offer] of offers.entries()) {
+      const isOpen = standings[index]?.kind === "open";
+      // Looked at once more, next time.
+      if (isOpen && (!this.#isSure(offer.id, "undone") || this.#isFirst)) continue;
+      await dispatcher.endDoubt(offer, isOpen);
+      if (isOpen) this.#repaired("redone", offer.id, UNDONE);
     }
   }
 

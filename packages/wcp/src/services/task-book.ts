@@ -27,14 +27,17 @@ export class TaskBook {
     return this.#open.values();
   }
 
-  /** Adds an offered task, or offers again one that was lost. `undefined` when it is open or done already. */
-  async offer(offer: Offer): Promise<Task | undefined> {
+  /**
+   * Adds an offered task, or offers again one that was lost. `undefined` when it is open or done already,
+   * unless the network `isUndone`: it has lost the outcome, and the lease with it.
+   */
+  async offer(offer: Offer, isUndone = false): Promise<Task | undefined> {
     if (this.#open.has(offer.id)) return undefined;
     const stored = this.#deps.store.task(offer.id);
     if (stored === undefined) {
       return this.#add({ ...offer, round: 1, state: { kind: "offered" } }, "new");
     }
-    if (stored.state.kind === "done") return undefined;
+    if (stored.state.kind === "done" && !isUndone) return undefined;
     const state = nextTask(stored.state, { kind: "offered_again" });
     return this.#add({ ...stored, round: stored.round + 1, state }, stored.state.kind);
   }
