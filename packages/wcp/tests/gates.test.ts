@@ -48,6 +48,33 @@ describe("gates", () => {
     expect(gates.notReady()).toEqual([]);
   });
 
+  it("that cannot be looked at are waited for: at the start and later the endpoint's fault ends nothing", async () => {
+    const clock = new FakeClock();
+    const { logger } = captureLogs();
+    let faults = 1;
+    const check = async (): Promise<GateVerdict> => {
+      if (faults > 0) throw new Error("Internal error");
+      return OPEN;
+    };
+    const gates = new Gates(OPTIONS, { gates: [{ name: "CHAIN", check }], clock, logger });
+    const stop = new AbortController();
+    const passed = gates.pass(stop.signal);
+    await settle();
+    expect(gates.notReady()).toEqual(["CHAIN could not be checked (Internal error); trying again"]);
+    faults = 0;
+    await clock.advance(1_000);
+    await passed;
+    const running = gates.run(stop.signal);
+    faults = 1;
+    await clock.advance(30_000);
+    expect(gates.notReady()).toHaveLength(1);
+    faults = 0;
+    await clock.advance(1_000);
+    expect(gates.notReady()).toEqual([]);
+    stop.abort();
+    await running;
+  });
+
   it("tell each new reason", async () => {
     const wait = (reason: string): GateVerdict => ({ kind: "wait", reason });
     const { gates, clock, logs } = createGates({ GATE: [wait("one"), wait("two"), wait("two"), OPEN] });

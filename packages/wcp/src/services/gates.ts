@@ -1,5 +1,5 @@
 import { type Clock, EXIT, type Logger, type Service, StartupError } from "@subnet-worker/kit";
-import type { Gate, GateKeeper, GateVerdict } from "../ports.ts";
+import { type Gate, type GateKeeper, type GateVerdict, StoppedError } from "../ports.ts";
 
 export interface GatesOptions {
   /** Between two looks at a gate that is closed and may open. */
@@ -88,7 +88,7 @@ export class Gates implements Service, GateKeeper {
   ): Promise<Passed | undefined> {
     let told: string | undefined;
     while (!signal.aborted) {
-      const verdict = await gate.check();
+      const verdict = await check(gate);
       if (verdict.kind === "open") {
         if (told !== undefined)
           this.#deps.logger.info({ gate: gate.name, was: told }, "a check that failed passes now");
@@ -104,5 +104,16 @@ export class Gates implements Service, GateKeeper {
       await this.#deps.clock.sleep(this.#options.retryMs, signal);
     }
     return undefined;
+  }
+}
+
+/** A gate that could not be looked at is closed for now: an endpoint's fault passes, and must end nothing. */
+async function check(gate: Gate): Promise<GateVerdict> {
+  try {
+    return await gate.check();
+  } catch (error) {
+    if (error instanceof StoppedError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: "wait", reason: `${gate.name} could not be checked (${reason}); trying again` };
   }
 }
