@@ -132,6 +132,17 @@ describe("a process with a service that fails", () => {
   });
 });
 
+describe("a process whose services wait for the chain", () => {
+  it("ends with the failure of one of them, whatever the others wait for", async () => {
+    const waiting = Promise.withResolvers<void>();
+    const deaf: Service = { name: "deaf", run: () => waiting.promise };
+    const failing: Service = { name: "failing", run: () => Promise.reject(new Error("a defect")) };
+    const { ended, stop } = start([deaf, failing]);
+    stop.signal.addEventListener("abort", () => waiting.reject(new StoppedError()));
+    await expect(ended).rejects.toThrow("a defect");
+  });
+});
+
 describe("a process that starts", () => {
   it("takes up what is its own before anything else runs", async () => {
     const { node, ended, ask } = start();

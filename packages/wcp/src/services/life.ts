@@ -34,21 +34,37 @@ export class Life {
 
   /** Runs until `signal` aborts and the drain is over. @throws {StartupError} when a gate refuses */
   async run(signal: AbortSignal): Promise<void> {
-    const { gates, reconciler, services, stop, logger } = this.#deps;
+    const { gates, reconciler, stop, logger } = this.#deps;
     const stopping = () => void this.#drain();
     signal.addEventListener("abort", stopping, { once: true });
     try {
       await gates.pass(signal);
       if (!signal.aborted) await reconciler.start(signal);
       this.#started = !signal.aborted;
-      if (this.#started) await runServices(services, stop.signal);
+      if (this.#started) await runServices(this.#untilOneFails(), stop.signal);
     } catch (error) {
-      if (!signal.aborted || !isStop(error)) throw error;
+      if (!signal.aborted || !isStop(error)) throw faultOf(error);
     } finally {
       signal.removeEventListener("abort", stopping);
       stop.abort();
     }
     logger.info("stopped");
+  }
+
+  /** A service that fails aborts what others wait for on the chain, or they would wait for an endpoint that is down. */
+  #untilOneFails(): readonly Service[] {
+    const { services, stop } = this.#deps;
+    return services.map((service) => ({
+      name: service.name,
+      run: async (signal) => {
+        try {
+          await service.run(signal);
+        } catch (error) {
+          stop.abort();
+          throw error;
+        }
+      },
+    }));
   }
 
   async #drain(): Promise<void> {
@@ -72,4 +88,11 @@ export class Life {
 /** Several services may be stopped in the middle of a call. */
 function isStop(error: unknown): boolean {
   return error instanceof AggregateError ? error.errors.every(isStop) : error instanceof StoppedError;
+}
+
+/** What ended the process, without those that were stopped by it. */
+function faultOf(error: unknown): unknown {
+  if (!(error instanceof AggregateError)) return error;
+  const faults = (error.errors as readonly unknown[]).filter((each) => !isStop(each));
+  return faults.length === 1 ? faults[0] : error;
 }
