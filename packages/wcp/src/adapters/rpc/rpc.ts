@@ -24,7 +24,8 @@ export interface Rpc {
    * harmless to repeat.
    *
    * @throws what `refusal` makes of a node's error
-   * @throws {RpcError} the node's own error, when asking again or elsewhere would not mend it
+   * @throws {RpcError} the node's own error, when asking again or elsewhere would not mend it, or has not
+   *   for some seconds: a block or a state that nobody has, a fault of the node's own
    * @throws {StoppedError} when the process stops
    */
   call<T>(ask: Ask<T>): Promise<T>;
