@@ -71,7 +71,7 @@ export function composeEvm(base: Base): EvmParts {
       ? []
       : [`no RPC endpoint answers: ${rpc.failure}; check ethereum.rpc_url and that a node is up; trying on`];
   const gates = new Gates(
-    { retryMs: 1_000, recheckMs: 60_000 },
+    { retryMs: 1_000, recheckMs: 120_000 },
     {
       gates: createEvmGates(gateOptions(config, signer.address), {
         chain,
