@@ -92,9 +92,10 @@ describe("an endpoint that fails", () => {
   test("counts transactions as they were, and only them, when its nonces are stale", async () => {
     const count = async (via: AnvilRemote) =>
       Number(await via.rpc("eth_getTransactionCount", [sender, "pending"]));
+    await anvil.rpc("anvil_mine", ["0x8"]); // so that nothing of the tests before is that recent
     const before = await count(anvil);
     await sendLog();
-    endpoint.weather = { ...FAIR, staleNonceBlocks: 1 };
+    endpoint.weather = { ...FAIR, staleNonceBlocks: 4 };
     expect(await count(proxy)).toBe(before);
     expect(await proxy.rpc("eth_blockNumber")).toBe(await anvil.rpc("eth_blockNumber"));
     endpoint.weather = FAIR;
