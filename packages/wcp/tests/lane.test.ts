@@ -294,7 +294,7 @@ describe("a nonce that is mined", () => {
     await bench.pass(3_000);
     await until(() => bench.chain.pool.size === 1);
     expect(bench.logs.at("error")).toEqual([
-      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user. What it was for gets a new nonce",
+      "another transaction took this nonce: the wallet's key is in use elsewhere; stop the other user. What it was for gets a new nonce. If nobody else has the key, the endpoints lack our receipt",
     ]);
     expect([...bench.chain.pool.keys()]).toEqual([2]);
     bench.chain.mine();
