@@ -88,10 +88,6 @@ export class Batcher {
     return this.#mode === "off";
   }
 
-  get codec(): BatchCodec {
-    return this.#options.codec;
-  }
-
   /** Whether batches can be sent now, or the wallet has to be delegated first, or neither. */
   async readiness(): Promise<"ready" | "delegate" | "off"> {
     if (this.#mode === "unknown" || this.#mode === "undelegated") await this.#look();

@@ -65,6 +65,11 @@ export class LaneBook {
     return this.#entries.get(nonce);
   }
 
+  /** The transaction that had this nonce last, as it is on disk. */
+  stored(nonce: number): Transaction | undefined {
+    return this.#deps.store.transactionAt(nonce);
+  }
+
   get openCount(): number {
     return this.#entries.size;
   }
@@ -235,11 +240,6 @@ export class LaneBook {
       sentAtMs: Number.NEGATIVE_INFINITY,
       attemptAtMs: clock.monotonicMs() - ageMs,
     });
-  }
-
-  /** The transaction that had this nonce last, as it is on disk. */
-  stored(nonce: number): Transaction | undefined {
-    return this.#deps.store.transactionAt(nonce);
   }
 
   #remember(intent: Intent): void {

@@ -26,11 +26,11 @@ import {
 } from "../../ports.ts";
 import { TaskGroup } from "../task-group.ts";
 import { Wake } from "../wake.ts";
+import { askUntilAnswered } from "./ask.ts";
 import { Batcher, type BatcherOptions } from "./batcher.ts";
 import { LaneBook } from "./book.ts";
 import { Confirmer } from "./confirmer.ts";
 import { type Entry, lastAttempt } from "./entry.ts";
-import { askUntilAnswered } from "./ask.ts";
 import { Filler, LATE } from "./filler.ts";
 import { GapFiller } from "./gap-filler.ts";
 import { IntentQueue } from "./intent-queue.ts";

@@ -44,7 +44,7 @@ export interface SenderDeps {
   readonly onInFlightLimit: () => void;
 }
 
-/** As the fees a transfer of nothing to oneself needs where the node will not estimate it. */
+/** Gas of a transfer of nothing to oneself, where the node will not estimate it. */
 const NOOP_GAS = 21_000n;
 const NOOP_ABOVE_CEILING =
   "a transaction cannot be given up: the no-op in its place would have to pay more than tx_policy.max_fee_gwei allows";
