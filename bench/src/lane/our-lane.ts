@@ -7,6 +7,8 @@ import { callsOf, type Rig } from "./rig.ts";
 
 export interface OurLaneOptions {
   readonly batching: boolean;
+  /** Default: the node's. */
+  readonly confirmations?: number;
   /** Activities that are between their claim and their completion at once. */
   readonly window: number;
 }
@@ -19,14 +21,14 @@ export interface Driven {
 }
 
 /** Claims and completes every activity of the rig through the lane, as many at once as the window allows. */
-export async function runOurLane(rig: Rig, { batching, window }: OurLaneOptions): Promise<Driven> {
-  await using opened = await open(rig, batching);
+export async function runOurLane(rig: Rig, { window, ...how }: OurLaneOptions): Promise<Driven> {
+  await using opened = await open(rig, how);
   const fromBlock = (await rig.chain.head()) + 1;
+  const calls = rig.activityIds.map((activityId, number) => ({ activityId, ...callsOf(activityId, number) }));
   const startMs = performance.now();
-  const waiting = rig.activityIds.entries();
+  const waiting = calls.values();
   const work = async () => {
-    for (const [number, activityId] of waiting) {
-      const { claim, complete } = callsOf(activityId, number);
+    for (const { activityId, claim, complete } of waiting) {
       await submit(opened, { rig, activityId, kind: "claim", data: claim });
       await submit(opened, { rig, activityId, kind: "complete", data: complete });
     }
@@ -38,7 +40,7 @@ export async function runOurLane(rig: Rig, { batching, window }: OurLaneOptions)
 
 /** Claims every activity and completes none. @returns gas per claim, its share of the transaction's base fee included */
 export async function measureClaimGas(rig: Rig, batching: boolean): Promise<number> {
-  await using opened = await open(rig, batching);
+  await using opened = await open(rig, { batching });
   const claims = rig.activityIds.map((activityId, number) =>
     submit(opened, { rig, activityId, kind: "claim", data: callsOf(activityId, number).claim }),
   );
@@ -69,8 +71,11 @@ async function submit({ lane }: BenchLane, { rig, activityId, kind, data }: Subm
   return Number(outcome.receipt.gasUsed);
 }
 
-/** With the node's own defaults but for the size of a batch, and everything in it but the dispatcher and the WEP. */
-async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDisposable & BenchLane> {
+/** With the node's own defaults but for what is asked, and everything in it but the dispatcher and the WEP. */
+async function open(
+  { chain, worker }: Rig,
+  { batching, confirmations }: Omit<OurLaneOptions, "window">,
+): Promise<AsyncDisposable & BenchLane> {
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "bench-lane-"));
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
@@ -89,6 +94,7 @@ async function open({ chain, worker }: Rig, batching: boolean): Promise<AsyncDis
     WCP__SCHEDULER__QUEUE_NAME: TALLY_QUEUE,
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
     WCP__DB__PATH: join(dir, "wcp.sqlite"),
+    ...(confirmations === undefined ? {} : { WCP__TX_POLICY__CONFIRMATIONS: String(confirmations) }),
     WCP__LOG__LEVEL: "error",
   };
   const opened = stack.use(await openBenchLane({ env, cwd: dir }));
