@@ -9,6 +9,8 @@ export interface OurLaneOptions {
   readonly batching: boolean;
   /** Default: the node's. */
   readonly confirmations?: number;
+  /** Transactions outstanding at once. Default: the node's. */
+  readonly maxPending?: number;
   /** Activities that are between their claim and their completion at once. */
   readonly window: number;
 }
@@ -74,7 +76,7 @@ async function submit({ lane }: BenchLane, { rig, activityId, kind, data }: Subm
 /** With the node's own defaults but for what is asked, and everything in it but the dispatcher and the WEP. */
 async function open(
   { chain, worker }: Rig,
-  { batching, confirmations }: Omit<OurLaneOptions, "window">,
+  { batching, confirmations, maxPending }: Omit<OurLaneOptions, "window">,
 ): Promise<AsyncDisposable & BenchLane> {
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "bench-lane-"));
@@ -95,6 +97,7 @@ async function open(
     WCP__SPECS__FILES: TALLY_SPEC_PATH,
     WCP__DB__PATH: join(dir, "wcp.sqlite"),
     ...(confirmations === undefined ? {} : { WCP__TX_POLICY__CONFIRMATIONS: String(confirmations) }),
+    ...(maxPending === undefined ? {} : { WCP__TX_POLICY__MAX_PENDING: String(maxPending) }),
     WCP__LOG__LEVEL: "error",
   };
   const opened = stack.use(await openBenchLane({ env, cwd: dir }));
