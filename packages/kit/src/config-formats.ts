@@ -111,6 +111,20 @@ const FORMATS: Record<string, convict.Format> = {
       }
     },
   },
+  ratio: {
+    coerce: coerced(Number),
+    validate(value: unknown) {
+      if (typeof value !== "number" || !(value >= 0 && value <= 1)) refuse("must be a number from 0 to 1");
+    },
+  },
+  tables: {
+    coerce: coerced((text) => JSON.parse(text) as unknown),
+    validate(value: unknown) {
+      const isTable = (item: unknown) => typeof item === "object" && item !== null && !Array.isArray(item);
+      if (!Array.isArray(value) || !value.every(isTable))
+        refuse("must be a list of tables (in the environment: as JSON)");
+    },
+  },
   "positive-int": {
     coerce: coerced(wholeNumber),
     validate(value: unknown) {

@@ -3,7 +3,7 @@ import { composeEvm } from "./compose-evm.ts";
 import { readConfig } from "./config.ts";
 import { Metrics } from "./metrics.ts";
 import { openSigner, openWalletStore, withoutKey } from "./open.ts";
-import type { TransactionLane } from "./ports.ts";
+import type { TransactionLane } from "./chain-ports.ts";
 
 /** A lane that runs, until it is disposed of. */
 export interface BenchLane extends AsyncDisposable {

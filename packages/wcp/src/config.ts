@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   ConfigError,
   type ConfigSchema,
@@ -10,11 +10,26 @@ import {
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { isVersionInRange } from "@subnet-worker/protocol";
 import { parse, TomlError } from "smol-toml";
+import { queueProblems, type QueueSettings } from "./config-queues.ts";
 
 /** The configuration as its file has it; durations are in milliseconds. */
 export interface Config {
   /** One URL, or several separated by commas. */
   readonly wep_grpc_endpoint: readonly string[];
+  readonly wep_pool: {
+    readonly endpoints_file: string;
+    readonly dns_interval: number;
+    readonly lost_grace: number;
+    readonly ping_interval: number;
+    readonly silence: number;
+  };
+  readonly wep_tls: {
+    readonly ca_file: string;
+    readonly cert_file: string;
+    readonly key_file: string;
+    readonly server_name: string;
+    readonly allow_plaintext: boolean;
+  };
   readonly ethereum: {
     /** One URL, or several separated by commas. */
     readonly rpc_url: readonly string[];
@@ -45,6 +60,8 @@ export interface Config {
     readonly retry_max: number;
     readonly lost_cooldown: number;
     readonly reconcile_interval: number;
+    readonly queues: readonly QueueSettings[];
+    readonly tenant_max_inflight: number;
   };
   readonly tx_policy: {
     readonly gas_bump_percent: number;
@@ -72,6 +89,8 @@ export interface Config {
   readonly specs: { readonly files: readonly string[] };
   readonly db: { readonly path: string; readonly retention: number };
   readonly admin: { readonly host: string; readonly port: number };
+  readonly control: { readonly socket: string };
+  readonly tracing: { readonly enabled: boolean; readonly endpoint: string; readonly ratio: number };
   readonly log: { readonly level: LogLevel };
   readonly shutdown: { readonly deadline: number };
 }
@@ -86,6 +105,39 @@ const list = (doc: string, value: string[]) => ({ doc, format: "list", default: 
 /** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
 export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   wep_grpc_endpoint: list("URL of the WEP, or several: http://host:port.", ["http://127.0.0.1:7070"]),
+  wep_pool: {
+    endpoints_file: text(
+      "File with more WEPs, one URL per line, read again when it changes; relative to the configuration file.",
+      "",
+    ),
+    dns_interval: duration(
+      "Host names of WEPs are resolved again this often; every address is a WEP. 0 to leave names to each connection.",
+      "30s",
+    ),
+    lost_grace: duration(
+      "A WEP that is out of reach for longer has lost its runs: they go on elsewhere, from their last checkpoints.",
+      "30s",
+    ),
+    ping_interval: duration("Between pings of a WEP.", "2s"),
+    silence: duration("A WEP that says nothing for this long is disconnected and dialled again.", "8s"),
+  },
+  wep_tls: {
+    ca_file: text(
+      "Certificates of the authorities that WEPs at https:// addresses are verified against (PEM); relative to the configuration file. Made by `wcp tls init`.",
+      "",
+    ),
+    cert_file: text("This node's certificate for WEPs (PEM).", ""),
+    key_file: text("The key of that certificate (PEM).", ""),
+    server_name: text(
+      "Name that the WEPs' certificates must have; empty for the host name of each endpoint.",
+      "",
+    ),
+    allow_plaintext: {
+      doc: "Speaks http:// also with WEPs on other hosts: whoever is on the way can read and change the work.",
+      format: Boolean,
+      default: false,
+    },
+  },
   ethereum: {
     rpc_url: {
       doc: "JSON-RPC endpoint, or several: the node changes over when one fails, and sends transactions to all.",
@@ -141,6 +193,12 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     retry_max: duration("Longest wait between runs.", "1m"),
     lost_cooldown: duration("An activity lost to another worker is not tried again before this.", "30s"),
     reconcile_interval: duration("Between comparisons of what the database and the chain say is ours.", "1m"),
+    queues: {
+      doc: "Queues that differ from the others: a list of tables with `name` and any of `weight` (1), `priority` (0), `max_inflight`, `rate_per_s`, `burst` and `paused`; in the environment as JSON.",
+      format: "tables",
+      default: [],
+    },
+    tenant_max_inflight: count("Most activities of one requester at once; 0 for no limit.", 0),
   },
   tx_policy: {
     gas_bump_percent: positive("Raise of both fees per replacement; at least 10.", 15),
@@ -198,6 +256,17 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     host: text("Where health and metrics are served.", "127.0.0.1"),
     port: { doc: "0 picks a free one.", format: "port", default: 7080 },
   },
+  control: {
+    socket: text(
+      "Unix socket that `wcp wep` and `wcp queue` speak through; relative to the configuration file. Empty: wcp.sock beside the database.",
+      "",
+    ),
+  },
+  tracing: {
+    enabled: { doc: "Sends OpenTelemetry spans of every task.", format: Boolean, default: false },
+    endpoint: text("OTLP/HTTP endpoint for spans.", "http://127.0.0.1:4318/v1/traces"),
+    ratio: { doc: "Share of tasks that are traced, 0 to 1.", format: "ratio", default: 1 },
+  },
   log: { level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" } },
   shutdown: {
     deadline: duration("After the first signal: how long activities under way may take to settle.", "30s"),
@@ -246,10 +315,20 @@ export function readConfig(location: ConfigLocation): Config {
   const problems = crossCheck(config);
   if (problems.length > 0) throw new ConfigError(problems);
   const base = dirname(input.fileName);
+  const db = { ...config.db, path: resolve(base, config.db.path) };
+  const { wep_pool: pool, wep_tls: tls } = config;
   return {
     ...config,
+    wep_pool: { ...pool, endpoints_file: resolveIfSet(base, pool.endpoints_file) },
+    wep_tls: {
+      ...tls,
+      ca_file: resolveIfSet(base, tls.ca_file),
+      cert_file: resolveIfSet(base, tls.cert_file),
+      key_file: resolveIfSet(base, tls.key_file),
+    },
     specs: { files: config.specs.files.map((name) => resolve(base, name)) },
-    db: { ...config.db, path: resolve(base, config.db.path) },
+    db,
+    control: { socket: resolveIfSet(base, config.control.socket) || join(dirname(db.path), "wcp.sock") },
     ethereum: {
       ...config.ethereum,
       keystore_file: resolveIfSet(base, config.ethereum.keystore_file),
@@ -344,5 +423,6 @@ function crossCheck(config: Config): string[] {
       require(storage[key] !== "", `storage.${key}: is required when storage.bucket is set`);
     }
   }
+  problems.push(...queueProblems(scheduler.queues, scheduler.queue_name));
   return problems;
 }

@@ -23,7 +23,8 @@ import { StoreError } from "./adapters/sqlite/store-error.ts";
 import type { Config } from "./config.ts";
 import type { Revert } from "./domain/intent.ts";
 import { unreachable } from "./domain/unreachable.ts";
-import type { Signer, Store } from "./ports.ts";
+import type { Signer } from "./chain-ports.ts";
+import type { Store } from "./ports.ts";
 
 /** Reads the workflow files, which must describe every queue. @throws {StartupError} exit code 78 */
 export function readSpecs({ specs, scheduler }: Config): WorkflowSpec[] {

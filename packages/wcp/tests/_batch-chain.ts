@@ -8,7 +8,14 @@ import { deployContracts, type DeployedContracts } from "@subnet-worker/contract
 import { createBatchCodec } from "../src/adapters/evm/batch-codec.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
 import type { Revert } from "../src/domain/intent.ts";
-import type { Authorization, BatchCall, BatchCodec, BatchResult, EventLog, Signer } from "../src/ports.ts";
+import type {
+  Authorization,
+  BatchCall,
+  BatchCodec,
+  BatchResult,
+  EventLog,
+  Signer,
+} from "../src/chain-ports.ts";
 import { nextTurn } from "./_until.ts";
 
 /** The second account of anvil's well-known mnemonic; the first deploys. */

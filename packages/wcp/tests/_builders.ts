@@ -1,7 +1,8 @@
 import type { Intent } from "../src/domain/intent.ts";
 import type { Lease, Run, Task } from "../src/domain/task.ts";
 import type { Attempt, Receipt, Transaction } from "../src/domain/transaction.ts";
-import type { IntentRequest, Offer } from "../src/ports.ts";
+import type { IntentRequest } from "../src/chain-ports.ts";
+import type { Offer } from "../src/ports.ts";
 
 /** An id of the right shape, the same for the same number. */
 export function idOf(number: number): string {

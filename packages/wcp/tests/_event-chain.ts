@@ -12,7 +12,7 @@ import {
   type LogQuery,
   type MinedReceipt,
   type SendOutcome,
-} from "../src/ports.ts";
+} from "../src/chain-ports.ts";
 
 export const CONTRACT = `0x${"c0".repeat(20)}`;
 

@@ -1,5 +1,5 @@
 import type { Revert } from "../src/domain/intent.ts";
-import type { BatchCall, BatchCodec, BatchResult, EventLog } from "../src/ports.ts";
+import type { BatchCall, BatchCodec, BatchResult, EventLog } from "../src/chain-ports.ts";
 import { fromJson, toJson, WALLET } from "./_fake-signer.ts";
 
 export const EXECUTOR = `0x${"ec".repeat(20)}`;

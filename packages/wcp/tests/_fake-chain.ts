@@ -9,7 +9,7 @@ import {
   type Heads,
   type MinedReceipt,
   type SendOutcome,
-} from "../src/ports.ts";
+} from "../src/chain-ports.ts";
 import { callsIn, delegationCode, EXECUTOR, simulationAnswer } from "./_fake-batch.ts";
 import {
   CALL_GAS,

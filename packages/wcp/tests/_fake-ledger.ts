@@ -1,6 +1,6 @@
 import type { Fees } from "../src/domain/fees.ts";
 import type { Revert } from "../src/domain/intent.ts";
-import type { Block, EventLog, MinedReceipt } from "../src/ports.ts";
+import type { Block, EventLog, MinedReceipt } from "../src/chain-ports.ts";
 import { batchLogs, callsIn, EXECUTOR } from "./_fake-batch.ts";
 import { type FakeTx, foreignTx, INTRINSIC_GAS, isNoop, WALLET } from "./_fake-signer.ts";
 

@@ -6,7 +6,7 @@ import type {
   SignedTransaction,
   Signer,
   TransactionRequest,
-} from "../src/ports.ts";
+} from "../src/chain-ports.ts";
 
 export const WALLET = `0x${"aa".repeat(20)}`;
 /** What every transfer costs before it does anything. */

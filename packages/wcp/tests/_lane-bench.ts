@@ -1,7 +1,8 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import type { Intent } from "../src/domain/intent.ts";
 import type { Attempt, Transaction } from "../src/domain/transaction.ts";
-import type { IntentOutcome, IntentRequest, Store } from "../src/ports.ts";
+import type { IntentOutcome, IntentRequest } from "../src/chain-ports.ts";
+import type { Store } from "../src/ports.ts";
 import { Lane, type LaneDeps, type LaneOptions } from "../src/services/lane/lane.ts";
 import { aRequest } from "./_builders.ts";
 import { FakeBatchCodec } from "./_fake-batch.ts";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import type { IntentKind } from "../src/domain/intent.ts";
-import type { SendOutcome, TxOrder } from "../src/ports.ts";
+import type { SendOutcome, TxOrder } from "../src/chain-ports.ts";
 import { EXECUTOR } from "./_fake-batch.ts";
 import { foreignTx, isNoop, parseTx } from "./_fake-signer.ts";
 import { request } from "./_lane-bench.ts";

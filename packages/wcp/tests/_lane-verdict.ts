@@ -1,4 +1,4 @@
-import type { IntentOutcome } from "../src/ports.ts";
+import type { IntentOutcome } from "../src/chain-ports.ts";
 import { callsIn } from "./_fake-batch.ts";
 import type { FakeMined } from "./_fake-ledger.ts";
 import type { LaneWorld } from "./_lane-world.ts";

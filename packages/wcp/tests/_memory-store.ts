@@ -2,7 +2,8 @@ import { type Clock, systemClock } from "@subnet-worker/kit";
 import type { Intent } from "../src/domain/intent.ts";
 import { FINAL_STATES, type Task } from "../src/domain/task.ts";
 import type { Attempt, Transaction } from "../src/domain/transaction.ts";
-import type { Cursor, IntentRequest, Store, TransactionChange, TxOrder } from "../src/ports.ts";
+import type { Cursor, IntentRequest, TxOrder } from "../src/chain-ports.ts";
+import type { Store, TransactionChange } from "../src/ports.ts";
 
 /** A row and when it was written last. */
 interface Row<T> {

@@ -2,7 +2,7 @@ import { FakeClock, ScriptedSocket, type SocketPeer } from "@subnet-worker/testk
 import { expect } from "vitest";
 import { HeadWatcher, type HeadWatcherOptions } from "../src/adapters/rpc/heads.ts";
 import type { RpcPool } from "../src/adapters/rpc/pool.ts";
-import type { Head } from "../src/ports.ts";
+import type { Head } from "../src/chain-ports.ts";
 import type { Logs } from "./_logs.ts";
 import { aBlock, CHAIN_ID, type PoolBench, type ScriptedNode, startPool } from "./_rpc-bench.ts";
 import { settle, until } from "./_until.ts";

@@ -1,4 +1,5 @@
-import type { Store, TxOrder } from "../src/ports.ts";
+import type { TxOrder } from "../src/chain-ports.ts";
+import type { Store } from "../src/ports.ts";
 
 /** A place that stores can be opened on, one after the other. */
 export interface StorePlace extends Disposable {

@@ -2,7 +2,7 @@ import { taskQueueInterface } from "@subnet-worker/contracts";
 import { toQuantity, Transaction, ZeroAddress } from "ethers";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { BatchChain, CHAIN_ID, FEES, sumOf, WalletChain } from "./_batch-chain.ts";
-import type { BatchCall, EventLog } from "../src/ports.ts";
+import type { BatchCall, EventLog } from "../src/chain-ports.ts";
 import { idOf } from "./_builders.ts";
 
 /** Burns all its gas and gives no reason. */

@@ -3,7 +3,7 @@ import { createDeferred } from "@subnet-worker/testkit";
 import { getBytes } from "ethers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Bloom } from "../src/adapters/evm/event-bloom.ts";
-import type { LogQuery } from "../src/ports.ts";
+import type { LogQuery } from "../src/chain-ports.ts";
 import { idOf } from "./_builders.ts";
 import { ACTIVITY, counting, EvmBench, LEASE_S, Sink, WORKER } from "./_evm-bench.ts";
 import { MemoryDisk } from "./_memory-store.ts";

@@ -6,7 +6,7 @@ import {
   EventFollower,
   type EventFollowerOptions,
 } from "../src/adapters/evm/event-follower.ts";
-import type { EventLog } from "../src/ports.ts";
+import type { EventLog } from "../src/chain-ports.ts";
 import { bloomOf as bloom, CONTRACT, EventChain, type LogSpec, topic } from "./_event-chain.ts";
 import { captureLogs } from "./_logs.ts";
 import { MemoryDisk } from "./_memory-store.ts";

@@ -1,7 +1,7 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RenewalWatch } from "../src/adapters/evm/renewal-watch.ts";
-import type { IntentOutcome } from "../src/ports.ts";
+import type { IntentOutcome } from "../src/chain-ports.ts";
 import { idOf } from "./_builders.ts";
 import { counting, EvmBench, LEASE_S, RecordingLane } from "./_evm-bench.ts";
 

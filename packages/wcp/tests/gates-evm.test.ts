@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEvmGates, type EvmGatesOptions } from "../src/adapters/evm/gates.ts";
 import { JsonRpc } from "../src/adapters/rpc/json-rpc.ts";
 import { directChain } from "../src/commands/direct-rpc.ts";
-import type { Chain, GateVerdict } from "../src/ports.ts";
+import type { Chain } from "../src/chain-ports.ts";
+import type { GateVerdict } from "../src/ports.ts";
 
 const WALLET = `0x${"aa".repeat(20)}`;
 

@@ -2,7 +2,7 @@ import { systemClock } from "@subnet-worker/kit";
 import { describe, expect, it } from "vitest";
 import { HeadWatcher } from "../src/adapters/rpc/heads.ts";
 import { RpcPool } from "../src/adapters/rpc/pool.ts";
-import type { Head } from "../src/ports.ts";
+import type { Head } from "../src/chain-ports.ts";
 import { DevChain } from "./_anvil-lane.ts";
 import { captureLogs } from "./_logs.ts";
 import { aBlock } from "./_rpc-bench.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { IntentOutcome } from "../src/ports.ts";
+import type { IntentOutcome } from "../src/chain-ports.ts";
 import type { LaneOptions } from "../src/services/lane/lane.ts";
 import { callsIn, EXECUTOR } from "./_fake-batch.ts";
 import { FakeChain } from "./_fake-chain.ts";

@@ -1,6 +1,6 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import type { IntentOutcome } from "../src/ports.ts";
+import type { IntentOutcome } from "../src/chain-ports.ts";
 import { FakeChain } from "./_fake-chain.ts";
 import { FakeSigner } from "./_fake-signer.ts";
 import { LaneBench, turnUntilSettled } from "./_lane-bench.ts";

@@ -6,7 +6,7 @@ import { OrderDesk } from "../src/adapters/sqlite/inspect-orders.ts";
 import { createBatchCodec } from "../src/adapters/evm/batch-codec.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
 import type { Attempt } from "../src/domain/transaction.ts";
-import type { IntentOutcome, IntentRequest } from "../src/ports.ts";
+import type { IntentOutcome, IntentRequest } from "../src/chain-ports.ts";
 import type { LaneOptions } from "../src/services/lane/lane.ts";
 import { AnvilLane, DevChain, WORKER_KEY } from "./_anvil-lane.ts";
 import { idOf } from "./_builders.ts";

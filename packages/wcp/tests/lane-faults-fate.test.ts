@@ -1,6 +1,6 @@
 // Faults 14 to 19 of the transaction lane: what may happen to what was sent, and to what is to be sent.
 import { describe, expect, it } from "vitest";
-import type { SendOutcome } from "../src/ports.ts";
+import type { SendOutcome } from "../src/chain-ports.ts";
 import { EXECUTOR } from "./_fake-batch.ts";
 import { FakeChain } from "./_fake-chain.ts";
 import { type FakeTx, FakeSigner } from "./_fake-signer.ts";

@@ -1,6 +1,6 @@
 // Faults 1 to 13 of the transaction lane: what a node may answer to what it is sent, or not answer at all.
 import { describe, expect, it } from "vitest";
-import type { SendOutcome } from "../src/ports.ts";
+import type { SendOutcome } from "../src/chain-ports.ts";
 import { FakeChain } from "./_fake-chain.ts";
 import { foreignTx, parseTx } from "./_fake-signer.ts";
 import { distinct, inPool, LANE_OPTIONS, LaneBench } from "./_lane-bench.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Chain } from "../src/ports.ts";
+import type { Chain } from "../src/chain-ports.ts";
 import type { FakeChain } from "./_fake-chain.ts";
 import { isNoop } from "./_fake-signer.ts";
 import { BATCHING, LaneBench } from "./_lane-bench.ts";

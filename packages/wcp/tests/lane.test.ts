@@ -1,6 +1,7 @@
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import { CallReverted, StoppedError } from "../src/ports.ts";
+import { CallReverted } from "../src/chain-ports.ts";
+import { StoppedError } from "../src/ports.ts";
 import { FakeChain } from "./_fake-chain.ts";
 import { FakeSigner, foreignTx } from "./_fake-signer.ts";
 import { LaneBench, request } from "./_lane-bench.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RpcChain } from "../src/adapters/rpc/chain.ts";
 import { RpcPool } from "../src/adapters/rpc/pool.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
-import type { SendOutcome, TransactionRequest } from "../src/ports.ts";
+import type { SendOutcome, TransactionRequest } from "../src/chain-ports.ts";
 import { WORKER_KEY } from "./_anvil-lane.ts";
 import { captureLogs } from "./_logs.ts";
 

@@ -5,7 +5,7 @@ import { RpcChain } from "../src/adapters/rpc/chain.ts";
 import { RpcPool } from "../src/adapters/rpc/pool.ts";
 import { RpcError } from "../src/adapters/rpc/rpc-error.ts";
 import { createLocalSigner } from "../src/adapters/signer.ts";
-import { CallReverted, LogRangeTooWide } from "../src/ports.ts";
+import { CallReverted, LogRangeTooWide } from "../src/chain-ports.ts";
 import { DevChain, WORKER_KEY } from "./_anvil-lane.ts";
 import { idOf } from "./_builders.ts";
 import { captureLogs } from "./_logs.ts";

@@ -14,7 +14,8 @@ import { StoreError } from "../src/adapters/sqlite/store-error.ts";
 import type { Intent } from "../src/domain/intent.ts";
 import type { TaskState } from "../src/domain/task.ts";
 import type { Transaction } from "../src/domain/transaction.ts";
-import type { Store, TxOrder } from "../src/ports.ts";
+import type { TxOrder } from "../src/chain-ports.ts";
+import type { Store } from "../src/ports.ts";
 import {
   aLease,
   anAttempt,
@@ -221,7 +222,7 @@ describe("a SQLite file", () => {
     other.db.pragma("user_version = 99");
     other[Symbol.dispose]();
     expect(() => folder.open()).toThrow(
-      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 2; run the version that wrote it, or move the file away/,
+      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 3; run the version that wrote it, or move the file away/,
     );
   });
 

@@ -9,7 +9,7 @@ import {
   type TransactionLike,
 } from "ethers";
 import { type DynamicFeeTransaction, serializeDynamicFee } from "./dynamic-fee-transaction.ts";
-import type { Authorization, AuthorizationRequest, Signer, TransactionRequest } from "../ports.ts";
+import type { Authorization, AuthorizationRequest, Signer, TransactionRequest } from "../chain-ports.ts";
 
 /** Holds a secp256k1 key and signs 32-byte digests with it: all that a KMS has to do. */
 export interface KeyHolder {

@@ -9,7 +9,8 @@ import { errorText } from "../adapters/rpc/revert-data.ts";
 import { parseQuantity } from "../adapters/rpc/wire.ts";
 import type { Config } from "../config.ts";
 import { decodeRevert } from "../open.ts";
-import { type Chain, type SendOutcome, StoppedError } from "../ports.ts";
+import type { Chain, SendOutcome } from "../chain-ports.ts";
+import { StoppedError } from "../ports.ts";
 
 /**
  * Endpoints that are each asked once, in order, until one answers: a command had better say at once what is

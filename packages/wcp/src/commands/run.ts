@@ -2,7 +2,7 @@ import { createLogger, EXIT, type Logger } from "@subnet-worker/kit";
 import { compose } from "../compose.ts";
 import type { Config } from "../config.ts";
 import { KEY_VARIABLE, lockWallet, openSigner, withoutKey } from "../open.ts";
-import type { Signer } from "../ports.ts";
+import type { Signer } from "../chain-ports.ts";
 import { type Invocation, loadCommandConfig, type RunCommand } from "./command.ts";
 
 /** Composes and runs the node until the signal aborts. */

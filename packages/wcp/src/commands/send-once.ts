@@ -3,10 +3,16 @@ import { StoreInspector } from "../adapters/sqlite/inspect.ts";
 import { StoreError } from "../adapters/sqlite/store-error.ts";
 import type { Config } from "../config.ts";
 import { bumpedFees, type Fees, initialFees } from "../domain/fees.ts";
-import type { SignedTransaction } from "../ports.ts";
+import type { SignedTransaction } from "../chain-ports.ts";
 import { lockWallet, openKey } from "../open.ts";
 import { createLocalSigner } from "../adapters/signer.ts";
-import { CallReverted, type Chain, type MinedReceipt, type SendOutcome, type Signer } from "../ports.ts";
+import {
+  CallReverted,
+  type Chain,
+  type MinedReceipt,
+  type SendOutcome,
+  type Signer,
+} from "../chain-ports.ts";
 import { durationOption, type Invocation } from "./command.ts";
 import { directChain, directEndpoints } from "./direct-rpc.ts";
 import { formatAge, formatCoins, formatFields, formatGwei } from "./table.ts";

@@ -5,7 +5,7 @@ import type { IntentView, TransactionView } from "../adapters/sqlite/inspect-tra
 import { keyHolder } from "../adapters/sqlite/process-lock.ts";
 import type { Config } from "../config.ts";
 import { keyLockOptions } from "../open.ts";
-import type { TxOrder } from "../ports.ts";
+import type { TxOrder } from "../chain-ports.ts";
 import {
   durationOption,
   type Invocation,

@@ -1,7 +1,7 @@
 import { subnetControlPlaneInterface, subnetControlPlaneReads, type Worker } from "@subnet-worker/contracts";
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import type { Config } from "../config.ts";
-import type { Chain } from "../ports.ts";
+import type { Chain } from "../chain-ports.ts";
 import { type Invocation, loadCommandConfig, type RunCommand, textOption } from "./command.ts";
 import { openSender, reachable, type Sender } from "./send-once.ts";
 

@@ -25,3 +25,14 @@ export function decideRetry(failure: RunFailure, attempt: number, policy: RetryP
   const delayMs = Math.min(policy.initialMs * growth, policy.maxMs);
   return { kind: "retry", delayMs: Math.max(delayMs, failure.retryAfterMs) };
 }
+
+const MOST_OF_ONE = 300;
+
+/** What the network is told of a task that failed: why each of its attempts did. */
+export function tellFailures(failures: readonly string[]): string {
+  const [first, ...more] = failures;
+  if (more.length === 0) return first ?? "";
+  return failures
+    .map((failure, index) => `attempt ${index + 1}: ${failure.slice(0, MOST_OF_ONE)}`)
+    .join("; ");
+}

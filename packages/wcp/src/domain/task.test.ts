@@ -39,7 +39,7 @@ const EVENTS: { readonly [K in TaskEvent["kind"]]: readonly (readonly [string, T
   ],
   progressed: [["progressed", { kind: "progressed", percent: 50 }]],
   lease_extended: [["lease_extended", { kind: "lease_extended", lease: longer }]],
-  run_failed: [["run_failed", { kind: "run_failed" }]],
+  run_failed: [["run_failed", { kind: "run_failed", failure: "why" }]],
   finished: [["finished", { kind: "finished", outcome }]],
   settled: [["settled", { kind: "settled" }]],
   lost: [["lost", { kind: "lost", reason: "a faster worker" }]],
@@ -98,8 +98,28 @@ describe("the task machine", () => {
     });
   });
 
+  it("leaves the checkpoint, the failures and the place where it was lost to the next attempt", () => {
+    const far = nextTask(STATES.running, { kind: "progressed", percent: 50, checkpointRef: "c/1" });
+    const lost = nextTask(far, { kind: "run_failed", failure: "gone", isLost: true });
+    expect(lost).toMatchObject({
+      past: { checkpointRef: "c/1", failures: ["gone"], lostAt: STATES.running.run.executor },
+    });
+    const run = { ...STATES.running.run, id: "next", ...("past" in lost ? { past: lost.past } : {}) };
+    const again = nextTask(nextTask(lost, { kind: "assigned", run }), {
+      kind: "run_failed",
+      failure: "threw",
+    });
+    expect(again).toMatchObject({ past: { checkpointRef: "c/1", failures: ["gone", "threw"] } });
+    expect(again).not.toHaveProperty("past.lostAt");
+  });
+
   it("counts the run that failed as an attempt", () => {
-    expect(nextTask(STATES.running, { kind: "run_failed" })).toEqual({ kind: "claimed", lease, attempts: 2 });
+    expect(nextTask(STATES.running, { kind: "run_failed", failure: "why" })).toEqual({
+      kind: "claimed",
+      lease,
+      attempts: 2,
+      past: { failures: ["why"] },
+    });
     expect(nextTask(STATES.claiming, { kind: "claim_won", lease })).toEqual({
       kind: "claimed",
       lease,

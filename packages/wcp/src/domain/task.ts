@@ -14,6 +14,18 @@ export interface Run {
   readonly attempt: number;
   /** Where it runs: a WEP endpoint. */
   readonly executor: string;
+  /** What the attempts before it left behind, and what it has reported itself. */
+  readonly past?: Past;
+}
+
+/** What ended attempts of a task leave to the next. */
+export interface Past {
+  /** The last that any of them reported; the next goes on from there. */
+  readonly checkpointRef?: string;
+  /** Why each of them failed, oldest first. */
+  readonly failures: readonly string[];
+  /** Where the last was when it was lost together with its executor. */
+  readonly lostAt?: string;
 }
 
 /** What a run came to, as the network will hear it. */
@@ -27,7 +39,7 @@ export type TaskState =
   /** A claim is under way. */
   | { readonly kind: "claiming" }
   /** Ours, not running; `attempts` runs have ended before. */
-  | { readonly kind: "claimed"; readonly lease: Lease; readonly attempts: number }
+  | { readonly kind: "claimed"; readonly lease: Lease; readonly attempts: number; readonly past?: Past }
   /** Handed to an executor, which has not spoken yet. */
   | { readonly kind: "assigned"; readonly lease: Lease; readonly run: Run }
   /** The executor reports progress, 0 to 100. */
@@ -46,9 +58,10 @@ export type TaskEvent =
   | { readonly kind: "claim_started" }
   | { readonly kind: "claim_won"; readonly lease: Lease }
   | { readonly kind: "assigned"; readonly run: Run }
-  | { readonly kind: "progressed"; readonly percent: number }
+  | { readonly kind: "progressed"; readonly percent: number; readonly checkpointRef?: string | undefined }
   | { readonly kind: "lease_extended"; readonly lease: Lease }
-  | { readonly kind: "run_failed" }
+  /** `isLost`: together with its executor. */
+  | { readonly kind: "run_failed"; readonly failure: string; readonly isLost?: boolean }
   | { readonly kind: "finished"; readonly outcome: Outcome }
   | { readonly kind: "settled" }
   | { readonly kind: "lost"; readonly reason: string }
@@ -105,12 +118,21 @@ const TRANSITIONS: Transitions = {
   claim_won: (state, { lease }) =>
     state.kind === "claiming" ? { kind: "claimed", lease, attempts: 0 } : undefined,
   assigned: (state, { run }) => onAssigned(state, run),
-  progressed: (state, { percent }) =>
-    isActive(state) ? { kind: "running", lease: state.lease, run: state.run, percent } : undefined,
+  progressed: (state, { percent, checkpointRef }) =>
+    isActive(state)
+      ? { kind: "running", lease: state.lease, run: withCheckpoint(state.run, checkpointRef), percent }
+      : undefined,
   lease_extended: (state, { lease }) =>
     isActive(state) || state.kind === "claimed" ? { ...state, lease } : undefined,
-  run_failed: (state) =>
-    isActive(state) ? { kind: "claimed", lease: state.lease, attempts: state.run.attempt } : undefined,
+  run_failed: (state, { failure, isLost = false }) =>
+    isActive(state)
+      ? {
+          kind: "claimed",
+          lease: state.lease,
+          attempts: state.run.attempt,
+          past: pastOf(state.run, failure, isLost),
+        }
+      : undefined,
   // From settling: the network will not take a result, and is told of a failure instead.
   finished: (state, { outcome }) =>
     isActive(state) || state.kind === "claimed" || state.kind === "settling"
@@ -130,12 +152,38 @@ function onAssigned(state: TaskState, run: Run): TaskState | undefined {
   return again || state.kind === "claimed" ? { kind: "assigned", lease: state.lease, run } : undefined;
 }
 
+function withCheckpoint(run: Run, checkpointRef: string | undefined): Run {
+  if (checkpointRef === undefined || checkpointRef === run.past?.checkpointRef) return run;
+  return { ...run, past: { failures: [], ...run.past, checkpointRef } };
+}
+
+function pastOf({ past, executor }: Run, failure: string, isLost: boolean): Past {
+  const { lostAt: _, ...before } = past ?? { failures: [] };
+  return {
+    ...before,
+    failures: [...before.failures, failure],
+    ...(isLost ? { lostAt: executor } : {}),
+  };
+}
+
 function isActive(state: TaskState): state is Extract<TaskState, { kind: "assigned" | "running" }> {
   return state.kind === "assigned" || state.kind === "running";
 }
 
 function isOpen(state: TaskState): boolean {
   return !FINAL_STATES.has(state.kind);
+}
+
+/** What a network says of a task that decides when and where it runs. */
+export interface TaskTraits {
+  /** Whose it is, for fairness between those who ask. Default: nobody in particular. */
+  readonly tenant?: string;
+  /** Higher goes first within its queue. Default 0. */
+  readonly priority?: number;
+  /** After this nobody wants its result. Default: no such time. */
+  readonly deadlineMs?: number;
+  /** Tags that its executor must have: "gpu". Default none. */
+  readonly needs?: readonly string[];
 }
 
 /** A unit of work from any network. */
@@ -150,6 +198,7 @@ export interface Task {
   readonly version: string;
   /** Empty when the task belongs to no workflow. */
   readonly workflowInstanceId: string;
+  readonly traits?: TaskTraits;
   /** 1, and one more each time the task is offered, or has to be settled, again. */
   readonly round: number;
   readonly state: TaskState;

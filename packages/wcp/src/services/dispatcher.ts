@@ -10,7 +10,7 @@
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { type ClaimWindow, firstWindow, nextWindow } from "../domain/claim-policy.ts";
-import { decideRetry, type RetryPolicy } from "../domain/retry.ts";
+import { decideRetry, type RetryPolicy, type RunFailure, tellFailures } from "../domain/retry.ts";
 import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
 import {
   type Executor,
@@ -20,6 +20,7 @@ import {
   type RunOutcome,
   type SettleOutcome,
   type Slot,
+  type SlotWish,
   StoppedError,
   TaskDataError,
   type TaskSource,
@@ -55,6 +56,8 @@ export interface DispatcherDeps {
 
 const OVERLOADED = 4002;
 const INVALID_RESULT = 1003;
+/** Nobody knows what the run came to: another may well succeed. */
+const LOST_WITH_EXECUTOR = { code: 2002, retryable: true, retryAfterMs: 0 };
 /** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
 const LOOK_AGAIN_MS = 1_000;
 /** More are left out, to be offered again. */
@@ -258,7 +261,7 @@ export class Dispatcher implements Service, OfferSink {
       }
       const what = kindOf(task);
       if (full.has(what) || !this.#mayContest(id)) continue;
-      const slot = this.#deps.executor.reserve(task);
+      const slot = this.#deps.executor.reserve(wishOf(task));
       if (slot === undefined) {
         full.add(what);
         continue;
@@ -295,12 +298,17 @@ export class Dispatcher implements Service, OfferSink {
     this.#wake.notify();
   }
 
-  async #drive(id: string, slot: Slot | undefined, signal: AbortSignal): Promise<void> {
+  async #drive(id: string, reserved: Slot | undefined, signal: AbortSignal): Promise<void> {
+    let slot = reserved;
     for (;;) {
       const task = this.#deps.book.get(id);
       if (task === undefined) return;
       if (signal.aborted) throw new StoppedError();
       if (FINAL_STATES.has(task.state.kind)) return;
+      if (slot !== undefined && isLostAt(task, slot.executor)) {
+        slot[Symbol.dispose]();
+        slot = undefined;
+      }
       await this.#step(task, slot, signal);
       this.#coolDown(id);
     }
@@ -378,6 +386,8 @@ export class Dispatcher implements Service, OfferSink {
       await this.#finish(task.id, { status: "success", resultHex });
     } else if (outcome.kind === "failed") {
       await this.#onFailure(task, outcome, signal);
+    } else if (outcome.kind === "interrupted") {
+      await this.#onFailure(task, { ...LOST_WITH_EXECUTOR, message: outcome.reason, isLost: true }, signal);
     } else if (outcome.code === OVERLOADED) {
       await this.#deps.clock.sleep(1_000, signal);
     } else {
@@ -390,7 +400,7 @@ export class Dispatcher implements Service, OfferSink {
 
   async #onFailure(
     task: Task,
-    failure: Extract<RunOutcome, { kind: "failed" }>,
+    { isLost = false, ...failure }: RunFailure & { readonly isLost?: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const attempt = "run" in task.state ? task.state.run.attempt : 1;
@@ -398,12 +408,17 @@ export class Dispatcher implements Service, OfferSink {
     const run = "run" in task.state ? { run_id: task.state.run.id } : {};
     const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
     if (decision.kind === "fail") {
+      const before = "run" in task.state ? (task.state.run.past?.failures ?? []) : [];
       this.#deps.logger.warn(log, "the run failed; failing the activity");
-      await this.#finish(task.id, { status: "error", code: failure.code, reason: failure.message });
+      await this.#finish(task.id, {
+        status: "error",
+        code: failure.code,
+        reason: tellFailures([...before, failure.message]),
+      });
       return;
     }
     this.#deps.logger.warn({ ...log, retry_in_ms: decision.delayMs }, "the run failed; running it again");
-    await this.#deps.book.move(task.id, { kind: "run_failed" });
+    await this.#deps.book.move(task.id, { kind: "run_failed", failure: failure.message, isLost });
     await this.#deps.clock.sleep(decision.delayMs, signal);
   }
 
@@ -435,13 +450,26 @@ export class Dispatcher implements Service, OfferSink {
   /** For a task that is already ours, after a restart: it waits for room, since it must not be lost. */
   async #awaitSlot(task: Task, signal: AbortSignal): Promise<Slot | undefined> {
     const backoff = createBackoff({ initialMs: 50, maxMs: 2_000 });
-    const executor = "run" in task.state ? { executor: task.state.run.executor } : {};
     while (!signal.aborted) {
       if (this.#deps.book.get(task.id) === undefined) return undefined;
-      const slot = this.#deps.executor.reserve({ ...task, ...executor });
+      const slot = this.#deps.executor.reserve(wishOf(task));
       if (slot !== undefined) return slot;
       await this.#deps.clock.sleep(backoff.nextMs(), signal);
     }
     throw new StoppedError();
   }
+}
+
+function wishOf({ kind, version, traits, state }: Task): SlotWish {
+  return {
+    kind,
+    version,
+    needs: traits?.needs,
+    ...("run" in state ? { executor: state.run.executor } : {}),
+    avoid: state.kind === "claimed" ? state.past?.lostAt : undefined,
+  };
+}
+
+function isLostAt({ state }: Task, executor: string): boolean {
+  return state.kind === "claimed" && state.past?.lostAt === executor;
 }

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Service } from "@subnet-worker/kit";
-import { type Chain, type Signer, StoppedError, type Store } from "../ports.ts";
+import type { Chain, Signer } from "../chain-ports.ts";
+import { StoppedError, type Store } from "../ports.ts";
 
 export interface HousekeeperOptions {
   /** What ended longer ago than this is forgotten. */

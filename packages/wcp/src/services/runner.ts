@@ -57,6 +57,8 @@ export class Runner {
         this.#deps.storage === undefined ? "" : uploadPrefix(task.workflowInstanceId, task.id, run.id),
       leaseExpiresAtMs: lease.expiresAtMs,
       progressIntervalS: progressIntervalS(lease),
+      checkpointRef: run.past?.checkpointRef,
+      deadlineMs: task.traits?.deadlineMs,
     };
     if (this.#deps.book.get(task.id) === undefined) return LOST; // while its inputs were being read
     await this.#deps.book.move(task.id, { kind: "assigned", run });
@@ -77,11 +79,11 @@ export class Runner {
     const { book, logger } = this.#deps;
     const context = { activity_id: task.id, run_id: runId };
     return {
-      progress: (percent, message) => {
+      progress: (percent, message, checkpointRef) => {
         const current = book.get(task.id);
         if (current === undefined || !("run" in current.state) || current.state.run.id !== runId) return;
         logger.debug({ ...context, percent, progress: message }, "progress");
-        void book.move(task.id, { kind: "progressed", percent }).catch((error: unknown) => {
+        void book.move(task.id, { kind: "progressed", percent, checkpointRef }).catch((error: unknown) => {
           logger.error({ ...context, err: error }, "progress could not be stored");
         });
       },
@@ -106,7 +108,8 @@ function nextRun(task: Task, executor: string): { readonly lease: Lease; readonl
       const { lease } = state;
       const attempt = state.attempts + 1;
       const id = runIdOf({ taskId: task.id, token: lease.token, attempt });
-      return { lease, run: { id, attempt, executor } };
+      const past = state.past === undefined ? {} : { past: state.past };
+      return { lease, run: { id, attempt, executor, ...past } };
     }
     case "assigned":
     case "running":

@@ -83,7 +83,7 @@ export class TaskBook {
   /**
    * Applies an event; resolves once it is on disk. Progress and lease extensions
    * within a state stay in memory: after a restart the network tells the lease
-   * and the executor the progress.
+   * and the executor the progress. A new checkpoint is stored.
    *
    * @throws {IllegalTransition} when the event cannot happen now
    */
@@ -94,7 +94,7 @@ export class TaskBook {
     const { kind } = task.state;
     if (FINAL_STATES.has(kind)) this.#open.delete(id);
     else this.#open.set(id, task);
-    if (kind === before.state.kind && event.kind !== "assigned") return task;
+    if (kind === before.state.kind && event.kind !== "assigned" && !isFurther(before, task)) return task;
     this.#deps.onState?.(task);
     this.#log(task, before);
     await this.#deps.store.saveTask(task, before.state.kind);
@@ -113,4 +113,12 @@ export class TaskBook {
       `activity ${kind}`,
     );
   }
+}
+
+function isFurther(before: Task, task: Task): boolean {
+  return checkpointOf(before) !== checkpointOf(task);
+}
+
+function checkpointOf({ state }: Task): string | undefined {
+  return "run" in state ? state.run.past?.checkpointRef : undefined;
 }

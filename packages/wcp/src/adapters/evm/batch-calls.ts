@@ -1,4 +1,4 @@
-import type { BatchCall } from "../../ports.ts";
+import type { BatchCall } from "../../chain-ports.ts";
 
 const WORD_DIGITS = 64;
 const WORD_BYTES = 32;

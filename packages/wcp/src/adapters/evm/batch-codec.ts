@@ -1,7 +1,7 @@
 import { batchExecutorInterface, delegateOf } from "@subnet-worker/contracts";
 import { getAddress, type Interface, type Result } from "ethers";
 import type { Revert } from "../../domain/intent.ts";
-import type { BatchCall, BatchCodec, BatchResult, EventLog } from "../../ports.ts";
+import type { BatchCall, BatchCodec, BatchResult, EventLog } from "../../chain-ports.ts";
 import { encodeCalls } from "./batch-calls.ts";
 
 const executorInterface: Interface = batchExecutorInterface;

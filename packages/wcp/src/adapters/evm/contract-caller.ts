@@ -11,7 +11,8 @@ import {
   taskQueueReads,
 } from "@subnet-worker/contracts";
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import { CallReverted, type CallRequest, type Chain, StoppedError } from "../../ports.ts";
+import { CallReverted, type CallRequest, type Chain } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 
 export interface ContractCallerDeps {
   readonly chain: Chain;

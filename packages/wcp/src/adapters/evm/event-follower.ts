@@ -16,8 +16,8 @@ import {
   type Heads,
   LogRangeTooWide,
   type LogQuery,
-  type Store,
-} from "../../ports.ts";
+} from "../../chain-ports.ts";
+import type { Store } from "../../ports.ts";
 import { Bloom, type LogTraits } from "./event-bloom.ts";
 import { EventRange } from "./event-range.ts";
 import { EventTrail } from "./event-trail.ts";

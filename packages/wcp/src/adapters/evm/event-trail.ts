@@ -1,4 +1,4 @@
-import type { Cursor, EventLog } from "../../ports.ts";
+import type { Cursor, EventLog } from "../../chain-ports.ts";
 
 /** Blocks whose hashes are remembered: deeper reorganisations are found by reading again from further back. */
 const MOST_BLOCKS = 512;

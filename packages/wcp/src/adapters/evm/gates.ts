@@ -6,14 +6,8 @@ import {
   workflowEngineReads,
 } from "@subnet-worker/contracts";
 import { isVersionInRange, VersionError, type VersionRange } from "@subnet-worker/protocol";
-import {
-  CallReverted,
-  type Chain,
-  type Gate,
-  type GateVerdict,
-  StoppedError,
-  type Store,
-} from "../../ports.ts";
+import { CallReverted, type Chain } from "../../chain-ports.ts";
+import { type Gate, type GateVerdict, StoppedError, type Store } from "../../ports.ts";
 
 type ContractSetting =
   | "task_queue_address"

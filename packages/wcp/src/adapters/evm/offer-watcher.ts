@@ -1,15 +1,7 @@
 import { type Activity, queueTopic, taskQueueInterface } from "@subnet-worker/contracts";
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import {
-  type Chain,
-  type EventLog,
-  type Heads,
-  LogRangeTooWide,
-  type Offer,
-  type OfferSink,
-  StoppedError,
-  type Store,
-} from "../../ports.ts";
+import { type Chain, type EventLog, type Heads, LogRangeTooWide } from "../../chain-ports.ts";
+import { type Offer, type OfferSink, StoppedError, type Store } from "../../ports.ts";
 import type { ContractCaller } from "./contract-caller.ts";
 import { type EventBatch, EventFollower } from "./event-follower.ts";
 import type { SpecIndex } from "./spec-index.ts";

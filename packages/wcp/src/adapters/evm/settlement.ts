@@ -1,4 +1,4 @@
-import type { IntentOutcome } from "../../ports.ts";
+import type { IntentOutcome } from "../../chain-ports.ts";
 
 /**
  * What the contract will say again however often it is asked: the outcome itself is the trouble. All

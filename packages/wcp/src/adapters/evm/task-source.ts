@@ -3,12 +3,10 @@ import { type Activity, taskQueueInterface, workflowEngineInterface } from "@sub
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import type { IntentKind } from "../../domain/intent.ts";
 import type { Lease, Task } from "../../domain/task.ts";
+import type { Heads, IntentOutcome, IntentRequest, TransactionLane } from "../../chain-ports.ts";
 import {
   type ClaimOutcome,
-  type Heads,
   type HeartbeatOutcome,
-  type IntentOutcome,
-  type IntentRequest,
   type OfferSink,
   type RecoveredTask,
   type RunResult,
@@ -19,7 +17,6 @@ import {
   type TaskInput,
   type TaskInputs,
   type TaskSource,
-  type TransactionLane,
 } from "../../ports.ts";
 import type { ContractCaller, Reading } from "./contract-caller.ts";
 import type { OfferWatcher } from "./offer-watcher.ts";

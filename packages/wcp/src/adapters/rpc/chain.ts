@@ -9,8 +9,8 @@ import {
   type LogQuery,
   type MinedReceipt,
   type SendOutcome,
-  StoppedError,
-} from "../../ports.ts";
+} from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import { FeeReader } from "./fee-market.ts";
 import { asLogRangeTooWide } from "./log-range.ts";
 import { isOutOfGas, revertData } from "./revert-data.ts";

@@ -1,4 +1,4 @@
-import type { Head } from "../../ports.ts";
+import type { Head } from "../../chain-ports.ts";
 
 /** What a block that somebody names as the newest is, beside the newest that is known. */
 export type HeadVerdict =

@@ -1,6 +1,6 @@
 import type { Clock } from "@subnet-worker/kit";
 import { WebSocket } from "ws";
-import type { Head } from "../../ports.ts";
+import type { Head } from "../../chain-ports.ts";
 import { isFields, isQuantity, readHead } from "./wire.ts";
 
 export interface HeadSocketOptions {

@@ -1,5 +1,6 @@
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
-import { type Head, type Heads, StoppedError } from "../../ports.ts";
+import type { Head, Heads } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import { NEWEST_BLOCK } from "./chain.ts";
 import { HeadChain } from "./head-chain.ts";
 import { HeadSocket } from "./head-socket.ts";

@@ -1,4 +1,4 @@
-import { LogRangeTooWide } from "../../ports.ts";
+import { LogRangeTooWide } from "../../chain-ports.ts";
 import type { NodeError } from "./revert-data.ts";
 
 /** A number of blocks: "2000", "10,000", "10k". */

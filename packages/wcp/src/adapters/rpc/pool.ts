@@ -1,5 +1,6 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import { type SendOutcome, StoppedError } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import { Endpoint, type EndpointStatus } from "./endpoint.ts";
 import { type JsonRpcDeps, SEND } from "./json-rpc.ts";
 import { errorText } from "./revert-data.ts";

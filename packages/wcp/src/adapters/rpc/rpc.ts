@@ -1,4 +1,4 @@
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 import type { RpcError } from "./rpc-error.ts";
 
 /** A question to whichever endpoint can answer it. */

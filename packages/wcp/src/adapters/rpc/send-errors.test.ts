@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 import { errorText } from "./revert-data.ts";
 import { classifySendError } from "./send-errors.ts";
 

@@ -1,4 +1,4 @@
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 
 type Kind = SendOutcome["kind"];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 import { mergeSendOutcomes } from "./send-merge.ts";
 
 type Kind = SendOutcome["kind"];

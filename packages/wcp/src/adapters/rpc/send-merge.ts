@@ -1,4 +1,4 @@
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 
 /**
  * Which answer counts when endpoints disagree about a transaction, first to last. One that took it is

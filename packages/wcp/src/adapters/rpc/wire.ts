@@ -1,4 +1,4 @@
-import type { Block, EventLog, Head, MinedReceipt } from "../../ports.ts";
+import type { Block, EventLog, Head, MinedReceipt } from "../../chain-ports.ts";
 import { BadAnswer } from "./rpc-error.ts";
 
 const QUANTITY = /^0x[0-9a-fA-F]+$/;

@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import type { TxOrder } from "../../ports.ts";
+import type { TxOrder } from "../../chain-ports.ts";
 import { StoreError } from "./store-error.ts";
 
 /** Leaves word for the node, which looks once a second; it need not be running. */

@@ -1,6 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { DropReason, Intent, IntentKind, IntentState } from "../../domain/intent.ts";
-import type { IntentRequest } from "../../ports.ts";
+import type { IntentRequest } from "../../chain-ports.ts";
 import { type ReceiptRow, receiptColumns, toReceipt } from "./receipt-columns.ts";
 
 interface IntentRow extends ReceiptRow {

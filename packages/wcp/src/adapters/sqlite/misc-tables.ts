@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { Cursor, TxOrder } from "../../ports.ts";
+import type { Cursor, TxOrder } from "../../chain-ports.ts";
 
 /** The small tables: cursors, the operator's orders, the database's identity. */
 export class MiscTables {

@@ -1,5 +1,5 @@
 /** Bumped with every change of the tables; a database of another version is refused with advice. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 export const SCHEMA = `
 CREATE TABLE identity (
@@ -17,6 +17,8 @@ CREATE TABLE tasks (
   kind TEXT NOT NULL,
   version TEXT NOT NULL,
   workflow_instance_id TEXT NOT NULL,
+  -- Tenant, priority, deadline and needs, as JSON; NULL where the network says nothing of them.
+  traits TEXT,
   round INTEGER NOT NULL,
   state TEXT NOT NULL,
   -- The state's own data as JSON: each state has other fields.

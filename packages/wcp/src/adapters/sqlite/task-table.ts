@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import { FINAL_STATES, type Task, type TaskState } from "../../domain/task.ts";
+import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
 import { StoreError } from "./store-error.ts";
 
 interface TaskRow {
@@ -9,6 +9,7 @@ interface TaskRow {
   readonly kind: string;
   readonly version: string;
   readonly workflow_instance_id: string;
+  readonly traits: string | null;
   readonly round: number;
   readonly state: string;
   readonly detail: string;
@@ -24,8 +25,8 @@ export class TaskTable {
 
   constructor(db: Database) {
     this.#insert = db.prepare(
-      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, round, state, detail, is_final, updated_at_ms)
-       VALUES (@id, @source, @queue, @kind, @version, @workflowInstanceId, @round, @state, @detail, @isFinal, @nowMs)
+      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
+       VALUES (@id, @source, @queue, @kind, @version, @workflowInstanceId, @traits, @round, @state, @detail, @isFinal, @nowMs)
        ON CONFLICT (id) DO NOTHING`,
     );
     this.#update = db.prepare(
@@ -46,6 +47,7 @@ export class TaskTable {
       kind: task.kind,
       version: task.version,
       workflowInstanceId: task.workflowInstanceId,
+      traits: task.traits === undefined ? null : JSON.stringify(task.traits),
       round: task.round,
       state,
       detail: JSON.stringify(detail),
@@ -84,6 +86,7 @@ function toTask(row: TaskRow): Task {
     kind: row.kind,
     version: row.version,
     workflowInstanceId: row.workflow_instance_id,
+    ...(row.traits === null ? {} : { traits: JSON.parse(row.traits) as TaskTraits }),
     round: row.round,
     state: { kind: row.state, ...(JSON.parse(row.detail) as object) } as TaskState,
   };

@@ -2,7 +2,8 @@ import { createEvmGates } from "../../adapters/evm/gates.ts";
 import { StoreInspector } from "../../adapters/sqlite/inspect.ts";
 import type { Config } from "../../config.ts";
 import { gateOptions } from "../../open.ts";
-import type { Chain, Gate } from "../../ports.ts";
+import type { Chain } from "../../chain-ports.ts";
+import type { Gate } from "../../ports.ts";
 import { fail, ok, type Outcome, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
 

@@ -2,7 +2,7 @@ import { asLogRangeTooWide } from "../../adapters/rpc/log-range.ts";
 import { type JsonRpc, redactUrl } from "../../adapters/rpc/json-rpc.ts";
 import { RpcError } from "../../adapters/rpc/rpc-error.ts";
 import { parseBlock, parseQuantity, toQuantity } from "../../adapters/rpc/wire.ts";
-import type { Block } from "../../ports.ts";
+import type { Block } from "../../chain-ports.ts";
 import { formatAge } from "../table.ts";
 import { fail, ok, type Outcome, reasonOf, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";

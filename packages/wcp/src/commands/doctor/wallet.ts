@@ -2,7 +2,7 @@ import { delegateOf, subnetControlPlaneReads } from "@subnet-worker/contracts";
 import type { JsonRpc } from "../../adapters/rpc/json-rpc.ts";
 import { StoreInspector } from "../../adapters/sqlite/inspect.ts";
 import { initialFees } from "../../domain/fees.ts";
-import type { Chain } from "../../ports.ts";
+import type { Chain } from "../../chain-ports.ts";
 import { describeDelegation } from "../delegation.ts";
 import { formatCoins, formatGwei } from "../table.ts";
 import { fail, ok, type Outcome, warn } from "./check.ts";

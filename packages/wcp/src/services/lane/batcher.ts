@@ -1,14 +1,7 @@
 import type { Logger } from "@subnet-worker/kit";
 import type { Intent, Revert } from "../../domain/intent.ts";
-import {
-  type BatchCall,
-  type BatchCodec,
-  type BatchResult,
-  type Chain,
-  type Heads,
-  type Signer,
-  StoppedError,
-} from "../../ports.ts";
+import type { BatchCall, BatchCodec, BatchResult, Chain, Heads, Signer } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import type { Draft } from "./signing-desk.ts";
 import type { Simulation } from "./simulation.ts";
 

@@ -14,7 +14,8 @@ import {
   type Transaction,
   type TransactionEvent,
 } from "../../domain/transaction.ts";
-import { type IntentOutcome, type IntentRequest, StoppedError, type Store } from "../../ports.ts";
+import type { IntentOutcome, IntentRequest } from "../../chain-ports.ts";
+import { StoppedError, type Store } from "../../ports.ts";
 import { createEntry, type Entry, lastAttempt } from "./entry.ts";
 
 export interface BookDeps {

@@ -11,14 +11,8 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Intent, IntentEvent, Revert } from "../../domain/intent.ts";
 import type { Attempt, GivingUp, Receipt, TransactionEvent } from "../../domain/transaction.ts";
-import {
-  type BatchCodec,
-  type Chain,
-  type Heads,
-  type MinedReceipt,
-  type Signer,
-  StoppedError,
-} from "../../ports.ts";
+import type { BatchCodec, Chain, Heads, MinedReceipt, Signer } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import type { IntentChange, LaneBook } from "./book.ts";
 import type { Entry } from "./entry.ts";
 import type { LaneEvent } from "./sender.ts";

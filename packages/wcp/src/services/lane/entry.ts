@@ -1,5 +1,5 @@
 import type { Attempt, Transaction } from "../../domain/transaction.ts";
-import type { SendOutcome } from "../../ports.ts";
+import type { SendOutcome } from "../../chain-ports.ts";
 
 /** What keeps a transaction from being mined, by cause. */
 export type Trouble = "funds" | "fees" | "never_valid";

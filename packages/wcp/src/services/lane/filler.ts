@@ -1,7 +1,7 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Intent, IntentEvent, Revert } from "../../domain/intent.ts";
 import type { Transaction } from "../../domain/transaction.ts";
-import type { Heads } from "../../ports.ts";
+import type { Heads } from "../../chain-ports.ts";
 import type { TaskGroup } from "../task-group.ts";
 import { Wake } from "../wake.ts";
 import type { Batcher } from "./batcher.ts";

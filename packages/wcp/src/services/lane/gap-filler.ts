@@ -7,7 +7,8 @@
  */
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Fees } from "../../domain/fees.ts";
-import { type Chain, StoppedError } from "../../ports.ts";
+import type { Chain } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import type { LaneBook } from "./book.ts";
 import type { Entry } from "./entry.ts";
 import type { LaneEvent, Sender } from "./sender.ts";

@@ -12,18 +12,17 @@
 import type { Clock, Logger, Service } from "@subnet-worker/kit";
 import type { Intent } from "../../domain/intent.ts";
 import type { Transaction } from "../../domain/transaction.ts";
-import {
-  type BatchCodec,
-  type Chain,
-  type Heads,
-  type IntentOutcome,
-  type IntentRequest,
-  type SendOutcome,
-  type Signer,
-  StoppedError,
-  type Store,
-  type TransactionLane,
-} from "../../ports.ts";
+import type {
+  BatchCodec,
+  Chain,
+  Heads,
+  IntentOutcome,
+  IntentRequest,
+  SendOutcome,
+  Signer,
+  TransactionLane,
+} from "../../chain-ports.ts";
+import { StoppedError, type Store } from "../../ports.ts";
 import { TaskGroup } from "../task-group.ts";
 import { Wake } from "../wake.ts";
 import { askUntilAnswered } from "./ask.ts";

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import { bumpedFees, type FeeMarket, type Fees, initialFees } from "../../domain/fees.ts";
-import { type Chain, StoppedError } from "../../ports.ts";
+import type { Chain } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 
 export interface MarketOptions {
   /** Least raise of both fees per replacement, in percent. */

@@ -1,5 +1,6 @@
 import type { Logger } from "@subnet-worker/kit";
-import { StoppedError, type Store, type TxOrder } from "../../ports.ts";
+import type { TxOrder } from "../../chain-ports.ts";
+import { StoppedError, type Store } from "../../ports.ts";
 import type { LaneBook } from "./book.ts";
 import { type Entry, lastAttempt } from "./entry.ts";
 import type { Sender } from "./sender.ts";

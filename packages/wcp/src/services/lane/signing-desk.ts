@@ -1,7 +1,8 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import type { Fees } from "../../domain/fees.ts";
 import type { Attempt } from "../../domain/transaction.ts";
-import { type Signer, StoppedError } from "../../ports.ts";
+import type { Signer } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 
 /** What is to be signed, without nonce and fees. */
 export interface Draft {

@@ -1,7 +1,8 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Intent, Revert } from "../../domain/intent.ts";
 import type { Receipt } from "../../domain/transaction.ts";
-import { CallReverted, type CallRequest, type Chain, StoppedError } from "../../ports.ts";
+import { CallReverted, type CallRequest, type Chain } from "../../chain-ports.ts";
+import { StoppedError } from "../../ports.ts";
 import { askUntilAnswered } from "./ask.ts";
 
 export interface SimulationDeps {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file execution/v1/execution.proto.
  */
 export const file_execution_v1_execution: GenFile = /*@__PURE__*/
-  fileDesc("ChxleGVjdXRpb24vdjEvZXhlY3V0aW9uLnByb3RvEgxleGVjdXRpb24udjEi1AUKCEVudmVsb3BlEiYKBWhlbGxvGAEgASgLMhUuZXhlY3V0aW9uLnYxLlZlcnNpb25IABIqCgloZWxsb19hY2sYAiABKAsyFS5leGVjdXRpb24udjEuVmVyc2lvbkgAEjIKDGNhcGFiaWxpdGllcxgDIAEoCzIaLmV4ZWN1dGlvbi52MS5DYXBhYmlsaXRpZXNIABIwCghjYXBhY2l0eRgEIAEoCzIcLmV4ZWN1dGlvbi52MS5DYXBhY2l0eVVwZGF0ZUgAEi4KBmFzc2lnbhgFIAEoCzIcLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudEgAEiAKA2FjaxgGIAEoCzIRLmV4ZWN1dGlvbi52MS5BY2tIABIqCghwcm9ncmVzcxgHIAEoCzIWLmV4ZWN1dGlvbi52MS5Qcm9ncmVzc0gAEi4KCmNvbXBsZXRpb24YCCABKAsyGC5leGVjdXRpb24udjEuQ29tcGxldGlvbkgAEiYKBmNhbmNlbBgJIAEoCzIULmV4ZWN1dGlvbi52MS5DYW5jZWxIABIkCgVkcmFpbhgKIAEoCzITLmV4ZWN1dGlvbi52MS5EcmFpbkgAEiIKBHBpbmcYFCABKAsyEi5leGVjdXRpb24udjEuUGluZ0gAEiIKBHBvbmcYFSABKAsyEi5leGVjdXRpb24udjEuUG9uZ0gAEisKDmNvbXBsZXRpb25fYWNrGBYgASgLMhEuZXhlY3V0aW9uLnYxLkFja0gAEiwKCXJlamVjdGlvbhgXIAEoCzIXLmV4ZWN1dGlvbi52MS5SZWplY3Rpb25IABI1Cg51cGxvYWRfcmVxdWVzdBgYIAEoCzIbLmV4ZWN1dGlvbi52MS5VcGxvYWRSZXF1ZXN0SAASMQoMdXBsb2FkX2dyYW50GBkgASgLMhkuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50SABCBQoDbXNnIkcKB1ZlcnNpb24SCwoDbWluGAEgASgJEgsKA21heBgCIAEoCRITCgtpbnN0YW5jZV9pZBgUIAEoCRINCgVhZ2VudBgVIAEoCSJcCgxDYXBhYmlsaXRpZXMSFwoPbWF4X2NvbmN1cnJlbmN5GAEgASgNEgwKBHRhZ3MYAiADKAkSJQoFa2luZHMYFCADKAsyFi5leGVjdXRpb24udjEuVGFza0tpbmQiKQoIVGFza0tpbmQSDAoEa2luZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJIikKDkNhcGFjaXR5VXBkYXRlEhcKD2F2YWlsYWJsZV9zbG90cxgBIAEoDSKRAQoPSW5wdXREZXNjcmlwdG9yEgwKBG5hbWUYASABKAkSEgoKbWVkaWFfdHlwZRgCIAEoCRILCgNyZWYYAyABKAkSEwoLaW5saW5lX2pzb24YBCABKAkSFAoMaW5saW5lX2J5dGVzGAUgASgMEhAKCGFiaV90eXBlGBQgASgJEhIKCm9iamVjdF9rZXkYFSABKAkixQIKDlRhc2tBc3NpZ25tZW50EhMKC2FjdGl2aXR5X2lkGAEgASgJEhwKFHdvcmtmbG93X2luc3RhbmNlX2lkGAIgASgJEg4KBnJ1bl9pZBgDIAEoCRIRCgl0YXNrX2tpbmQYBCABKAkSFAoMdGFza192ZXJzaW9uGAUgASgJEi0KBmlucHV0cxgGIAMoCzIdLmV4ZWN1dGlvbi52MS5JbnB1dERlc2NyaXB0b3ISFQoNdXBsb2FkX3ByZWZpeBgHIAEoCRIaChJzb2Z0X2RlYWRsaW5lX3VuaXgYCCABKAMSHAoUaGVhcnRiZWF0X2ludGVydmFsX3MYCSABKAUSNgoPd29ya2Zsb3dfaW5wdXRzGBQgAygLMh0uZXhlY3V0aW9uLnYxLklucHV0RGVzY3JpcHRvchIPCgdhdHRlbXB0GBUgASgNIioKA0FjaxITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkiaQoIUHJvZ3Jlc3MSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg8KB3BlcmNlbnQYAyABKA0SDwoHbWVzc2FnZRgEIAEoCRIWCg5jaGVja3BvaW50X3JlZhgFIAEoCSLOAQoKQ29tcGxldGlvbhITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSDgoGc3RhdHVzGAMgASgJEhIKCnJlc3VsdF9yZWYYBCABKAkSFQoNcmVzdWx0X2lubGluZRgFIAEoDBINCgVlcnJvchgGIAEoCRISCgplcnJvcl9jb2RlGBQgASgNEhEKCXJldHJ5YWJsZRgVIAEoCBISCgpsYXRlbmN5X21zGBYgASgEEhYKDnJldHJ5X2FmdGVyX21zGBcgASgEIi0KBkNhbmNlbBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiBwoFRHJhaW4iFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIlQKCVJlamVjdGlvbhITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKZXJyb3JfY29kZRgDIAEoDRIOCgZyZWFzb24YBCABKAkifgoNVXBsb2FkUmVxdWVzdBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoBBIMCgRuYW1lGAQgASgJEhIKCm1lZGlhX3R5cGUYBSABKAkSEgoKc2l6ZV9ieXRlcxgGIAEoBCLQAQoLVXBsb2FkR3JhbnQSEgoKcmVxdWVzdF9pZBgBIAEoBBISCgpvYmplY3Rfa2V5GAIgASgJEgsKA3VybBgDIAEoCRI3CgdoZWFkZXJzGAQgAygLMiYuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50LkhlYWRlcnNFbnRyeRIUCgxleHBpcmVzX3VuaXgYBSABKAMSDQoFZXJyb3IYBiABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEyTQoJRXhlY3V0aW9uEkAKClRhc2tTdHJlYW0SFi5leGVjdXRpb24udjEuRW52ZWxvcGUaFi5leGVjdXRpb24udjEuRW52ZWxvcGUoATABYgZwcm90bzM");
+  fileDesc("ChxleGVjdXRpb24vdjEvZXhlY3V0aW9uLnByb3RvEgxleGVjdXRpb24udjEiqAYKCEVudmVsb3BlEiYKBWhlbGxvGAEgASgLMhUuZXhlY3V0aW9uLnYxLlZlcnNpb25IABIqCgloZWxsb19hY2sYAiABKAsyFS5leGVjdXRpb24udjEuVmVyc2lvbkgAEjIKDGNhcGFiaWxpdGllcxgDIAEoCzIaLmV4ZWN1dGlvbi52MS5DYXBhYmlsaXRpZXNIABIwCghjYXBhY2l0eRgEIAEoCzIcLmV4ZWN1dGlvbi52MS5DYXBhY2l0eVVwZGF0ZUgAEi4KBmFzc2lnbhgFIAEoCzIcLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudEgAEiAKA2FjaxgGIAEoCzIRLmV4ZWN1dGlvbi52MS5BY2tIABIqCghwcm9ncmVzcxgHIAEoCzIWLmV4ZWN1dGlvbi52MS5Qcm9ncmVzc0gAEi4KCmNvbXBsZXRpb24YCCABKAsyGC5leGVjdXRpb24udjEuQ29tcGxldGlvbkgAEiYKBmNhbmNlbBgJIAEoCzIULmV4ZWN1dGlvbi52MS5DYW5jZWxIABIkCgVkcmFpbhgKIAEoCzITLmV4ZWN1dGlvbi52MS5EcmFpbkgAEiIKBHBpbmcYFCABKAsyEi5leGVjdXRpb24udjEuUGluZ0gAEiIKBHBvbmcYFSABKAsyEi5leGVjdXRpb24udjEuUG9uZ0gAEisKDmNvbXBsZXRpb25fYWNrGBYgASgLMhEuZXhlY3V0aW9uLnYxLkFja0gAEiwKCXJlamVjdGlvbhgXIAEoCzIXLmV4ZWN1dGlvbi52MS5SZWplY3Rpb25IABI1Cg51cGxvYWRfcmVxdWVzdBgYIAEoCzIbLmV4ZWN1dGlvbi52MS5VcGxvYWRSZXF1ZXN0SAASMQoMdXBsb2FkX2dyYW50GBkgASgLMhkuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50SAASLAoJaW52ZW50b3J5GBogASgLMhcuZXhlY3V0aW9uLnYxLkludmVudG9yeUgAEiQKBWJhdGNoGBsgASgLMhMuZXhlY3V0aW9uLnYxLkJhdGNoSABCBQoDbXNnImsKB1ZlcnNpb24SCwoDbWluGAEgASgJEgsKA21heBgCIAEoCRITCgtpbnN0YW5jZV9pZBgUIAEoCRINCgVhZ2VudBgVIAEoCRIPCgdub2RlX2lkGBYgASgJEhEKCW1heF9iYXRjaBgXIAEoDSKlAQoMQ2FwYWJpbGl0aWVzEhcKD21heF9jb25jdXJyZW5jeRgBIAEoDRIMCgR0YWdzGAIgAygJEiUKBWtpbmRzGBQgAygLMhYuZXhlY3V0aW9uLnYxLlRhc2tLaW5kEiwKB2NsYXNzZXMYFSADKAsyGy5leGVjdXRpb24udjEuQ2xhc3NDYXBhY2l0eRIZChFpbnZlbnRvcnlfZm9sbG93cxgWIAEoCCJECg1DbGFzc0NhcGFjaXR5EgwKBG5hbWUYASABKAkSFwoPbWF4X2NvbmN1cnJlbmN5GAIgASgNEgwKBHRhZ3MYAyADKAkiOAoIVGFza0tpbmQSDAoEa2luZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg0KBWNsYXNzGBQgASgJIlUKDkNhcGFjaXR5VXBkYXRlEhcKD2F2YWlsYWJsZV9zbG90cxgBIAEoDRIqCgdjbGFzc2VzGBQgAygLMhkuZXhlY3V0aW9uLnYxLkNsYXNzQ3JlZGl0IjQKC0NsYXNzQ3JlZGl0EgwKBG5hbWUYASABKAkSFwoPYXZhaWxhYmxlX3Nsb3RzGAIgASgNIpEBCg9JbnB1dERlc2NyaXB0b3ISDAoEbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEgsKA3JlZhgDIAEoCRITCgtpbmxpbmVfanNvbhgEIAEoCRIUCgxpbmxpbmVfYnl0ZXMYBSABKAwSEAoIYWJpX3R5cGUYFCABKAkSEgoKb2JqZWN0X2tleRgVIAEoCSLmAwoOVGFza0Fzc2lnbm1lbnQSEwoLYWN0aXZpdHlfaWQYASABKAkSHAoUd29ya2Zsb3dfaW5zdGFuY2VfaWQYAiABKAkSDgoGcnVuX2lkGAMgASgJEhEKCXRhc2tfa2luZBgEIAEoCRIUCgx0YXNrX3ZlcnNpb24YBSABKAkSLQoGaW5wdXRzGAYgAygLMh0uZXhlY3V0aW9uLnYxLklucHV0RGVzY3JpcHRvchIVCg11cGxvYWRfcHJlZml4GAcgASgJEhoKEnNvZnRfZGVhZGxpbmVfdW5peBgIIAEoAxIcChRoZWFydGJlYXRfaW50ZXJ2YWxfcxgJIAEoBRI2Cg93b3JrZmxvd19pbnB1dHMYFCADKAsyHS5leGVjdXRpb24udjEuSW5wdXREZXNjcmlwdG9yEg8KB2F0dGVtcHQYFSABKA0SFgoOY2hlY2twb2ludF9yZWYYFiABKAkSGAoQZGVhZGxpbmVfdW5peF9tcxgXIAEoAxI8CghtZXRhZGF0YRgYIAMoCzIqLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIqCgNBY2sSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJImkKCFByb2dyZXNzEhMKC2FjdGl2aXR5X2lkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRIPCgdwZXJjZW50GAMgASgNEg8KB21lc3NhZ2UYBCABKAkSFgoOY2hlY2twb2ludF9yZWYYBSABKAkizgEKCkNvbXBsZXRpb24SEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg4KBnN0YXR1cxgDIAEoCRISCgpyZXN1bHRfcmVmGAQgASgJEhUKDXJlc3VsdF9pbmxpbmUYBSABKAwSDQoFZXJyb3IYBiABKAkSEgoKZXJyb3JfY29kZRgUIAEoDRIRCglyZXRyeWFibGUYFSABKAgSEgoKbGF0ZW5jeV9tcxgWIAEoBBIWCg5yZXRyeV9hZnRlcl9tcxgXIAEoBCI9CgZDYW5jZWwSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBnJ1bl9pZBgUIAEoCSIXCgVEcmFpbhIOCgZyZWFzb24YFCABKAkiMgoJSW52ZW50b3J5EiUKBHJ1bnMYASADKAsyFy5leGVjdXRpb24udjEuUnVuU3RhdHVzImgKCVJ1blN0YXR1cxITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSDQoFc3RhdGUYAyABKAkSDwoHcGVyY2VudBgEIAEoDRIWCg5jaGVja3BvaW50X3JlZhgFIAEoCSIyCgVCYXRjaBIpCgllbnZlbG9wZXMYASADKAsyFi5leGVjdXRpb24udjEuRW52ZWxvcGUiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIlQKCVJlamVjdGlvbhITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKZXJyb3JfY29kZRgDIAEoDRIOCgZyZWFzb24YBCABKAkifgoNVXBsb2FkUmVxdWVzdBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoBBIMCgRuYW1lGAQgASgJEhIKCm1lZGlhX3R5cGUYBSABKAkSEgoKc2l6ZV9ieXRlcxgGIAEoBCLQAQoLVXBsb2FkR3JhbnQSEgoKcmVxdWVzdF9pZBgBIAEoBBISCgpvYmplY3Rfa2V5GAIgASgJEgsKA3VybBgDIAEoCRI3CgdoZWFkZXJzGAQgAygLMiYuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50LkhlYWRlcnNFbnRyeRIUCgxleHBpcmVzX3VuaXgYBSABKAMSDQoFZXJyb3IYBiABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEyTQoJRXhlY3V0aW9uEkAKClRhc2tTdHJlYW0SFi5leGVjdXRpb24udjEuRW52ZWxvcGUaFi5leGVjdXRpb24udjEuRW52ZWxvcGUoATABYgZwcm90bzM");
 
 /**
  * The one message type that travels both ways.
@@ -151,6 +151,23 @@ export type Envelope = Message<"execution.v1.Envelope"> & {
      */
     value: UploadGrant;
     case: "uploadGrant";
+  } | {
+    /**
+     * WEP to WCP, once after the capabilities: the runs it has of this node.
+     *
+     * @generated from field: execution.v1.Inventory inventory = 26;
+     */
+    value: Inventory;
+    case: "inventory";
+  } | {
+    /**
+     * Either way: several messages in one, in their order; only to a peer that
+     * announced max_batch. A batch holds no batch.
+     *
+     * @generated from field: execution.v1.Batch batch = 27;
+     */
+    value: Batch;
+    case: "batch";
   } | { case: undefined; value?: undefined };
 };
 
@@ -190,6 +207,21 @@ export type Version = Message<"execution.v1.Version"> & {
    * @generated from field: string agent = 21;
    */
   agent: string;
+
+  /**
+   * Of a WCP: names the node over restarts, since runs belong to a node and not
+   * to a stream. Empty: each stream is a node of its own.
+   *
+   * @generated from field: string node_id = 22;
+   */
+  nodeId: string;
+
+  /**
+   * The sender takes Batch messages of up to this many; 0: none.
+   *
+   * @generated from field: uint32 max_batch = 23;
+   */
+  maxBatch: number;
 };
 
 /**
@@ -219,6 +251,20 @@ export type Capabilities = Message<"execution.v1.Capabilities"> & {
    * @generated from field: repeated execution.v1.TaskKind kinds = 20;
    */
   kinds: TaskKind[];
+
+  /**
+   * Slots by class. Empty: one class without a name, of max_concurrency slots.
+   *
+   * @generated from field: repeated execution.v1.ClassCapacity classes = 21;
+   */
+  classes: ClassCapacity[];
+
+  /**
+   * An inventory follows: until it has come, nobody can say what runs here.
+   *
+   * @generated from field: bool inventory_follows = 22;
+   */
+  inventoryFollows: boolean;
 };
 
 /**
@@ -227,6 +273,39 @@ export type Capabilities = Message<"execution.v1.Capabilities"> & {
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
   messageDesc(file_execution_v1_execution, 2);
+
+/**
+ * Slots of one class of work. A run takes a slot of its handler's class.
+ *
+ * @generated from message execution.v1.ClassCapacity
+ */
+export type ClassCapacity = Message<"execution.v1.ClassCapacity"> & {
+  /**
+   * cpu, gpu or io.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint32 max_concurrency = 2;
+   */
+  maxConcurrency: number;
+
+  /**
+   * What the machine behind it has, for tasks that ask for it: "gpu", "avx512".
+   *
+   * @generated from field: repeated string tags = 3;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message execution.v1.ClassCapacity.
+ * Use `create(ClassCapacitySchema)` to create a new message.
+ */
+export const ClassCapacitySchema: GenMessage<ClassCapacity> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 3);
 
 /**
  * A handler's name and semantic version.
@@ -243,6 +322,13 @@ export type TaskKind = Message<"execution.v1.TaskKind"> & {
    * @generated from field: string version = 2;
    */
   version: string;
+
+  /**
+   * The class whose slots its runs take; empty where there are no classes.
+   *
+   * @generated from field: string class = 20;
+   */
+  class: string;
 };
 
 /**
@@ -250,7 +336,7 @@ export type TaskKind = Message<"execution.v1.TaskKind"> & {
  * Use `create(TaskKindSchema)` to create a new message.
  */
 export const TaskKindSchema: GenMessage<TaskKind> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 3);
+  messageDesc(file_execution_v1_execution, 4);
 
 /**
  * @generated from message execution.v1.CapacityUpdate
@@ -260,6 +346,13 @@ export type CapacityUpdate = Message<"execution.v1.CapacityUpdate"> & {
    * @generated from field: uint32 available_slots = 1;
    */
   availableSlots: number;
+
+  /**
+   * The same by class, where there are classes.
+   *
+   * @generated from field: repeated execution.v1.ClassCredit classes = 20;
+   */
+  classes: ClassCredit[];
 };
 
 /**
@@ -267,7 +360,29 @@ export type CapacityUpdate = Message<"execution.v1.CapacityUpdate"> & {
  * Use `create(CapacityUpdateSchema)` to create a new message.
  */
 export const CapacityUpdateSchema: GenMessage<CapacityUpdate> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 4);
+  messageDesc(file_execution_v1_execution, 5);
+
+/**
+ * @generated from message execution.v1.ClassCredit
+ */
+export type ClassCredit = Message<"execution.v1.ClassCredit"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint32 available_slots = 2;
+   */
+  availableSlots: number;
+};
+
+/**
+ * Describes the message execution.v1.ClassCredit.
+ * Use `create(ClassCreditSchema)` to create a new message.
+ */
+export const ClassCreditSchema: GenMessage<ClassCredit> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 6);
 
 /**
  * One named input of a task: exactly one of ref, inline_json, inline_bytes.
@@ -325,7 +440,7 @@ export type InputDescriptor = Message<"execution.v1.InputDescriptor"> & {
  * Use `create(InputDescriptorSchema)` to create a new message.
  */
 export const InputDescriptorSchema: GenMessage<InputDescriptor> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 5);
+  messageDesc(file_execution_v1_execution, 7);
 
 /**
  * @generated from message execution.v1.TaskAssignment
@@ -395,6 +510,28 @@ export type TaskAssignment = Message<"execution.v1.TaskAssignment"> & {
    * @generated from field: uint32 attempt = 21;
    */
   attempt: number;
+
+  /**
+   * The last checkpoint_ref that an earlier attempt reported; empty for none.
+   *
+   * @generated from field: string checkpoint_ref = 22;
+   */
+  checkpointRef: string;
+
+  /**
+   * Unix milliseconds after which a result is of no use to anybody; 0 means none.
+   *
+   * @generated from field: int64 deadline_unix_ms = 23;
+   */
+  deadlineUnixMs: bigint;
+
+  /**
+   * Trace context and correlation ids: traceparent, tracestate, trace_id,
+   * flow_id, step_id, tenant_id, request_id.
+   *
+   * @generated from field: map<string, string> metadata = 24;
+   */
+  metadata: { [key: string]: string };
 };
 
 /**
@@ -402,7 +539,7 @@ export type TaskAssignment = Message<"execution.v1.TaskAssignment"> & {
  * Use `create(TaskAssignmentSchema)` to create a new message.
  */
 export const TaskAssignmentSchema: GenMessage<TaskAssignment> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 6);
+  messageDesc(file_execution_v1_execution, 8);
 
 /**
  * @generated from message execution.v1.Ack
@@ -424,7 +561,7 @@ export type Ack = Message<"execution.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 7);
+  messageDesc(file_execution_v1_execution, 9);
 
 /**
  * @generated from message execution.v1.Progress
@@ -463,7 +600,7 @@ export type Progress = Message<"execution.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 8);
+  messageDesc(file_execution_v1_execution, 10);
 
 /**
  * @generated from message execution.v1.Completion
@@ -542,7 +679,7 @@ export type Completion = Message<"execution.v1.Completion"> & {
  * Use `create(CompletionSchema)` to create a new message.
  */
 export const CompletionSchema: GenMessage<Completion> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 9);
+  messageDesc(file_execution_v1_execution, 11);
 
 /**
  * @generated from message execution.v1.Cancel
@@ -559,6 +696,13 @@ export type Cancel = Message<"execution.v1.Cancel"> & {
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * Only this run; empty: every run of the activity.
+   *
+   * @generated from field: string run_id = 20;
+   */
+  runId: string;
 };
 
 /**
@@ -566,12 +710,18 @@ export type Cancel = Message<"execution.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 10);
+  messageDesc(file_execution_v1_execution, 12);
 
 /**
  * @generated from message execution.v1.Drain
  */
 export type Drain = Message<"execution.v1.Drain"> & {
+  /**
+   * For people.
+   *
+   * @generated from field: string reason = 20;
+   */
+  reason: string;
 };
 
 /**
@@ -579,7 +729,86 @@ export type Drain = Message<"execution.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 11);
+  messageDesc(file_execution_v1_execution, 13);
+
+/**
+ * What a WEP has of the node that opened the stream. A run that is missing and
+ * was acked before is lost with the process that had it, when instance_id is
+ * another one than then.
+ *
+ * @generated from message execution.v1.Inventory
+ */
+export type Inventory = Message<"execution.v1.Inventory"> & {
+  /**
+   * @generated from field: repeated execution.v1.RunStatus runs = 1;
+   */
+  runs: RunStatus[];
+};
+
+/**
+ * Describes the message execution.v1.Inventory.
+ * Use `create(InventorySchema)` to create a new message.
+ */
+export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 14);
+
+/**
+ * @generated from message execution.v1.RunStatus
+ */
+export type RunStatus = Message<"execution.v1.RunStatus"> & {
+  /**
+   * @generated from field: string activity_id = 1;
+   */
+  activityId: string;
+
+  /**
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * running, or finished: its completion waits for an ack.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * 0 to 100.
+   *
+   * @generated from field: uint32 percent = 4;
+   */
+  percent: number;
+
+  /**
+   * @generated from field: string checkpoint_ref = 5;
+   */
+  checkpointRef: string;
+};
+
+/**
+ * Describes the message execution.v1.RunStatus.
+ * Use `create(RunStatusSchema)` to create a new message.
+ */
+export const RunStatusSchema: GenMessage<RunStatus> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 15);
+
+/**
+ * @generated from message execution.v1.Batch
+ */
+export type Batch = Message<"execution.v1.Batch"> & {
+  /**
+   * @generated from field: repeated execution.v1.Envelope envelopes = 1;
+   */
+  envelopes: Envelope[];
+};
+
+/**
+ * Describes the message execution.v1.Batch.
+ * Use `create(BatchSchema)` to create a new message.
+ */
+export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 16);
 
 /**
  * @generated from message execution.v1.Ping
@@ -596,7 +825,7 @@ export type Ping = Message<"execution.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 12);
+  messageDesc(file_execution_v1_execution, 17);
 
 /**
  * @generated from message execution.v1.Pong
@@ -613,7 +842,7 @@ export type Pong = Message<"execution.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 13);
+  messageDesc(file_execution_v1_execution, 18);
 
 /**
  * @generated from message execution.v1.Rejection
@@ -647,7 +876,7 @@ export type Rejection = Message<"execution.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 14);
+  messageDesc(file_execution_v1_execution, 19);
 
 /**
  * @generated from message execution.v1.UploadRequest
@@ -695,7 +924,7 @@ export type UploadRequest = Message<"execution.v1.UploadRequest"> & {
  * Use `create(UploadRequestSchema)` to create a new message.
  */
 export const UploadRequestSchema: GenMessage<UploadRequest> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 15);
+  messageDesc(file_execution_v1_execution, 20);
 
 /**
  * @generated from message execution.v1.UploadGrant
@@ -747,7 +976,7 @@ export type UploadGrant = Message<"execution.v1.UploadGrant"> & {
  * Use `create(UploadGrantSchema)` to create a new message.
  */
 export const UploadGrantSchema: GenMessage<UploadGrant> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 16);
+  messageDesc(file_execution_v1_execution, 21);
 
 /**
  * Runs tasks on behalf of a WCP.
