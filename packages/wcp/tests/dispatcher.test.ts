@@ -253,8 +253,9 @@ describe("a run that fails", () => {
     }
     await node.whenStored("done");
     expect(ids.size).toBe(3);
-    expect(node.source.calls.at(-1)).toBe("fail 1 attempt 1: busy; attempt 2: busy; attempt 3: busy");
-    expect(node.stored()).toEqual({ kind: "done", outcome: { status: "error", code: 2002, reason: "busy" } });
+    const reason = "attempt 1: busy; attempt 2: busy; attempt 3: busy";
+    expect(node.source.calls.at(-1)).toBe(`fail 1 ${reason}`);
+    expect(node.stored()).toEqual({ kind: "done", outcome: { status: "error", code: 2002, reason } });
     expect(node.executor.events).toEqual(["run 1", "run 2", "run 3", "free"]);
   });
 
