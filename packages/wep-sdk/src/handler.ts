@@ -1,4 +1,5 @@
 import { parseVersion } from "@subnet-worker/protocol";
+import { WORK_CLASSES, type WorkClass } from "./classes.ts";
 import type { RunContext } from "./context.ts";
 import { WepError } from "./errors.ts";
 import type { InputValue, OutputValue } from "./values.ts";
@@ -10,6 +11,8 @@ export interface HandlerDefinition<I, O> {
   readonly kind: string;
   /** Semantic version, matched exactly: `1.0.0`. */
   readonly version: string;
+  /** Whose slots its runs take, where the server has slots by class. Default `cpu`. */
+  readonly class?: WorkClass;
   /**
    * Does the work. Delivery is at least once, so a second run of the same
    * activity must be harmless. It shares its thread with the stream: what computes
@@ -24,6 +27,7 @@ export interface HandlerDefinition<I, O> {
 /** A registered kind of work; made by {@link defineHandler}. */
 export interface Handler<I = unknown, O = unknown> extends HandlerDefinition<I, O> {
   readonly [HANDLER]: true;
+  readonly class: WorkClass;
 }
 
 /**
@@ -64,10 +68,18 @@ export function defineHandler<I = Record<string, InputValue>, O = Record<string,
   if (typeof definition.run !== "function") {
     throw new WepError("INVALID_HANDLER", `handler ${kind} ${version} has no run(input, ctx) function`);
   }
+  const workClass = definition.class ?? "cpu";
+  if (!WORK_CLASSES.includes(workClass)) {
+    throw new WepError(
+      "INVALID_HANDLER",
+      `handler ${kind} ${version}: "${String(workClass)}" is no class; use ${WORK_CLASSES.join(", ")}`,
+    );
+  }
   return Object.freeze({
     [HANDLER]: true as const,
     kind,
     version,
+    class: workClass,
     run: (input: I, ctx: RunContext) => definition.run(input, ctx),
   });
 }

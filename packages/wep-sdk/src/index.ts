@@ -17,7 +17,10 @@ export { defineHandler, type Handler, type HandlerDefinition, isHandler } from "
 export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
 export type { InputValue, OutputValue } from "./values.ts";
 export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
-export { type HealthOptions, serve, type ServeOptions, type WepServer } from "./server.ts";
+export { serve } from "./server.ts";
+export type { HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";
+export type { EnvelopeEvent } from "./envelope-log.ts";
+export type { ClassOptions, WorkClass } from "./classes.ts";
 export type { SettingsOptions, Tuning } from "./settings.ts";
 export type { TransferSettings } from "./transfer-retry.ts";
 export type { Logger } from "@subnet-worker/kit";

@@ -24,12 +24,19 @@ import { type Logger, systemClock } from "@subnet-worker/kit";
 import { type Envelope, Execution } from "@subnet-worker/protocol";
 import { listenError } from "./listen-error.ts";
 import { keepSessionAlive } from "./http2-keepalive.ts";
+import type { TlsOptions } from "./server-options.ts";
 import type { Transport } from "./session.ts";
 
 export interface RpcServerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Default: plain text. */
+  readonly tls?: TlsOptions;
+  /** Plain text on other addresses than loopback. */
+  readonly allowPlaintext: boolean;
+  /** Largest message that is read. */
+  readonly maxMessageBytes: number;
 }
 
 export interface RpcServerDeps {
@@ -41,9 +48,6 @@ export interface RpcServerDeps {
 export interface RpcServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number };
 }
-
-/** An assignment carries small inline inputs; anything larger belongs in storage. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const LAST_WORDS_MS = 1_000;
 
@@ -59,7 +63,7 @@ const transportKey = createContextKey(NO_TRANSPORT, { description: "the HTTP/2 s
  * @throws {WepError} ADDRESS_IN_USE or ADDRESS_UNUSABLE
  */
 export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps): Promise<RpcServer> {
-  const handle = createRequestHandler(deps);
+  const handle = createRequestHandler(options, deps);
   const server = createServer(handle);
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
@@ -98,13 +102,14 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
 
 /** As connect's own adapter, with its failures in the log and the HTTP/2 stream within reach. */
 function createRequestHandler(
+  { maxMessageBytes }: RpcServerOptions,
   deps: RpcServerDeps,
 ): (req: Http2ServerRequest, res: Http2ServerResponse) => void {
   const router = createConnectRouter({
     grpcWeb: false,
     connect: false,
     acceptCompression: [compressionGzip],
-    readMaxBytes: MAX_MESSAGE_BYTES,
+    readMaxBytes: maxMessageBytes,
   });
   router.service(Execution, {
     taskStream: (requests, context) =>

@@ -10,50 +10,16 @@ import {
   type Registry,
   systemClock,
 } from "@subnet-worker/kit";
-import type { Handler } from "./handler.ts";
+import { type EnvelopeEvent, EnvelopeLog } from "./envelope-log.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
 import { createWepMetrics } from "./metrics.ts";
 import { listenError } from "./listen-error.ts";
-import { listenRpc } from "./rpc-server.ts";
+import { listenRpc, type RpcServerOptions } from "./rpc-server.ts";
 import { RunTable } from "./run-table.ts";
 import { Session, type Transport } from "./session.ts";
-import { resolveSettings, type Settings, type SettingsOptions } from "./settings.ts";
+import type { HealthOptions, ServeOptions, WepServer } from "./server-options.ts";
+import { resolveSettings, type Settings } from "./settings.ts";
 import { AGENT } from "./version.ts";
-
-export interface HealthOptions {
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 7071; 0 picks a free one. */
-  readonly port: number;
-}
-
-export interface ServeOptions extends SettingsOptions {
-  readonly handlers: readonly Handler[];
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 7070; 0 picks a free one. */
-  readonly port?: number;
-  /** `/healthz`, `/readyz` and `/metrics` over HTTP. Default port 7071; `false` serves none. */
-  readonly health?: HealthOptions | false;
-  /** Default: JSON lines on standard output. */
-  readonly logger?: Logger;
-  /** Where the metrics go. Default a registry of its own. */
-  readonly metrics?: Registry;
-  readonly clock?: Clock;
-}
-
-/** A running WEP. Disposing it drains it without grace, then closes it. */
-export interface WepServer extends AsyncDisposable {
-  readonly address: { readonly host: string; readonly port: number };
-  /** `undefined` where health is not served. */
-  readonly healthUrl: string | undefined;
-  /**
-   * Takes nothing new, lets runs go on for the shutdown grace, then stops them
-   * with the reason `drain`. Resolves when every run has its outcome and worker
-   * clients had a chance to store it. Calling it again waits for the same drain.
-   */
-  drain(): Promise<void>;
-}
 
 /**
  * Serves handlers to worker clients, as gRPC on `host:port`.
@@ -77,13 +43,14 @@ export async function serve(options: ServeOptions): Promise<WepServer> {
   const node = new Node(options);
   await using stack = new AsyncDisposableStack();
   const ops = health === false ? undefined : stack.use(await listenHealth(health, node));
-  const rpc = stack.use(await listenRpc({ host, port }, node));
+  const rpc = stack.use(await listenRpc({ host, port, ...node.transport }, node));
   stack.use(node);
   const owned = stack.move();
   return {
     address: rpc.address,
     healthUrl: ops?.url,
     drain: () => node.drain(),
+    tap: (listener) => node.tap(listener),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -106,6 +73,8 @@ class Node implements AsyncDisposable {
   readonly #runs: RunTable;
   readonly #identity = { instanceId: randomUUID(), agent: AGENT };
   readonly #sessions = new Set<Session>();
+  readonly #envelopes: EnvelopeLog;
+  readonly transport: Omit<RpcServerOptions, "host" | "port">;
   #drained: Promise<void> | undefined;
 
   constructor(options: ServeOptions) {
@@ -113,6 +82,10 @@ class Node implements AsyncDisposable {
     this.metrics = options.metrics ?? createRegistry();
     this.#settings = resolveSettings(options);
     this.#clock = options.clock ?? systemClock;
+    this.#envelopes = new EnvelopeLog({ log: this.log, clock: this.#clock });
+    const { tls, allowPlaintext = false } = options;
+    const { maxMessageBytes } = this.#settings;
+    this.transport = { allowPlaintext, maxMessageBytes, ...(tls === undefined ? {} : { tls }) };
     this.#handlers = new HandlerRegistry(options.handlers);
     const metrics = createWepMetrics(this.metrics, {
       slots: () => ({ busy: this.#runs.busySlots, free: this.#runs.freeSlots }),
@@ -133,6 +106,10 @@ class Node implements AsyncDisposable {
     void session.closed.then(() => this.#sessions.delete(session));
     return session.serve(requests);
   };
+
+  tap(listener: (event: EnvelopeEvent) => void): Disposable {
+    return this.#envelopes.add(listener);
+  }
 
   drain(graceMs: number = this.#settings.shutdownGraceMs): Promise<void> {
     this.#drained ??= this.#drain(graceMs);

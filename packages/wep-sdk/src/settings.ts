@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { PROTOCOL_RANGE, type VersionRange } from "@subnet-worker/protocol";
+import { type ClassOptions, type SlotClass, WORK_CLASSES, type WorkClass } from "./classes.ts";
 import { WepError } from "./errors.ts";
 import { DEFAULT_TRANSFER, type TransferSettings } from "./transfer-retry.ts";
 
@@ -7,6 +8,9 @@ import { DEFAULT_TRANSFER, type TransferSettings } from "./transfer-retry.ts";
 export interface Settings {
   readonly maxConcurrency: number;
   readonly tags: readonly string[];
+  /** Empty: one class without a name, of `maxConcurrency` slots. */
+  readonly classes: readonly SlotClass[];
+  readonly maxMessageBytes: number;
   readonly protocol: VersionRange;
   /** 0: no limit. */
   readonly handlerTimeoutMs: number;
@@ -30,6 +34,17 @@ export interface SettingsOptions {
   readonly maxConcurrency?: number | "auto";
   /** Told to worker clients, to route by. Default none. */
   readonly tags?: readonly string[];
+  /**
+   * Slots by class of work: a number, or slots and tags. A handler runs in the slots
+   * of its class. Default none: every handler takes one of `maxConcurrency`; with
+   * classes, `maxConcurrency` is their sum and may be left out.
+   */
+  readonly classes?: Readonly<Partial<Record<WorkClass, number | ClassOptions>>>;
+  /**
+   * Largest message in bytes, either way. A larger result fails its run with the
+   * advice to upload it; a larger assignment ends the stream. Default 16 MiB.
+   */
+  readonly maxMessageBytes?: number;
   /** Versions of the stream to speak. Default: all this build knows. */
   readonly protocol?: VersionRange;
   /** A run is stopped after this long. 0: never. Default 600_000. */
@@ -71,13 +86,14 @@ const TUNING: Tuning = {
 
 /** Fills in defaults. @throws {WepError} INVALID_OPTION */
 export function resolveSettings(options: SettingsOptions): Settings {
-  const { maxConcurrency = "auto" } = options;
+  const classes = resolveClasses(options);
   return {
     ...TUNING,
     ...options.tuning,
-    maxConcurrency:
-      maxConcurrency === "auto" ? availableParallelism() : whole("maxConcurrency", maxConcurrency, 1),
+    maxConcurrency: resolveConcurrency(options, classes),
     tags: options.tags ?? [],
+    classes,
+    maxMessageBytes: whole("maxMessageBytes", options.maxMessageBytes ?? 16 * 1_024 * 1_024, 1_024),
     protocol: options.protocol ?? PROTOCOL_RANGE,
     handlerTimeoutMs: whole("handlerTimeoutMs", options.handlerTimeoutMs ?? 600_000, 0),
     shutdownGraceMs: whole("shutdownGraceMs", options.shutdownGraceMs ?? 15_000, 0),
@@ -90,4 +106,30 @@ export function resolveSettings(options: SettingsOptions): Settings {
 function whole(name: string, value: number, min: number): number {
   if (Number.isSafeInteger(value) && value >= min) return value;
   throw new WepError("INVALID_OPTION", `${name} is ${value}; it must be a whole number of at least ${min}`);
+}
+
+function resolveConcurrency({ maxConcurrency }: SettingsOptions, classes: readonly SlotClass[]): number {
+  const sum = classes.reduce((total, { slots }) => total + slots, 0);
+  if (maxConcurrency === undefined || maxConcurrency === "auto") return sum || availableParallelism();
+  if (sum === 0 || maxConcurrency === sum) return whole("maxConcurrency", maxConcurrency, 1);
+  throw new WepError(
+    "INVALID_OPTION",
+    `maxConcurrency is ${maxConcurrency} and the classes have ${sum} slots together; leave maxConcurrency out`,
+  );
+}
+
+function resolveClasses({ classes = {} }: SettingsOptions): readonly SlotClass[] {
+  const unknown = Object.keys(classes).filter((name) => !(WORK_CLASSES as readonly string[]).includes(name));
+  if (unknown.length > 0) {
+    throw new WepError(
+      "INVALID_OPTION",
+      `classes.${unknown[0]} is no class; there are ${WORK_CLASSES.join(", ")}`,
+    );
+  }
+  return WORK_CLASSES.flatMap((name) => {
+    const given = classes[name];
+    if (given === undefined) return [];
+    const { slots, tags = [] }: ClassOptions = typeof given === "number" ? { slots: given } : given;
+    return [{ name, slots: whole(`classes.${name}`, slots, 1), tags }];
+  });
 }

@@ -1,0 +1,64 @@
+import type { Clock, Logger, Registry } from "@subnet-worker/kit";
+import type { EnvelopeEvent } from "./envelope-log.ts";
+import type { Handler } from "./handler.ts";
+import type { SettingsOptions } from "./settings.ts";
+
+export interface HealthOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 7071; 0 picks a free one. */
+  readonly port: number;
+}
+
+/** Mutual TLS 1.3. The files are PEM and are read again when they change. */
+export interface TlsOptions {
+  /** This server's certificate, and those between it and the authority. */
+  readonly certFile: string;
+  /** Key of that certificate. */
+  readonly keyFile: string;
+  /** Authorities that worker clients' certificates are verified against. */
+  readonly caFile: string;
+  /** DNS names of which a worker client's certificate must have one. Default: any that the authority signed. */
+  readonly clientNames?: readonly string[];
+}
+
+export interface ServeOptions extends SettingsOptions {
+  readonly handlers: readonly Handler[];
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 7070; 0 picks a free one. */
+  readonly port?: number;
+  /** Default: plain text, which is served on loopback addresses only. */
+  readonly tls?: TlsOptions;
+  /**
+   * Serves plain text on other addresses too: whoever is on the way can read and
+   * change the work, and whoever reaches the port can send some. Default false.
+   */
+  readonly allowPlaintext?: boolean;
+  /** `/healthz`, `/readyz` and `/metrics` over HTTP. Default port 7071; `false` serves none. */
+  readonly health?: HealthOptions | false;
+  /** Default: JSON lines on standard output. */
+  readonly logger?: Logger;
+  /** Where the metrics go. Default a registry of its own. */
+  readonly metrics?: Registry;
+  readonly clock?: Clock;
+}
+
+/** A running WEP. Disposing it drains it without grace, then closes it. */
+export interface WepServer extends AsyncDisposable {
+  readonly address: { readonly host: string; readonly port: number };
+  /** `undefined` where health is not served. */
+  readonly healthUrl: string | undefined;
+  /**
+   * Takes nothing new, lets runs go on for the shutdown grace, then stops them
+   * with the reason `drain`. Resolves when every run has its outcome and worker
+   * clients had a chance to store it. Calling it again waits for the same drain.
+   */
+  drain(): Promise<void>;
+  /**
+   * Shows every message of every stream to `listener`, until disposed. Query
+   * strings of presigned URLs and inline bytes are left out. Costs nothing
+   * without listeners; a listener that throws is logged and goes on.
+   */
+  tap(listener: (event: EnvelopeEvent) => void): Disposable;
+}
