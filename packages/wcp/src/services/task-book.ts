@@ -81,6 +81,20 @@ export class TaskBook {
   }
 
   /**
+   * As {@link move}, for a step that nothing outside follows from: the next one carries it to the disk, or
+   * rejects where this one could not be written.
+   */
+  note(id: string, event: TaskEvent): Task {
+    this.move(id, event).catch((error: unknown) => {
+      this.#deps.logger.error({ activity_id: id, err: error }, "a step of an activity could not be stored");
+    });
+    const task = this.#open.get(id);
+    if (task === undefined)
+      throw new Error(`task ${id} has ended with "${event.kind}", which must be waited for`);
+    return task;
+  }
+
+  /**
    * Applies an event; resolves once it is on disk. Progress and lease extensions
    * within a state stay in memory: after a restart the network tells the lease
    * and the executor the progress. A new checkpoint is stored.

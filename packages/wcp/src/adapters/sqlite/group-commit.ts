@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import type { OnSynced } from "./wal-sync.ts";
 
 interface Pending {
   readonly change: () => unknown;
@@ -6,24 +7,37 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** What it needs to know that a commit is on disk. */
+export interface Disk {
+  after(done: OnSynced): void;
+}
+
 /**
- * Lets all writes of one turn of the event loop share one commit, hence one
- * fsync. A change that throws is undone alone (savepoint); the others commit.
- * When the commit itself fails (disk full), every change of the turn is rejected.
+ * Lets all writes of one turn of the event loop share one commit, and all commits that are made while the
+ * disk is busy one sync. A change that throws is undone alone; the others commit. When the commit or the
+ * sync itself fails (disk full), every change of it is rejected.
  */
 export class GroupCommit {
   readonly #begin: (work: () => void) => void;
   readonly #savepoint: (work: () => unknown) => unknown;
+  readonly #disk: Disk | undefined;
   #pending: Pending[] = [];
 
-  constructor(db: Database) {
+  /** @param disk `undefined`: a commit is on disk when it has returned */
+  constructor(db: Database, disk?: Disk) {
     const begin = db.transaction((work: () => void) => work());
     this.#begin = (work) => begin.immediate(work);
     this.#savepoint = db.transaction((work: () => unknown) => work());
+    this.#disk = disk;
   }
 
   /** Runs `change` in this turn's transaction; resolves with its value once it is on disk. */
   write<T>(change: () => T): Promise<T> {
+    return this.writeStatement(() => this.#savepoint(change) as T);
+  }
+
+  /** As {@link write}, for a change of one statement, which SQLite undoes alone when it fails. */
+  writeStatement<T>(change: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#pending.length === 0) setImmediate(() => this.flush());
       this.#pending.push({ change, resolve: resolve as (value: unknown) => void, reject });
@@ -35,15 +49,15 @@ export class GroupCommit {
     const batch = this.#pending;
     this.#pending = [];
     if (batch.length === 0) return;
-    const settle: (() => void)[] = [];
+    const results: unknown[] = [];
+    const failures = new Map<number, unknown>();
     try {
       this.#begin(() => {
-        for (const { change, resolve, reject } of batch) {
+        for (const [index, { change }] of batch.entries()) {
           try {
-            const value = this.#savepoint(change);
-            settle.push(() => resolve(value));
+            results[index] = change();
           } catch (error) {
-            settle.push(() => reject(error));
+            failures.set(index, error);
           }
         }
       });
@@ -51,6 +65,14 @@ export class GroupCommit {
       for (const { reject } of batch) reject(error);
       return;
     }
-    for (const done of settle) done();
+    const settle: OnSynced = (error) => {
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        if (failures.has(index)) reject(failures.get(index));
+        else if (error === null) resolve(results[index]);
+        else reject(error);
+      }
+    };
+    if (this.#disk === undefined) settle(null);
+    else this.#disk.after(settle);
   }
 }

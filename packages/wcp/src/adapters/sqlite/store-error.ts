@@ -1,3 +1,5 @@
+import type { Task, TaskState } from "../../domain/task.ts";
+
 /** The database cannot be used, or holds something else than was expected. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
@@ -6,5 +8,13 @@ export class StoreError extends Error {
   constructor(code: StoreError["code"], message: string, options?: ErrorOptions) {
     super(`[${code}] ${message}`, options);
     this.code = code;
+  }
+
+  /** A task is not in the state that it was last seen in. */
+  static conflict(task: Task, from: TaskState["kind"] | "new"): StoreError {
+    return new StoreError(
+      "CONFLICT",
+      `task ${task.id} is not in state "${from}", so it cannot become "${task.state.kind}"; another process may be using this database`,
+    );
   }
 }

@@ -10,7 +10,9 @@ import { lockForProcess } from "./process-lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { StoreError } from "./store-error.ts";
 import { TaskTable } from "./task-table.ts";
+import { TaskWrites } from "./task-writes.ts";
 import { TransactionTable } from "./transaction-table.ts";
+import { WalSync } from "./wal-sync.ts";
 
 export interface StoreOptions {
   /** Database file; its folder is made if missing. */
@@ -21,8 +23,8 @@ export interface StoreOptions {
 }
 
 /**
- * Opens the SQLite store: WAL, synchronous FULL (WAL's default may lose the last
- * commits in a power failure, and with them a signed nonce), one writer.
+ * Opens the SQLite store: WAL, one writer. A write resolves once it is on disk, or a power failure could
+ * take a signed nonce with it.
  *
  * @throws {StoreError} IN_USE, SCHEMA_VERSION, OTHER_IDENTITY or CANNOT_OPEN
  */
@@ -31,8 +33,10 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   const db = openDatabase(options.path, stack);
   prepare(db, options);
   const { clock } = deps;
-  const commits = new GroupCommit(db);
+  const disk = new WalSync(options.path);
+  const commits = new GroupCommit(db, disk);
   const tasks = new TaskTable(db);
+  const taskWrites = new TaskWrites({ commits, tasks, now: () => clock.nowMs() });
   const intents = new IntentTable(db);
   const transactions = new TransactionTable(db);
   const misc = new MiscTables(db);
@@ -40,7 +44,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   return {
     openTasks: () => tasks.open(),
     task: (id) => tasks.get(id),
-    saveTask: (task, from) => commits.write(() => tasks.save(task, from, clock.nowMs())),
+    saveTask: (task, from) => taskWrites.save(task, from),
     openIntents: () => intents.open(),
     intentByKey: (key) => intents.byKey(key),
     addIntent: (request, nowMs) => commits.write(() => intents.add(request, nowMs)),
@@ -65,6 +69,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
       commits.write(() => tasks.prune(beforeMs) + intents.prune(beforeMs) + transactions.prune(beforeMs)),
     [Symbol.dispose]() {
       commits.flush();
+      disk[Symbol.dispose]();
       db.pragma("optimize");
       owned.dispose();
     },
@@ -77,7 +82,7 @@ function openDatabase(path: string, stack: DisposableStack): Database.Database {
     stack.use(lockForProcess(path));
     const db = stack.adopt(new Database(path), (open) => open.close());
     db.pragma("journal_mode = WAL");
-    db.pragma("synchronous = FULL");
+    db.pragma("synchronous = NORMAL"); // WalSync waits for the disk
     db.pragma("foreign_keys = ON");
     db.pragma("cache_size = -2000"); // KiB; what is open fits, and the driver's default is 16 MB
     return db;

@@ -25,13 +25,13 @@ export class TaskTable {
 
   constructor(db: Database) {
     this.#insert = db.prepare(
-      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
-       VALUES (@id, @source, @queue, @kind, @version, @workflowInstanceId, @traits, @round, @state, @detail, @isFinal, @nowMs)
+      `INSERT INTO tasks (round, state, detail, is_final, updated_at_ms, id, source, queue, kind, version, workflow_instance_id, traits)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO NOTHING`,
     );
     this.#update = db.prepare(
-      `UPDATE tasks SET round = @round, state = @state, detail = @detail, is_final = @isFinal, updated_at_ms = @nowMs
-       WHERE id = @id AND state = @from`,
+      `UPDATE tasks SET round = ?, state = ?, detail = ?, is_final = ?, updated_at_ms = ?
+       WHERE id = ? AND state = ?`,
     );
     this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY rowid");
@@ -40,27 +40,23 @@ export class TaskTable {
 
   save(task: Task, from: TaskState["kind"] | "new", nowMs: number): void {
     const { kind: state, ...detail } = task.state;
-    const values = {
-      id: task.id,
-      source: task.source,
-      queue: task.queue,
-      kind: task.kind,
-      version: task.version,
-      workflowInstanceId: task.workflowInstanceId,
-      traits: task.traits === undefined ? null : JSON.stringify(task.traits),
-      round: task.round,
-      state,
-      detail: JSON.stringify(detail),
-      isFinal: FINAL_STATES.has(state) ? 1 : 0,
-      nowMs,
-    };
-    const result = from === "new" ? this.#insert.run(values) : this.#update.run({ ...values, from });
-    if (result.changes !== 1) {
-      throw new StoreError(
-        "CONFLICT",
-        `task ${task.id} is not in state "${from}", so it cannot become "${state}"; another process may be using this database`,
-      );
-    }
+    const { id, source, queue, kind, version, workflowInstanceId, traits } = task;
+    const changing = [task.round, state, JSON.stringify(detail), FINAL_STATES.has(state) ? 1 : 0, nowMs];
+    // By position: names would have to be looked up for each of them, each time.
+    const { changes } =
+      from === "new"
+        ? this.#insert.run(
+            ...changing,
+            id,
+            source,
+            queue,
+            kind,
+            version,
+            workflowInstanceId,
+            traits === undefined ? null : JSON.stringify(traits),
+          )
+        : this.#update.run(...changing, id, from);
+    if (changes !== 1) throw StoreError.conflict(task, from);
   }
 
   get(id: string): Task | undefined {

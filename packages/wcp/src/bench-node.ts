@@ -1,0 +1,87 @@
+import { createLogger, systemClock } from "@subnet-worker/kit";
+import { openStore } from "./adapters/sqlite/store.ts";
+import { WepPool } from "./adapters/wep/pool.ts";
+import { Metrics } from "./metrics.ts";
+import type { TaskSource } from "./ports.ts";
+import { Dispatcher } from "./services/dispatcher.ts";
+import { LeaseKeeper } from "./services/lease-keeper.ts";
+import { Runner } from "./services/runner.ts";
+import { TaskBook } from "./services/task-book.ts";
+
+export type {
+  ClaimOutcome,
+  HeartbeatOutcome,
+  Offer,
+  OfferSink,
+  RecoveredTask,
+  RunResult,
+  SettleOutcome,
+  Standing,
+  TaskInputs,
+  TaskSource,
+} from "./ports.ts";
+export type { Task } from "./domain/task.ts";
+
+export interface BenchNodeOptions {
+  readonly wepUrls: readonly string[];
+  /** SQLite file. */
+  readonly dbPath: string;
+  readonly source: TaskSource;
+  /** Most tasks claimed and not settling. */
+  readonly maxInflight: number;
+}
+
+const WALLET = "0x0000000000000000000000000000000000000001";
+
+/**
+ * Everything of the node between a network and its WEPs, persistence included, on a network of the caller's:
+ * for benchmarks, not published. Runs until it is disposed of.
+ */
+export async function openBenchNode(options: BenchNodeOptions): Promise<AsyncDisposable> {
+  const { source, maxInflight } = options;
+  await using stack = new AsyncDisposableStack();
+  const clock = systemClock;
+  const logger = createLogger({ name: "bench", level: "warn" });
+  const metrics = new Metrics();
+  const store = stack.use(openStore({ path: options.dbPath, chainId: 1n, wallet: WALLET }, { clock }));
+  const pool = new WepPool(
+    {
+      urls: options.wepUrls,
+      instanceId: "bench",
+      agent: "subnet-worker-bench/0",
+      handshakeTimeoutMs: 10_000,
+      pingIntervalMs: 2_000,
+      silenceMs: 8_000,
+    },
+    { clock, logger },
+  );
+  const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
+  const runner = new Runner({ source, book, storage: undefined, logger });
+  const dispatcher = new Dispatcher(
+    {
+      identity: WALLET,
+      maxInflight,
+      maxOffers: 10_000,
+      cooldownMs: 30_000,
+      retry: { maxAttempts: 3, initialMs: 1_000, maxMs: 60_000 },
+    },
+    { source, executor: pool, runner, book, clock, logger, holdClaims: () => pool.notReady() },
+  );
+  const keeper = new LeaseKeeper(
+    { heartbeatIntervalMs: 30_000, tickMs: 250 },
+    { source, book, clock, logger, onLeaseLost: (id) => pool.cancel(id, "lease_lost") },
+  );
+  const stop = new AbortController();
+  const services = [pool, dispatcher, keeper];
+  const running = Promise.all([
+    ...services.map((service) => service.run(stop.signal)),
+    source.watch(dispatcher, stop.signal),
+  ]);
+  running.catch(() => undefined); // disposing rejects with it
+  stack.defer(async () => {
+    stop.abort();
+    await running;
+  });
+  const owned = stack.move();
+  return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
