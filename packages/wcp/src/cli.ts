@@ -29,6 +29,7 @@ const OPTIONS = {
   "from-env": { type: "string" },
   keystore: { type: "string" },
   capacity: { type: "string" },
+  undo: { type: "boolean" },
 } as const satisfies ParseArgsConfig["options"];
 
 type OptionName = keyof typeof OPTIONS;
@@ -38,6 +39,8 @@ const db = () => import("./commands/db.ts");
 const tx = () => import("./commands/tx.ts");
 const worker = () => import("./commands/worker.ts");
 const delegation = () => import("./commands/delegation.ts");
+const wep = () => import("./commands/wep.ts");
+const queue = () => import("./commands/queue.ts");
 
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: {
@@ -133,6 +136,53 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     options: ["wait"],
     args: [1, 1],
     load: async () => (await tx()).orderCommand("rebroadcast"),
+  },
+  "wep ls": {
+    usage: "[--json]",
+    summary: "the WEPs of the running node",
+    options: ["json"],
+    load: async () => (await wep()).listWeps,
+  },
+  "wep show": {
+    usage: "URL [--json]",
+    summary: "all about one WEP, and what runs there",
+    options: ["json"],
+    args: [1, 1],
+    load: async () => (await wep()).showWep,
+  },
+  "wep drain": {
+    usage: "URL [--undo] [--json]",
+    summary: "assign nothing new there, or again",
+    options: ["undo", "json"],
+    args: [1, 1],
+    load: async () => (await wep()).drainWep,
+  },
+  "wep ping": {
+    usage: "URL [--json]",
+    summary: "how long a WEP takes to answer",
+    options: ["json"],
+    args: [1, 1],
+    load: async () => (await wep()).pingWep,
+  },
+  "queue ls": {
+    usage: "[--json]",
+    summary: "the queues of the running node",
+    options: ["json"],
+    load: async () => (await queue()).listQueues,
+  },
+  "queue pause": {
+    usage: "NAME [--json]",
+    summary: "claim nothing more of a queue",
+    options: ["json"],
+    args: [1, 1],
+    load: async () => (await queue()).pauseCommand("pause"),
+  },
+  "queue resume": {
+    usage: "NAME [--json]",
+    summary: "claim from it again",
+    options: ["json"],
+    args: [1, 1],
+    load: async () => (await queue()).pauseCommand("resume"),
   },
   "db ls": {
     usage: "[PREFIX] [--json]",
