@@ -1,40 +1,87 @@
 /**
  * Programs that some tests need and npm does not have. One that is missing is unpacked from its Debian
- * package into `.cache/debian`, without installing it: a server's package would start the server. Where
- * that cannot be done, the tests that need it are skipped by name.
+ * package into `.cache/debian`, without installing it. Where that cannot be done, the tests that need it
+ * are skipped by name.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { runs, unpackDebian, unpackedAt, withDependencies } from "./_debian.ts";
 
-const PROGRAMS: Readonly<Record<string, string>> = { promtool: "prometheus" };
-const root = resolve(import.meta.dirname, "..", ".cache", "debian");
-
-function runs(command: string, args: readonly string[], cwd = "."): boolean {
-  return spawnSync(command, args, { cwd, stdio: "ignore" }).status === 0;
+interface Need {
+  /** For messages. */
+  readonly what: string;
+  readonly debian: string;
+  /** Whether it runs with this PATH. */
+  readonly isOn: (path: string) => boolean;
+  /** Folder for the PATH, once {@link make} has made it. */
+  readonly bin: string;
+  readonly make: () => boolean;
 }
 
-function unpack(debianPackage: string): boolean {
-  const folder = join(root, debianPackage);
-  mkdirSync(folder, { recursive: true });
-  const download = () => runs("apt-get", ["download", debianPackage], folder);
-  // A fresh machine has no package lists yet.
-  if (!download() && !(runs("apt-get", ["update"]) && download())) return false;
-  const archive = readdirSync(folder).find((name) => name.endsWith(".deb"));
-  return archive !== undefined && runs("dpkg-deb", ["-x", archive, "."], folder);
+const promtool: Need = {
+  what: "promtool",
+  debian: "prometheus",
+  isOn: (path) => runs("promtool", ["--version"], { env: { ...process.env, PATH: path } }),
+  bin: join(unpackedAt("prometheus"), "usr", "bin"),
+  make: () => unpackDebian("prometheus", ["prometheus"]),
+};
+
+const PYTHON_PACKAGES = [
+  "python3",
+  "python3-grpcio",
+  "python3-protobuf",
+  "protobuf-compiler",
+  "protobuf-compiler-grpc",
+];
+const PYTHON = unpackedAt("python3-grpcio");
+
+const python: Need = {
+  what: "python3 with grpcio",
+  debian: PYTHON_PACKAGES.slice(1).join(", "),
+  isOn(path) {
+    const env = { ...process.env, PATH: path };
+    return (
+      runs("python3", ["-c", "import grpc, google.protobuf"], { env }) &&
+      runs("protoc", ["--version"], { env }) &&
+      // The program has no --version, and fails without input; 127 is when it cannot even begin.
+      runs("sh", ["-c", "grpc_python_plugin </dev/null; [ $? -lt 126 ]"], { env })
+    );
+  },
+  bin: join(PYTHON, "bin"),
+  make() {
+    const packages = withDependencies(PYTHON_PACKAGES);
+    // None: all are installed, for a python3 that another one on the PATH hides.
+    if (packages.length > 0 && !unpackDebian("python3-grpcio", packages)) return false;
+    writeWrappers();
+    return true;
+  },
+};
+
+/** Programs that are not installed do not find what they were unpacked with. */
+function writeWrappers(): void {
+  mkdirSync(python.bin, { recursive: true });
+  for (const program of ["python3", "protoc", "grpc_python_plugin"]) {
+    const unpacked = join(PYTHON, "usr", "bin", program);
+    const script = [
+      "#!/bin/sh",
+      `for lib in '${PYTHON}'/usr/lib/*-linux-gnu*; do LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; done`,
+      "export LD_LIBRARY_PATH",
+      `export PYTHONPATH='${PYTHON}'/usr/lib/python3/dist-packages"\${PYTHONPATH:+:$PYTHONPATH}"`,
+      `exec '${existsSync(unpacked) ? unpacked : `/usr/bin/${program}`}' "$@"`,
+      "",
+    ];
+    writeFileSync(join(python.bin, program), script.join("\n"), { mode: 0o755 });
+  }
 }
 
 /** A PATH on which every program is that can be had; says on standard output what cannot. */
 export function pathWithPrograms(path: string): string {
-  const folders: string[] = [];
-  for (const [program, debianPackage] of Object.entries(PROGRAMS)) {
-    if (runs(program, ["--version"])) continue;
-    const bin = join(root, debianPackage, "usr", "bin");
-    if (existsSync(join(bin, program)) || unpack(debianPackage)) folders.push(bin);
-    else
-      process.stdout.write(
-        `${program} is not to be had here (Debian package ${debianPackage}); its tests are skipped\n`,
-      );
+  let result = path;
+  for (const { what, debian, isOn, bin, make } of [promtool, python]) {
+    if (isOn(result)) continue;
+    const extended = [bin, result].join(delimiter);
+    if (isOn(extended) || (make() && isOn(extended))) result = extended;
+    else process.stdout.write(`${what} is not to be had here (Debian: ${debian}); its tests are skipped\n`);
   }
-  return [...folders, path].join(delimiter);
+  return result;
 }

@@ -1,0 +1,64 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Below it, a folder for each package that was unpacked. */
+const UNPACKED: string = resolve(import.meta.dirname, "..", ".cache", "debian");
+
+/** Whether a command ends well; what it says is nobody's concern. */
+export function runs(
+  command: string,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): boolean {
+  return spawnSync(command, args, { ...options, stdio: "ignore" }).status === 0;
+}
+
+/** Where the files of `name` end up. */
+export function unpackedAt(name: string): string {
+  return join(UNPACKED, name);
+}
+
+/**
+ * Unpacks Debian packages into {@link unpackedAt} without installing them: the package of a server would
+ * start the server. False where that cannot be done.
+ *
+ * @param name of the folder
+ */
+export function unpackDebian(name: string, packages: readonly string[]): boolean {
+  const folder = unpackedAt(name);
+  mkdirSync(folder, { recursive: true });
+  const download = () => runs("apt-get", ["download", ...packages], { cwd: folder });
+  // A fresh machine has no package lists yet.
+  if (!download() && !(runs("apt-get", ["update"]) && download())) return false;
+  const archives = readdirSync(folder).filter((file) => file.endsWith(".deb"));
+  return (
+    archives.length > 0 && archives.every((file) => runs("dpkg-deb", ["-x", file, "."], { cwd: folder }))
+  );
+}
+
+/** These packages and those they need that this system has not got; empty where it is not known. */
+export function withDependencies(packages: readonly string[]): readonly string[] {
+  // What lies in apt's own cache would be left out: it asks what is to be downloaded.
+  const cache = mkdtempSync(join(tmpdir(), "apt-archives-"));
+  mkdirSync(join(cache, "partial"));
+  const options = [
+    "--print-uris",
+    "--quiet=2",
+    "--no-install-recommends",
+    "-o",
+    `Dir::Cache::archives=${cache}`,
+  ];
+  const ask = () => spawnSync("apt-get", ["install", ...options, ...packages], { encoding: "utf8" });
+  try {
+    let answer = ask();
+    // A fresh machine has no package lists yet.
+    if (answer.status !== 0 && runs("apt-get", ["update"])) answer = ask();
+    // 'http://host/pool/main/r/re2/libre2-9_20220601_amd64.deb' libre2-9_20220601_amd64.deb 105876 MD5Sum:...
+    const lines = (answer.stdout ?? "").matchAll(/^'[^']*' ([^_\s]+)_/gm);
+    return answer.status === 0 ? Array.from(lines, ([, found = ""]) => found) : [];
+  } finally {
+    rmSync(cache, { recursive: true });
+  }
+}
