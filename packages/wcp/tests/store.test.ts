@@ -284,3 +284,35 @@ function open(path: string): Disposable & { readonly db: Database.Database } {
   const db = new Database(path);
   return { db, [Symbol.dispose]: () => db.close() };
 }
+
+describe("states that a task goes through within one commit", () => {
+  it("are one write, which has the last of them", async () => {
+    using folder = new Folder();
+    using store = folder.open();
+    const task = aTask({ state: { kind: "offered" } });
+    const writes = [
+      store.saveTask(task, "new"),
+      store.saveTask({ ...task, state: { kind: "claiming" } }, "offered"),
+      store.saveTask({ ...task, state: { kind: "lost", reason: "late" } }, "claiming"),
+    ];
+    expect(store.task(task.id)).toBeUndefined();
+    await Promise.all(writes);
+    expect(store.task(task.id)?.state).toEqual({ kind: "lost", reason: "late" });
+    expect(store.openTasks()).toEqual([]);
+    await store.saveTask({ ...task, state: { kind: "offered" } }, "lost");
+    expect(store.openTasks()).toHaveLength(1);
+  });
+
+  it("are refused where they do not follow from each other, and the others stay", async () => {
+    using folder = new Folder();
+    using store = folder.open();
+    const task = aTask({ state: { kind: "offered" } });
+    const [first, second] = await Promise.allSettled([
+      store.saveTask(task, "new"),
+      store.saveTask({ ...task, state: { kind: "lost", reason: "late" } }, "running"),
+    ]);
+    expect(first.status).toBe("fulfilled");
+    expect(second).toMatchObject({ status: "rejected", reason: { code: "CONFLICT" } });
+    expect(store.task(task.id)?.state).toEqual({ kind: "offered" });
+  });
+});

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /**
  * The id of a run, in the form of a UUID (version 8). It follows from the task, the claim it runs under and
@@ -11,12 +11,9 @@ export function runIdOf(claim: {
   readonly attempt: number;
 }): string {
   const { taskId, token, attempt } = claim;
-  const hash = createHash("sha256")
-    .update(JSON.stringify([taskId, token, attempt]))
-    .digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x80;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString("hex");
+  const digest = hash("sha256", JSON.stringify([taskId, token, attempt]), "hex");
+  const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  const hex = `${digest.slice(0, 12)}8${digest.slice(13, 16)}${variant}${digest.slice(17, 32)}`;
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
     "-",
   );

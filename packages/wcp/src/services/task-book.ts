@@ -117,12 +117,14 @@ export class TaskBook {
 
   /** A run that has just ended is in `before` only. */
   #log(task: Task, before: Task): void {
+    const { logger } = this.#deps;
     const { kind } = task.state;
+    const level = kind === "abandoned" || kind === "expired" ? "warn" : "info";
+    if (!logger.isLevelEnabled(level)) return;
     const [state] = [task.state, before.state].filter((each) => "run" in each);
     const run = state === undefined ? {} : { run_id: state.run.id, executor: state.run.executor };
     const reason = "reason" in task.state ? { reason: task.state.reason } : {};
-    const level = kind === "abandoned" || kind === "expired" ? "warn" : "info";
-    this.#deps.logger[level](
+    logger[level](
       { activity_id: task.id, ...run, queue: task.queue, state: kind, round: task.round, ...reason },
       `activity ${kind}`,
     );

@@ -33,13 +33,18 @@ export class WalSync implements Disposable {
   #sync(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#isSyncing = true;
-    fdatasync(this.#open(), (error) => {
-      this.#isSyncing = false;
-      this.#closeIfIdle();
+    try {
+      const log = this.#open();
+      this.#isSyncing = true;
+      fdatasync(log, (error) => {
+        this.#isSyncing = false;
+        this.#closeIfIdle();
+        for (const done of waiting) done(error);
+        if (this.#waiting.length > 0 && !this.#isSyncing) this.#sync();
+      });
+    } catch (error) {
       for (const done of waiting) done(error);
-      if (this.#waiting.length > 0 && !this.#isSyncing) this.#sync();
-    });
+    }
   }
 
   #open(): number {

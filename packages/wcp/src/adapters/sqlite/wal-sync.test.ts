@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { GroupCommit } from "./group-commit.ts";
+import { WalSync } from "./wal-sync.ts";
+
+class Folder implements Disposable {
+  readonly path: string = mkdtempSync(join(tmpdir(), "wal-sync-"));
+
+  get file(): string {
+    return join(this.path, "numbers.db");
+  }
+
+  /** A database with its log, as the store opens it. */
+  open(): Database.Database & Disposable {
+    const db = new Database(this.file);
+    db.pragma("journal_mode = WAL");
+    db.exec("CREATE TABLE numbers (number INTEGER PRIMARY KEY) STRICT");
+    return Object.assign(db, { [Symbol.dispose]: () => void db.close() });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+/** A disk that is done when the test says so. */
+class SlowDisk {
+  readonly waiting: ((error: unknown) => void)[] = [];
+
+  after(done: (error: unknown) => void): void {
+    this.waiting.push(done);
+  }
+}
+
+describe("a commit", () => {
+  it("is not told of before the disk has it", async () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new SlowDisk();
+    const commits = new GroupCommit(db, disk);
+    let isTold = false;
+    const write = async () => {
+      await commits.writeStatement(() => db.exec("INSERT INTO numbers VALUES (1)"));
+      isTold = true;
+    };
+    const written = write();
+    while (disk.waiting.length === 0) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(isTold).toBe(false);
+    expect(db.prepare("SELECT count(*) FROM numbers").pluck().get()).toBe(1);
+    disk.waiting[0]?.(null);
+    await written;
+    expect(isTold).toBe(true);
+  });
+
+  it("that the disk does not take is refused to all its writers", async () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new SlowDisk();
+    const commits = new GroupCommit(db, disk);
+    const written = Promise.allSettled([commits.write(() => 1), commits.writeStatement(() => 2)]);
+    while (disk.waiting.length === 0) await new Promise(setImmediate);
+    disk.waiting[0]?.(new Error("EIO"));
+    expect((await written).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  });
+});
+
+describe("a sync of the log", () => {
+  it("is shared by the commits that came while another was under way", async () => {
+    using folder = new Folder();
+    using db = folder.open();
+    using disk = new WalSync(folder.file);
+    db.exec("INSERT INTO numbers VALUES (1)");
+    const order: string[] = [];
+    const first = Promise.withResolvers<void>();
+    const last = Promise.withResolvers<void>();
+    disk.after((error) => {
+      order.push(`first ${error}`);
+      first.resolve();
+    });
+    disk.after(() => order.push("second"));
+    disk.after(() => {
+      order.push("third");
+      last.resolve();
+    });
+    await first.promise;
+    expect(order).toEqual(["first null"]);
+    await last.promise;
+    expect(order).toEqual(["first null", "second", "third"]);
+  });
+
+  it("is made at once for what still waits when the store is closed", () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new WalSync(folder.file);
+    db.exec("INSERT INTO numbers VALUES (1)");
+    const told: unknown[] = [];
+    disk.after(() => undefined);
+    disk.after((error) => told.push(error));
+    disk[Symbol.dispose]();
+    expect(told).toEqual([null]);
+  });
+
+  it("that cannot be made is told to who waits, also when it cannot even begin", () => {
+    using folder = new Folder();
+    using disk = new WalSync(join(folder.path, "nothing", "here.db"));
+    const told: unknown[] = [];
+    disk.after((error) => told.push(error));
+    expect(told).toEqual([expect.objectContaining({ code: "ENOENT" })]);
+  });
+});
