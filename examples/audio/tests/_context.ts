@@ -42,10 +42,14 @@ export function createFakeRun(
     log: silentLog as unknown as RunContext["log"],
     signal: options.signal ?? new AbortController().signal,
     deadlineMs: undefined,
+    deadline: undefined,
+    checkpoint: undefined,
+    metadata: {},
     workflowInput: {},
     progress(percent, message) {
       progress.push({ percent, message });
       options.onProgress?.();
+      return Promise.resolve();
     },
     async upload(name, body, { mediaType }) {
       if (!(body instanceof Uint8Array)) throw new TypeError("the audio handlers upload bytes");

@@ -15,6 +15,15 @@ export interface UploadedObject {
   readonly sizeBytes: number;
 }
 
+export interface ProgressOptions {
+  /**
+   * Where an attempt after this one could go on: an object key or a short text of the
+   * handler's own. It stays the run's last until another is reported, and the next
+   * attempt finds it as `ctx.checkpoint`.
+   */
+  readonly checkpoint?: string;
+}
+
 /** What a run may use besides its input. */
 export interface RunContext {
   /** The activity, as its network names it. */
@@ -31,21 +40,31 @@ export interface RunContext {
   /**
    * Aborts when the run must stop; its reason is a `CancelledError`. Pass it on to
    * everything that waits, and call `signal.throwIfAborted()` in long loops. A
-   * handler that ignores it is reported as cancelled after a short grace, but its
-   * slot stays taken until it returns.
+   * handler that ignores it is reported as cancelled after a short grace. In a thread
+   * it is ended then; in the process its slot stays taken until it returns.
    */
   readonly signal: AbortSignal;
   /** Unix time in milliseconds at which the activity's lease ends unless renewed; `undefined`: none. */
   readonly deadlineMs: number | undefined;
+  /** When a result is of no use to anybody any more, and the run is stopped; `undefined`: never. */
+  readonly deadline: Date | undefined;
+  /** What an earlier attempt reported as its last checkpoint; `undefined`: begin at the beginning. */
+  readonly checkpoint: string | undefined;
+  /** Trace context and correlation ids that came with the activity: `traceparent`, `tenant_id`, ... */
+  readonly metadata: Readonly<Record<string, string>>;
   /** The workflow's own input, by parameter name; empty when the activity has no workflow. */
   readonly workflowInput: Readonly<Record<string, InputValue>>;
   /**
    * Reports progress. Cheap: at most two a second travel and the last one wins.
    * The lease is kept alive without it.
    *
+   * Await it in a loop that reports often: it resolves when the report is on its way
+   * or merged into a newer one, which takes long only when the worker client does not
+   * keep up. It never rejects, so it may also be left alone.
+   *
    * @param percent 0 to 100; what lies outside is clamped
    */
-  progress(percent: number, message?: string): void;
+  progress(percent: number, message?: string, options?: ProgressOptions): PromiseLike<void>;
   /**
    * Writes one object below the run's prefix in storage. Transient failures are retried.
    *

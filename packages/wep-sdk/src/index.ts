@@ -1,4 +1,4 @@
-export type { RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
+export type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
 export {
   CancelledError,
   type CancelReason,

@@ -20,8 +20,11 @@ export interface Link {
   sendAck(assignment: TaskAssignment): void;
   /** Says that an assignment is not taken, as the peer's version can be told. */
   sendRefusal(assignment: TaskAssignment, refusal: Refusal): void;
-  /** Replaces a progress of the same run that still waits. */
-  sendProgress(progress: MessageInitShape<typeof ProgressSchema>): void;
+  /**
+   * Replaces a progress of the same run that still waits. `onWritten` is called once
+   * the transport has taken it or a newer one of the run; never if the stream ends first.
+   */
+  sendProgress(progress: MessageInitShape<typeof ProgressSchema>, onWritten: () => void): void;
   /** `onWritten` is called once the transport has taken it; never if the stream ends first. */
   sendCompletion(completion: MessageInitShape<typeof CompletionSchema>, onWritten: () => void): void;
   /** @throws {TransientFailure} when the stream ends or the peer does not answer in time */

@@ -4,14 +4,32 @@ export interface ProgressReport {
   /** 0 to 100, whole. */
   readonly percent: number;
   readonly message: string;
+  /** The last one reported; empty: none. */
+  readonly checkpoint: string;
 }
 
-export interface ProgressOptions {
+/** What a handler says: no checkpoint leaves the last one as it was. */
+export interface ProgressNews {
+  readonly percent: number;
+  readonly message: string;
+  readonly checkpoint: string | undefined;
+}
+
+export interface ThinningOptions {
   /** At most one report in this long, not counting the last. */
   readonly minIntervalMs: number;
   /** After this long without a report the last one is repeated; 0: never. */
   readonly keepaliveMs: number;
 }
+
+export interface ProgressDeps {
+  readonly clock: Clock;
+  /** Calls `onTaken` once it, or a newer one, has left; at once where nothing can be waited for. */
+  readonly send: (report: ProgressReport, onTaken: () => void) => void;
+}
+
+const NOTHING: ProgressReport = { percent: 0, message: "", checkpoint: "" };
+const TAKEN: Promise<void> = Promise.resolve();
 
 /**
  * Thins the progress of one run and keeps its lease alive: the first report goes
@@ -19,44 +37,61 @@ export interface ProgressOptions {
  * ends. Without reports the last is repeated, so a silent handler keeps its lease.
  */
 export class ProgressReporter implements Disposable {
-  readonly #options: ProgressOptions;
-  readonly #clock: Clock;
-  readonly #send: (report: ProgressReport) => void;
-  #last: ProgressReport = { percent: 0, message: "" };
+  readonly #options: ThinningOptions;
+  readonly #deps: ProgressDeps;
+  #last: ProgressReport = NOTHING;
   #isUnsent = false;
+  #isUnderway = false;
   #isClosed = false;
   #sentAtMs = -Infinity;
   #timer: Disposable | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
 
-  constructor(
-    options: ProgressOptions,
-    deps: { readonly clock: Clock; readonly send: (report: ProgressReport) => void },
-  ) {
+  constructor(options: ThinningOptions, deps: ProgressDeps) {
     this.#options = options;
-    this.#clock = deps.clock;
-    this.#send = deps.send;
+    this.#deps = deps;
     this.#arm();
   }
 
-  /** Takes a report. What is no number leaves the percentage as it was. */
-  report(percent: number, message = ""): void {
-    if (this.#isClosed) return;
+  get last(): ProgressReport {
+    return this.#last;
+  }
+
+  /**
+   * Takes a report; what is no number leaves the percentage as it was. The promise
+   * waits for the report that is under way, so who awaits it cannot outrun the stream.
+   */
+  report({ percent, message, checkpoint }: ProgressNews): Promise<void> {
+    if (this.#isClosed) return TAKEN;
     const whole = Number.isNaN(percent)
       ? this.#last.percent
       : Math.round(Math.min(100, Math.max(0, percent)));
-    this.#last = { percent: whole, message };
+    this.#last = { percent: whole, message, checkpoint: checkpoint ?? this.#last.checkpoint };
+    const isDue = this.#deps.clock.monotonicMs() - this.#sentAtMs >= this.#options.minIntervalMs;
+    const wasUnsent = this.#isUnsent;
     this.#isUnsent = true;
-    if (this.#clock.monotonicMs() - this.#sentAtMs >= this.#options.minIntervalMs) this.resend();
-    else this.#arm();
+    if (isDue) this.resend();
+    else if (!wasUnsent) this.#arm();
+    if (!this.#isUnderway) return TAKEN;
+    this.#waiting ??= Promise.withResolvers<void>();
+    return this.#waiting.promise;
   }
 
   /** Sends the last report now, as a new stream needs it. */
   resend(): void {
     if (this.#isClosed) return;
     this.#isUnsent = false;
-    this.#sentAtMs = this.#clock.monotonicMs();
-    this.#send(this.#last);
+    this.#sentAtMs = this.#deps.clock.monotonicMs();
+    this.#isUnderway = true;
+    this.#deps.send(this.#last, this.#onTaken);
     this.#arm();
+  }
+
+  /** Lets go of who waits: the stream is gone, or the run is to stop. */
+  release(): void {
+    this.#isUnderway = false;
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
   }
 
   /** Sends what waits, then nothing more. */
@@ -64,14 +99,17 @@ export class ProgressReporter implements Disposable {
     if (this.#isUnsent) this.resend();
     this.#isClosed = true;
     this.#timer?.[Symbol.dispose]();
+    this.release();
   }
+
+  readonly #onTaken = (): void => this.release();
 
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
     const { minIntervalMs, keepaliveMs } = this.#options;
     if (!this.#isUnsent && keepaliveMs === 0) return;
-    const sinceMs = this.#clock.monotonicMs() - this.#sentAtMs;
+    const sinceMs = this.#deps.clock.monotonicMs() - this.#sentAtMs;
     const waitMs = this.#isUnsent ? Math.max(0, minIntervalMs - sinceMs) : keepaliveMs;
-    this.#timer = this.#clock.timer(waitMs, () => this.resend());
+    this.#timer = this.#deps.clock.timer(waitMs, () => this.resend());
   }
 }

@@ -1,37 +1,100 @@
 import type { Logger } from "@subnet-worker/kit";
-import type { TaskAssignment } from "@subnet-worker/protocol";
-import type { RunContext } from "./context.ts";
-import type { ProgressReporter } from "./progress.ts";
-import type { ScratchDir } from "./scratch-dir.ts";
-import { type UploadDeps, uploadObject } from "./upload.ts";
+import type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
+import type { RunScope } from "./handler-call.ts";
+import { uploadObject } from "./upload.ts";
 import type { InputValue } from "./values.ts";
 
-export interface RunContextParts {
-  readonly assignment: TaskAssignment;
+/**
+ * What the handler of one run sees of it. Getters, since most handlers use little
+ * of it; they hand out bound functions, so that `{ progress, upload }` can be taken
+ * out of it.
+ */
+export class ScopedRunContext implements RunContext {
   readonly workflowInput: Readonly<Record<string, InputValue>>;
-  readonly log: Logger;
-  readonly progress: ProgressReporter;
-  readonly scratch: ScratchDir;
-  readonly upload: UploadDeps;
-}
+  readonly #scope: RunScope;
 
-/** What the handler of one run sees of it. */
-export function createRunContext(parts: RunContextParts): RunContext {
-  const { assignment, log, progress, scratch, upload } = parts;
-  return Object.freeze({
-    activityId: assignment.activityId,
-    runId: assignment.runId,
-    workflowInstanceId: assignment.workflowInstanceId,
+  constructor(scope: RunScope, workflowInput: Readonly<Record<string, InputValue>>) {
+    this.#scope = scope;
+    this.workflowInput = workflowInput;
+  }
+
+  get activityId(): string {
+    return this.#assignment.activityId;
+  }
+
+  get runId(): string {
+    return this.#assignment.runId;
+  }
+
+  get workflowInstanceId(): string {
+    return this.#assignment.workflowInstanceId;
+  }
+
+  get attempt(): number {
     // Peers of 1.0.0 do not count attempts.
-    attempt: Math.max(1, assignment.attempt),
-    kind: assignment.taskKind,
-    version: assignment.taskVersion,
-    log,
-    signal: upload.signal,
-    deadlineMs: assignment.softDeadlineUnix > 0n ? Number(assignment.softDeadlineUnix) * 1_000 : undefined,
-    workflowInput: parts.workflowInput,
-    progress: (percent, message) => progress.report(percent, message),
-    upload: (name, body, { mediaType }) => uploadObject({ assignment, name, body, mediaType }, upload),
-    scratchDir: () => scratch.path(),
-  } satisfies RunContext);
+    return Math.max(1, this.#assignment.attempt);
+  }
+
+  get kind(): string {
+    return this.#assignment.taskKind;
+  }
+
+  get version(): string {
+    return this.#assignment.taskVersion;
+  }
+
+  get log(): Logger {
+    return this.#scope.source.log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.stop.signal;
+  }
+
+  get deadlineMs(): number | undefined {
+    const { softDeadlineUnix } = this.#assignment;
+    return softDeadlineUnix > 0n ? Number(softDeadlineUnix) * 1_000 : undefined;
+  }
+
+  get deadline(): Date | undefined {
+    const { deadlineUnixMs } = this.#assignment;
+    return deadlineUnixMs > 0n ? new Date(Number(deadlineUnixMs)) : undefined;
+  }
+
+  get checkpoint(): string | undefined {
+    const { checkpointRef } = this.#assignment;
+    return checkpointRef === "" ? undefined : checkpointRef;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#assignment.metadata;
+  }
+
+  get progress(): RunContext["progress"] {
+    const { source } = this.#scope;
+    return (percent: number, message = "", { checkpoint }: ProgressOptions = {}) =>
+      source.report({ percent, message, checkpoint });
+  }
+
+  get upload(): RunContext["upload"] {
+    const { source, stop } = this.#scope;
+    return (name: string, body: UploadBody, { mediaType }: UploadOptions): Promise<UploadedObject> =>
+      uploadObject(
+        { name, body, mediaType },
+        {
+          clock: source.clock,
+          signal: stop.signal,
+          settings: source.transfer,
+          requestGrant: (wish) => source.requestGrant(wish),
+        },
+      );
+  }
+
+  get scratchDir(): RunContext["scratchDir"] {
+    return () => this.#scope.scratchDir();
+  }
+
+  get #assignment(): RunScope["source"]["assignment"] {
+    return this.#scope.source.assignment;
+  }
 }

@@ -1,14 +1,12 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
-import { type TaskAssignment, taskErrorName } from "@subnet-worker/protocol";
-import { CancelledError, type CancelReason } from "./errors.ts";
+import { type TaskAssignment, TASK_ERROR, taskErrorName, type UploadGrant } from "@subnet-worker/protocol";
+import type { CancelReason } from "./errors.ts";
+import { execute, type Execution, type RunHost } from "./execution.ts";
+import { requestGrant, type UploadWish } from "./grant-request.ts";
 import type { Handler } from "./handler.ts";
-import { decodeInputs } from "./inputs.ts";
-import { openInputFile } from "./download.ts";
 import { Attachment, type Link } from "./link.ts";
 import type { RunMetrics } from "./metrics.ts";
-import { ProgressReporter } from "./progress.ts";
-import { encodeOutputs, outcomeOfError } from "./results.ts";
-import { createRunContext } from "./run-context.ts";
+import { type ProgressNews, type ProgressReport, ProgressReporter } from "./progress.ts";
 import {
   holdsSlot,
   isOpen,
@@ -19,8 +17,9 @@ import {
   type RunEvent,
   type RunState,
 } from "./run-state.ts";
-import { ScratchDir } from "./scratch-dir.ts";
 import type { Settings } from "./settings.ts";
+import { StopSignal } from "./stop-signal.ts";
+import type { TransferSettings } from "./transfer-retry.ts";
 
 export interface RunOptions {
   readonly assignment: TaskAssignment;
@@ -36,41 +35,44 @@ export interface RunDeps {
   readonly onChange: (run: Run) => void;
 }
 
-/** One run: performs the effects of its state machine, which is run-state.ts. */
-export class Run {
+const NO_PROGRESS: ProgressReport = { percent: 0, message: "", checkpoint: "" };
+
+/** What a run that was ended by force is settled with: its reason for stopping says more. */
+const ENDED_BY_FORCE: Outcome = {
+  status: "ERROR",
+  code: TASK_ERROR.EXECUTION_FAILED,
+  message: "[HANDLER_CRASHED] the handler was ended by force",
+  retryable: true,
+  retryAfterMs: 0,
+};
+
+/**
+ * One run: performs the effects of its state machine, which is run-state.ts. Tens of
+ * thousands of runs a second may come by, so what a run may not need is made late.
+ */
+export class Run implements RunHost {
   readonly assignment: TaskAssignment;
-  readonly #handler: Handler;
+  readonly handler: Handler;
   readonly #settings: Settings;
   readonly #deps: RunDeps;
-  readonly #log: Logger;
-  readonly #stop = new AbortController();
   readonly #attachment = new Attachment();
-  readonly #scratch = new ScratchDir();
-  readonly #progress: ProgressReporter;
   readonly #startedAtMs: number;
   #latencyMs = 0;
   #state: RunState = { kind: "running" };
+  #execution: Execution | undefined;
+  #progress: ProgressReporter | undefined;
+  #log: Logger | undefined;
+  /** Ends what this thread does for the run: requests for grants. */
+  #stop: StopSignal | undefined;
   /** Handler timeout, then grace, then retention: a run waits for one thing at a time. */
   #timer: Disposable | undefined;
 
   constructor(options: RunOptions, deps: RunDeps) {
-    const { assignment, settings } = options;
-    this.assignment = assignment;
-    this.#handler = options.handler;
-    this.#settings = settings;
+    this.assignment = options.assignment;
+    this.handler = options.handler;
+    this.#settings = options.settings;
     this.#deps = deps;
-    this.#log = deps.log.child({ activity_id: assignment.activityId, run_id: assignment.runId });
     this.#startedAtMs = deps.clock.monotonicMs();
-    this.#progress = new ProgressReporter(
-      {
-        minIntervalMs: settings.progressIntervalMs,
-        keepaliveMs: Math.max(0, assignment.heartbeatIntervalS) * 500,
-      },
-      {
-        clock: deps.clock,
-        send: (report) => this.#attachment.link?.sendProgress({ ...this.#ids, ...report }),
-      },
-    );
   }
 
   get state(): RunState {
@@ -81,30 +83,67 @@ export class Run {
     return this.#attachment.link === link;
   }
 
-  /** Begins. The handler starts a turn later, so that one that blocks cannot hold back the ack. */
+  /** What the handler reported last. */
+  get lastReport(): ProgressReport {
+    return this.#progress?.last ?? NO_PROGRESS;
+  }
+
+  get clock(): Clock {
+    return this.#deps.clock;
+  }
+
+  get transfer(): TransferSettings {
+    return this.#settings.transfer;
+  }
+
+  get log(): Logger {
+    const { activityId, runId } = this.assignment;
+    this.#log ??= this.#deps.log.child({ activity_id: activityId, run_id: runId });
+    return this.#log;
+  }
+
+  /** Begins. */
   start(link: Link): void {
+    const { log } = this.#deps;
+    const { activityId, runId, attempt, heartbeatIntervalS } = this.assignment;
     this.#attachment.attach(link);
-    if (this.#settings.handlerTimeoutMs > 0) {
-      this.#arm(this.#settings.handlerTimeoutMs, () => this.stop("deadline"));
+    this.#armTimeout();
+    if (heartbeatIntervalS > 0) this.#reporter();
+    if (log.isLevelEnabled("info")) {
+      const { kind, version } = this.handler;
+      log.info({ activity_id: activityId, run_id: runId, kind, version, attempt }, "run started");
     }
-    this.#log.info(
-      { kind: this.#handler.kind, version: this.#handler.version, attempt: this.assignment.attempt },
-      "run started",
-    );
-    setImmediate(() => void this.#execute());
+    this.#execution = execute(this.handler, this);
   }
 
   /** Talks to a newer stream from now on, and tells it where things stand. */
   attach(link: Link): void {
     this.#attachment.attach(link);
-    this.#log.info({ state: this.#state.kind }, "run re-attached");
-    if (isOpen(this.#state)) this.#progress.resend();
+    this.log.info({ state: this.#state.kind }, "run re-attached");
+    if (isOpen(this.#state)) this.#reporter().resend();
     else this.#sendOutcome();
     if (owesOutcome(this.#state)) this.#keepOutcome();
   }
 
   detach(link: Link): void {
+    if (!this.isAttachedTo(link)) return;
     this.#attachment.detach(link);
+    this.#progress?.release();
+  }
+
+  report(news: ProgressNews): PromiseLike<void> {
+    return this.#reporter().report(news);
+  }
+
+  requestGrant(wish: UploadWish): Promise<UploadGrant> {
+    this.#stop ??= new StopSignal();
+    if (this.#state.kind === "stopping") this.#stop.stop(this.#state.reason);
+    const { signal } = this.#stop;
+    return requestGrant(wish, { assignment: this.assignment, attachment: this.#attachment, signal });
+  }
+
+  settle(outcome: Outcome): void {
+    this.#apply({ kind: "settled", outcome });
   }
 
   /** Asks the handler to stop. Harmless at any time. */
@@ -114,54 +153,19 @@ export class Run {
 
   /** The peer has the completion. Harmless at any time. */
   delivered(): void {
-    if (isOpen(this.#state)) this.#log.warn("completion acknowledged before there was one; ignored");
+    if (isOpen(this.#state)) this.log.warn("completion acknowledged before there was one; ignored");
     else if (this.#state.kind !== "forgotten") this.#apply({ kind: "delivered" });
   }
 
   /** Stops keeping the completion, as nobody asked for it. */
   expire(why: string): void {
-    this.#log.warn({ why }, "completion dropped: no worker client acknowledged it");
+    this.log.warn({ why }, "completion dropped: no worker client acknowledged it");
     this.#apply({ kind: "expired" });
   }
 
   get #ids(): { readonly activityId: string; readonly runId: string } {
     const { activityId, runId } = this.assignment;
     return { activityId, runId };
-  }
-
-  async #execute(): Promise<void> {
-    let outcome: Outcome;
-    try {
-      outcome = { status: "SUCCESS", result: encodeOutputs(await this.#runHandler()) };
-    } catch (error) {
-      outcome = outcomeOfError(error);
-      this.#log.debug({ err: error }, "handler threw");
-    }
-    this.#apply({ kind: "settled", outcome });
-    try {
-      await this.#scratch.remove();
-    } catch (error) {
-      this.#log.warn({ err: error }, "scratch directory could not be removed; remove it by hand");
-    }
-  }
-
-  #runHandler(): unknown {
-    const { assignment } = this;
-    const { clock } = this.#deps;
-    const { transfer } = this.#settings;
-    const { signal } = this.#stop;
-    signal.throwIfAborted();
-    const openFile = (descriptor: TaskAssignment["inputs"][number]) =>
-      openInputFile(descriptor, { clock, signal, settings: transfer });
-    const context = createRunContext({
-      assignment,
-      workflowInput: decodeInputs(assignment.workflowInputs, openFile),
-      log: this.#log,
-      progress: this.#progress,
-      scratch: this.#scratch,
-      upload: { clock, signal, settings: transfer, attachment: this.#attachment },
-    });
-    return this.#handler.run(decodeInputs(assignment.inputs, openFile), context);
   }
 
   #apply(event: RunEvent): void {
@@ -173,42 +177,59 @@ export class Run {
     else if (isOpen(before)) this.#ends(after);
     if (owesOutcome(before) && !owesOutcome(after)) this.#disarm();
     if (holdsSlot(before) && !holdsSlot(after) && !isOpen(before)) {
-      this.#log.warn("handler returned at last; its slot is free again");
+      this.log.warn("handler returned at last; its slot is free again");
     }
     this.#deps.onChange(this);
   }
 
   #entersStopping(reason: CancelReason): void {
-    const { abortGraceMs } = this.#settings;
-    this.#log.info({ reason }, "run stopping");
-    this.#arm(abortGraceMs, () => {
-      this.#log.warn(
-        { grace_ms: abortGraceMs },
+    this.log.info({ reason }, "run stopping");
+    this.#arm(this.#settings.abortGraceMs, () => this.#graceIsOver());
+    this.#stop?.stop(reason);
+    this.#progress?.release();
+    this.#execution?.stop(reason);
+  }
+
+  #graceIsOver(): void {
+    const fields = { grace_ms: this.#settings.abortGraceMs };
+    const terminate = this.#execution?.terminate;
+    if (terminate === undefined) {
+      this.log.warn(
+        fields,
         "handler ignores its signal: run settled without it, its slot stays taken until it returns",
       );
       this.#apply({ kind: "grace_over" });
-    });
-    this.#stop.abort(new CancelledError(reason, `the run was stopped (${reason})`));
+      return;
+    }
+    terminate();
+    // What had come in by then counts.
+    if (!isOpen(this.#state)) return;
+    this.log.warn(fields, "handler ignores its signal: ended by force, its slot is free");
+    this.settle(ENDED_BY_FORCE);
   }
 
   /** The run has its outcome, or none is wanted. */
   #ends(after: RunState): void {
     this.#disarm();
-    this.#progress[Symbol.dispose]();
+    this.#progress?.[Symbol.dispose]();
     this.#latencyMs = this.#deps.clock.monotonicMs() - this.#startedAtMs;
-    const outcome = outcomeOf(after);
-    const status =
-      outcome === undefined
-        ? "SUPERSEDED"
-        : outcome.status === "SUCCESS"
-          ? "SUCCESS"
-          : taskErrorName(outcome.code);
-    this.#deps.metrics.runEnded({ kind: this.#handler.kind, status, durationMs: this.#latencyMs });
-    const error = outcome?.status === "ERROR" ? outcome.message : undefined;
-    this.#log.info({ status, error, latency_ms: Math.round(this.#latencyMs) }, "run ended");
+    this.#tellOf(outcomeOf(after));
     if (!owesOutcome(after)) return;
     this.#sendOutcome();
     if (owesOutcome(this.#state)) this.#keepOutcome();
+  }
+
+  #tellOf(outcome: Outcome | undefined): void {
+    const { log, metrics } = this.#deps;
+    const status = statusOf(outcome);
+    metrics.runEnded({ kind: this.handler.kind, status, durationMs: this.#latencyMs });
+    if (!log.isLevelEnabled("info")) return;
+    const { activityId, runId } = this.assignment;
+    const error = outcome?.status === "ERROR" ? outcome.message : undefined;
+    log.info(
+      { activity_id: activityId, run_id: runId, status, error, latency_ms: Math.round(this.#latencyMs) },
+      "run ended",
+    );
   }
 
   #keepOutcome(): void {
@@ -228,6 +249,35 @@ export class Run {
     });
   }
 
+  #reporter(): ProgressReporter {
+    this.#progress ??= new ProgressReporter(
+      {
+        minIntervalMs: this.#settings.progressIntervalMs,
+        keepaliveMs: Math.max(0, this.assignment.heartbeatIntervalS) * 500,
+      },
+      { clock: this.#deps.clock, send: (report, onTaken) => this.#sendProgress(report, onTaken) },
+    );
+    return this.#progress;
+  }
+
+  #sendProgress({ percent, message, checkpoint }: ProgressReport, onTaken: () => void): void {
+    const { link } = this.#attachment;
+    // Without a stream it is kept, and sent when one attaches.
+    if (link === undefined) onTaken();
+    else link.sendProgress({ ...this.#ids, percent, message, checkpointRef: checkpoint }, onTaken);
+  }
+
+  /** Whichever comes first: the longest a handler may take, or the time after which nobody wants its result. */
+  #armTimeout(): void {
+    const { handlerTimeoutMs } = this.#settings;
+    const { deadlineUnixMs } = this.assignment;
+    const timeoutMs = handlerTimeoutMs > 0 ? handlerTimeoutMs : Infinity;
+    const leftMs =
+      deadlineUnixMs > 0n ? Math.max(0, Number(deadlineUnixMs) - this.#deps.clock.nowMs()) : Infinity;
+    const waitMs = Math.min(timeoutMs, leftMs);
+    if (waitMs < Infinity) this.#arm(waitMs, () => this.stop("deadline"));
+  }
+
   #arm(ms: number, fire: () => void): void {
     this.#disarm();
     this.#timer = this.#deps.clock.timer(ms, fire);
@@ -237,6 +287,11 @@ export class Run {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
   }
+}
+
+function statusOf(outcome: Outcome | undefined): string {
+  if (outcome === undefined) return "SUPERSEDED";
+  return outcome.status === "SUCCESS" ? "SUCCESS" : taskErrorName(outcome.code);
 }
 
 function completionFields(outcome: Outcome, latencyMs: number) {

@@ -132,9 +132,9 @@ export class Session implements Link {
     this.#outbox.push({ envelope: message });
   }
 
-  sendProgress(progress: Parameters<Link["sendProgress"]>[0]): void {
+  sendProgress(progress: Parameters<Link["sendProgress"]>[0], onWritten: () => void): void {
     const key = JSON.stringify([progress.activityId, progress.runId]);
-    this.#outbox.push({ envelope: envelope("progress", progress), key });
+    this.#outbox.push({ envelope: envelope("progress", progress), key, onWritten });
   }
 
   sendCompletion(completion: Parameters<Link["sendCompletion"]>[0], onWritten: () => void): void {

@@ -2,22 +2,22 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { Clock } from "@subnet-worker/kit";
-import { TASK_ERROR, type TaskAssignment, type UploadGrant } from "@subnet-worker/protocol";
+import { TASK_ERROR, type UploadGrant } from "@subnet-worker/protocol";
 import type { UploadBody, UploadedObject } from "./context.ts";
 import { RetryableError, TerminalError } from "./errors.ts";
+import type { UploadWish } from "./grant-request.ts";
 import { displayUrl, readExcerpt, retryAfterMs, sendHttp } from "./http-request.ts";
-import type { Attachment } from "./link.ts";
 import { createTransferRetry, TransientFailure, type TransferSettings } from "./transfer-retry.ts";
 
 export interface UploadDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly settings: TransferSettings;
-  readonly attachment: Attachment;
+  /** Where to write an object; throws a TransientFailure when asking again may help. */
+  readonly requestGrant: (wish: UploadWish) => Promise<UploadGrant>;
 }
 
 export interface Upload {
-  readonly assignment: TaskAssignment;
   /** Path below the run's prefix. */
   readonly name: string;
   readonly body: UploadBody;
@@ -34,7 +34,8 @@ export async function uploadObject(upload: Upload, deps: UploadDeps): Promise<Up
   const retry = createTransferRetry(deps.settings, deps);
   for (;;) {
     try {
-      const grant = await requestGrant(upload, content.sizeBytes, deps);
+      const { name, mediaType } = upload;
+      const grant = await deps.requestGrant({ name, mediaType, sizeBytes: content.sizeBytes });
       await put(upload, { grant, content }, deps);
       return { objectKey: grant.objectKey, sizeBytes: content.sizeBytes };
     } catch (error) {
@@ -70,26 +71,6 @@ function* slices(bytes: Buffer): Generator<Buffer> {
   const sliceBytes = 256 * 1024;
   for (let start = 0; start < bytes.byteLength; start += sliceBytes)
     yield bytes.subarray(start, start + sliceBytes);
-}
-
-async function requestGrant(upload: Upload, sizeBytes: number, deps: UploadDeps): Promise<UploadGrant> {
-  const { assignment, name, mediaType } = upload;
-  const link = await deps.attachment.whenAttached(deps.signal);
-  if (!link.hasAdditions) {
-    throw denied(
-      upload,
-      "the worker client speaks protocol 1.0.0, which brokers no storage; upgrade it to 1.1.0",
-    );
-  }
-  if (assignment.uploadPrefix === "")
-    throw denied(upload, "the worker client gave this run no place to write");
-  const { activityId, runId } = assignment;
-  const grant = await link.requestUpload(
-    { activityId, runId, name, mediaType, sizeBytes: BigInt(sizeBytes) },
-    deps.signal,
-  );
-  if (grant.error !== "") throw denied(upload, `the worker client refused: ${grant.error}`);
-  return grant;
 }
 
 async function put(
@@ -129,12 +110,6 @@ function checkName(upload: Upload): void {
       { code: TASK_ERROR.INVALID_FORMAT },
     );
   }
-}
-
-function denied(upload: Upload, why: string): TerminalError {
-  return new TerminalError(`[PERMISSION_DENIED] upload "${upload.name}": ${why}`, {
-    code: TASK_ERROR.PERMISSION_DENIED,
-  });
 }
 
 function exhausted(upload: Upload, cause: TransientFailure): RetryableError {
