@@ -100,6 +100,8 @@ class Node implements AsyncDisposable {
     ...(this.#handlers.isEmpty ? ["no handlers are registered"] : []),
   ];
 
+  readonly onReadiness = (listener: () => void): Disposable => this.#runs.onChange(listener);
+
   readonly onStream = (requests: AsyncIterable<Envelope>, transport: Transport): AsyncIterable<Envelope> => {
     const session = new Session({ ...this.#parts, runs: this.#runs, identity: this.#identity }, transport);
     this.#sessions.add(session);
