@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
+import { type EventTap, Tail } from "./tail.ts";
 
 export interface OpsServerOptions {
   /** Default 127.0.0.1. */
@@ -13,6 +14,8 @@ export interface OpsServerDeps {
   /** Why the process is not ready; empty when it is. Each reason is a sentence. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;
+  /** Events of the process, for `GET /tail`. Default: none are served. */
+  readonly tap?: EventTap;
 }
 
 /** The HTTP face of a process for its operator. */
@@ -23,12 +26,15 @@ export interface OpsServer extends AsyncDisposable {
 
 /**
  * Serves `GET /healthz` (200 while the event loop turns), `GET /readyz` (200, or
- * 503 with `{"ready":false,"reasons":[...]}`) and `GET /metrics` (Prometheus text).
+ * 503 with `{"ready":false,"reasons":[...]}`), `GET /metrics` (Prometheus text)
+ * and, to readers on this machine, `GET /tail` (NDJSON).
  *
  * @throws when the address cannot be bound
  */
 export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps): Promise<OpsServer> {
   const host = options.host ?? "127.0.0.1";
+  const { tap } = deps;
+  const tail = tap === undefined ? undefined : new Tail((listener) => tap.call(deps, listener));
   const server = createServer((request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -40,6 +46,8 @@ export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps):
       sendReadiness(response, deps.notReady);
     } else if (path === "/metrics") {
       void sendMetrics(response, deps.metrics);
+    } else if (path === "/tail" && tail !== undefined) {
+      tail.serve(request, response);
     } else {
       sendJson(response, 404, { error: "try /healthz, /readyz or /metrics" });
     }

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { EXIT, StartupError } from "@subnet-worker/kit";
+import type { TailOptions } from "./commands/tail.ts";
 
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: "print"; readonly text: string }
+  | ({ readonly kind: "tail" } & TailOptions)
   | {
       readonly kind: "run";
       /** `undefined`: `wep.yaml` in the working directory, if there is one. */
@@ -16,23 +18,36 @@ export type Command =
     };
 
 const USAGE = `Usage: wep run [options]
+       wep tail [options]
 
-Runs handlers for a worker client (wcp), which connects over gRPC.
+run: runs handlers for a worker client (wcp), which connects over gRPC.
 
-Options:
   --handlers <module>   module that exports handlers (.js, .mjs or .ts); may be repeated
   --config <file>       configuration; default wep.yaml in this directory, if there is one
   --host <address>      where to listen; default 127.0.0.1
   --port <number>       gRPC port; default 7070, 0 picks a free one
-  --health-port <n>     port of /healthz, /readyz and /metrics; default 7071, 0 picks a free one
-  --help                this text
-  --version             the version
+  --health-port <n>     port of /healthz, /readyz, /metrics and /tail; default 7071, 0 picks a free one
+
+tail: shows what goes over the streams of a WEP that runs on this machine, as it happens.
+
+  --url <url>           its health server; default http://127.0.0.1:7071
+  --activity <id>       only what is about this activity; the start of its id will do
+  --json                one JSON object a line, with everything but signatures and bytes
+
+Both: --help for this text, --version for the version.
 
 Each setting of the configuration can also be an environment variable:
 server.port is WEP__SERVER__PORT, runtime.max_concurrency is WEP__RUNTIME__MAX_CONCURRENCY.
 
-Example: wep run --handlers ./handlers.ts
+Examples: wep run --handlers ./handlers.ts
+          wep tail --activity 0x12ab34cd
 `;
+
+/** Which options a command takes. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  run: ["config", "handlers", "host", "port", "health-port"],
+  tail: ["url", "activity", "json"],
+};
 
 /**
  * Reads the command line.
@@ -45,9 +60,27 @@ export function parseCommand(argv: readonly string[]): Command {
   if (values.version === true) return { kind: "print", text: `${version()}\n` };
   const [command, ...rest] = positionals;
   if (command === undefined) throw misuse("no command given");
-  if (command !== "run") throw misuse(`no such command: ${command}`);
-  if (rest.length > 0)
-    throw misuse(`unexpected argument: ${rest.join(" ")} (handler modules go after --handlers)`);
+  const options = COMMANDS[command];
+  if (options === undefined) throw misuse(`no such command: ${command}`);
+  const foreign = Object.keys(values).find((name) => !options.includes(name));
+  if (foreign !== undefined) throw misuse(`wep ${command} has no option --${foreign}`);
+  if (rest.length > 0) throw misuse(`unexpected argument: ${rest.join(" ")}${adviceFor(command)}`);
+  return command === "tail" ? toTail(values) : toRun(values);
+}
+
+function adviceFor(command: string): string {
+  return command === "run"
+    ? " (handler modules go after --handlers)"
+    : " (an activity goes after --activity)";
+}
+
+type Values = ReturnType<typeof parse>["values"];
+
+function toTail({ url = "http://127.0.0.1:7071", activity, json = false }: Values): Command {
+  return { kind: "tail", url, activity, isJson: json };
+}
+
+function toRun(values: Values): Command {
   const env = {
     WEP__SERVER__HOST: values.host,
     WEP__SERVER__PORT: values.port,
@@ -74,6 +107,9 @@ function parse(argv: readonly string[]) {
         host: { type: "string" },
         port: { type: "string" },
         "health-port": { type: "string" },
+        url: { type: "string" },
+        activity: { type: "string" },
+        json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
         version: { type: "boolean", short: "v" },
       },

@@ -19,6 +19,11 @@ async function main(signal: AbortSignal): Promise<void> {
     process.stdout.write(command.text);
     return;
   }
+  if (command.kind === "tail") {
+    const { tailToStdout } = await import("./commands/tail.ts");
+    await tailToStdout(command, signal);
+    return;
+  }
   const config = configure({ ...command, env: { ...process.env, ...command.env }, cwd: process.cwd() });
   deadlineMs = config.runtime.graceful_shutdown_s * 1_000 + CLOSING_MS;
   await using app = await compose(config);

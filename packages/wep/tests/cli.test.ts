@@ -20,6 +20,21 @@ describe("the command line", () => {
     });
   });
 
+  it("reads whom to follow", () => {
+    expect(parseCommand(["tail"])).toEqual({
+      kind: "tail",
+      url: "http://127.0.0.1:7071",
+      activity: undefined,
+      isJson: false,
+    });
+    expect(parseCommand(["tail", "--url", "http://h:1", "--activity", "0xab", "--json"])).toEqual({
+      kind: "tail",
+      url: "http://h:1",
+      activity: "0xab",
+      isJson: true,
+    });
+  });
+
   it.each([
     [["--help"], /^Usage: wep run/],
     [["run", "-h"], /^Usage: wep run/],
@@ -35,6 +50,9 @@ describe("the command line", () => {
     [["run", "handlers.ts"], "unexpected argument: handlers.ts (handler modules go after --handlers)"],
     [["run", "--handler", "a.ts"], "Unknown option '--handler'"],
     [["run", "--config"], "--config"],
+    [["run", "--activity", "0xab"], "wep run has no option --activity"],
+    [["tail", "--port", "7"], "wep tail has no option --port"],
+    [["tail", "0xab"], "unexpected argument: 0xab (an activity goes after --activity)"],
   ])("refuses %j with the usage", (argv, problem) => {
     expect(() => parseCommand(argv)).toThrow(problem);
     expect(() => parseCommand(argv)).toThrow("Usage: wep run");
