@@ -78,7 +78,9 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
   http2.on("session", (session) => {
     sessions.add(session);
     const keepalive = keepSessionAlive(session, systemClock);
-    session.on("goaway", (_code, _lastStream, debug) => tellFarewell(session, debug, log));
+    session.on("goaway", (code, _lastStream, debug) => {
+      if (code === constants.NGHTTP2_INADEQUATE_SECURITY) tellFarewell(session, debug, log);
+    });
     session.on("close", () => {
       sessions.delete(session);
       keepalive[Symbol.dispose]();
