@@ -3,6 +3,7 @@ import { type Clock, createLogger, type Logger, type Service, systemClock } from
 import { WepPool } from "./adapters/wep/pool.ts";
 import { type Base, composeEvm, type EvmParts } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
+import { queuePolicies } from "./config-queues.ts";
 import { Metrics } from "./metrics.ts";
 import { listenAdmin, openWalletStore, storageOptions } from "./open.ts";
 import type { Signer } from "./chain-ports.ts";
@@ -106,6 +107,7 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     clock,
     logger,
     holdClaims: evm.notReady,
+    store,
   });
   const onLeaseLost = (id: string) => pool.cancel(id, "lease_lost");
   const keeper = new LeaseKeeper(
@@ -162,6 +164,8 @@ function dispatcherOptions({ scheduler }: Config, identity: string) {
     maxInflight: scheduler.max_inflight,
     maxOffers: 10_000,
     cooldownMs: scheduler.lost_cooldown,
+    queues: queuePolicies(scheduler.queues, scheduler.queue_name),
+    tenantMaxInflight: scheduler.tenant_max_inflight,
     retry: {
       maxAttempts: scheduler.max_attempts,
       initialMs: scheduler.retry_initial,

@@ -1,3 +1,5 @@
+import type { QueuePolicy } from "./domain/scheduler/queue-policy.ts";
+
 /** What distinguishes a queue from the others: an entry of `scheduler.queues`. */
 export interface QueueSettings {
   readonly name: string;
@@ -61,5 +63,24 @@ export function queueProblems(
         ? []
         : [`${where}: ${queue.name} is not in scheduler.queue_name; add it there, or leave it out here`]),
     ];
+  });
+}
+
+/** The queues that are watched, each with what its settings say of it. */
+export function queuePolicies(
+  settings: readonly QueueSettings[],
+  watched: readonly string[],
+): readonly QueuePolicy[] {
+  return watched.map((name) => {
+    const own: Partial<QueueSettings> = settings.find((queue) => queue.name === name) ?? {};
+    const perS = own.rate_per_s;
+    return {
+      name,
+      weight: own.weight ?? 1,
+      priority: own.priority ?? 0,
+      maxInflight: own.max_inflight,
+      rate: perS === undefined ? undefined : { perS, burst: own.burst ?? Math.max(1, Math.floor(perS)) },
+      isPaused: own.paused ?? false,
+    };
   });
 }

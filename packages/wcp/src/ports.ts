@@ -294,6 +294,10 @@ export interface Store extends Disposable {
   cursor(name: string): Cursor | undefined;
   saveCursor(name: string, cursor: Cursor): Promise<void>;
   /** What the operator asked for and nobody has answered. */
+  /** Queues that the operator paused, or let go on, against the configuration; true: paused. */
+  queuePauses(): ReadonlyMap<string, boolean>;
+  /** `undefined`: as the configuration has it. */
+  saveQueuePause(queue: string, isPaused: boolean | undefined): Promise<void>;
   openOrders(): TxOrder[];
   answerOrder(id: number, answer: string): Promise<void>;
   /** Hash of the chain's first block, which tells a reset chain from the one this database knows. */

@@ -1,4 +1,5 @@
-import type { ControlDesk, QueueView } from "../src/control/desk.ts";
+import type { ControlDesk } from "../src/control/desk.ts";
+import type { QueueView } from "../src/domain/scheduler/queue-policy.ts";
 import type { ExecutorView } from "../src/ports.ts";
 
 /** A WEP that is well, but for what the test says. */
@@ -71,7 +72,7 @@ export class FakeDesk implements ControlDesk {
 
   readonly queues: ControlDesk["queues"] = {
     queues: () => this.line,
-    pauseQueue: (name, isPaused) => {
+    pauseQueue: async (name, isPaused) => {
       const known = this.line.some((each) => each.name === name);
       this.line = this.line.map((each) => (each.name === name ? { ...each, isPaused } : each));
       return known;

@@ -22,6 +22,7 @@ export class MemoryDisk {
   readonly #idByKey = new Map<string, number>();
   readonly #transactions = new Map<number, Row<Transaction>>();
   readonly #cursors = new Map<string, Cursor>();
+  readonly #pauses = new Map<string, boolean>();
   readonly #orders: TxOrder[] = [];
   #lastIntentId = 0;
   #genesisHash: string | undefined;
@@ -102,6 +103,12 @@ export class MemoryDisk {
         this.#transactions.size === 0 ? undefined : Math.max(...this.#transactions.keys()),
       cursor: (name) => copy(this.#cursors.get(name)),
       saveCursor: (name, cursor) => write(() => void this.#cursors.set(name, copy(cursor))),
+      queuePauses: () => new Map(this.#pauses),
+      saveQueuePause: (queue, isPaused) =>
+        write(() => {
+          if (isPaused === undefined) this.#pauses.delete(queue);
+          else this.#pauses.set(queue, isPaused);
+        }),
       openOrders: () => this.#orders.filter(({ id }) => !this.answers.has(id)),
       answerOrder: (id, answer) => write(() => void this.answers.set(id, answer)),
       genesisHash: () => this.#genesisHash,

@@ -89,6 +89,7 @@ export class NodeBench implements AsyncDisposable {
         clock,
         logger,
         holdClaims: () => [...this.heldBy, ...source.notReady()],
+        store: this.#store,
       },
     );
     this.reconciler = new Reconciler(

@@ -1,6 +1,6 @@
 import { EXIT } from "@subnet-worker/kit";
 import { ControlClient } from "../control/control-client.ts";
-import type { QueueView } from "../control/desk.ts";
+import type { QueueView } from "../domain/scheduler/queue-policy.ts";
 import { loadCommandConfig, type RunCommand } from "./command.ts";
 import { formatTable } from "./table.ts";
 
@@ -46,5 +46,5 @@ export function pauseCommand(action: "pause" | "resume"): RunCommand {
 
 function pausedText({ name, inflight }: QueueView): string {
   const left = inflight === 0 ? "Nothing of it is under way" : "What is under way goes on to its end";
-  return `Nothing more of ${name} is claimed. ${left}. It lasts until wcp queue resume ${name}, or a restart of this node; for good, set paused in scheduler.queues.\n`;
+  return `Nothing more of ${name} is claimed. ${left}. It lasts until wcp queue resume ${name}, over restarts too.\n`;
 }

@@ -72,8 +72,8 @@ async function ping({ weps }: ControlDesk, url: string): Promise<Reply> {
   }
 }
 
-function pause({ queues }: ControlDesk, name: string, isPaused: boolean): Reply {
-  if (queues.pauseQueue(name, isPaused)) return ok(queues.queues().find((each) => each.name === name));
+async function pause({ queues }: ControlDesk, name: string, isPaused: boolean): Promise<Reply> {
+  if (await queues.pauseQueue(name, isPaused)) return ok(queues.queues().find((each) => each.name === name));
   const names = queues.queues().map((each) => each.name);
   return problem(404, `this node watches no queue ${name}; it watches ${listOf(names)}`);
 }

@@ -1,5 +1,8 @@
 import type { Clock } from "@subnet-worker/kit";
 import { claimRank, isContested, mostContested, seedOf } from "../domain/claim-policy.ts";
+import type { QueuePolicy, QueueView } from "../domain/scheduler/queue-policy.ts";
+import { type Candidate, Scheduler, type Taken } from "../domain/scheduler/scheduler.ts";
+import type { Wish } from "../domain/scheduler/fair-queue.ts";
 import type { Task } from "../domain/task.ts";
 
 export interface BacklogOptions {
@@ -9,12 +12,22 @@ export interface BacklogOptions {
   readonly most: number;
   /** How many claims a rival is taken to make at once: as many as we do. */
   readonly claimsAtOnce: number;
+  /** Queues that are known beforehand. Default none. */
+  readonly queues?: readonly QueuePolicy[] | undefined;
+  /** Most tasks of one tenant at once; 0, the default, for no limit. */
+  readonly tenantMaxInflight?: number | undefined;
 }
 
-interface Entry {
-  readonly id: string;
+/** What decides which task is taken, besides the backlog itself. */
+export interface Room {
+  /** Whether there is a slot for a task with this wish. */
+  readonly canTake: (wish: Wish) => boolean;
+  /** How many claims for what is contested are under way. */
+  readonly contested: () => number;
+}
+
+interface Entry extends Candidate {
   readonly seed: number;
-  readonly what: string;
   readonly seenAtMs: number;
   /** Lower is claimed sooner. */
   dueMs: number;
@@ -35,78 +48,108 @@ const QUIET_MS = 30_000;
 /** More are not kept apart: against so many the order by one's own hash does as well. */
 const MOST_RIVALS = 32;
 
-/** What is offered and not claimed, in the order in which this node goes for it. */
+/**
+ * What is offered and not claimed. The scheduler says which is next; among tasks that are equal to it, the
+ * order is this node's own, so that workers do not race for the same ones.
+ */
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #clock: Clock;
   readonly #self: number;
+  readonly #scheduler: Scheduler;
   readonly #entries = new Map<string, Entry>();
-  /** How many entries there are of each kind of work. */
-  readonly #kinds = new Map<string, number>();
   readonly #rivals = new Map<string, { readonly seed: number; seenAtMs: number }>();
   #rivalSeenAtMs = Number.NEGATIVE_INFINITY;
   #contested = 0;
-  #order: Entry[] = [];
-  #isSorted = true;
 
   constructor(options: BacklogOptions, deps: { readonly clock: Clock }) {
     this.#options = options;
     this.#clock = deps.clock;
     this.#self = seedOf(options.identity.toLowerCase());
+    const { queues = [], tenantMaxInflight = 0 } = options;
+    this.#scheduler = new Scheduler({ queues, tenantMaxInflight });
   }
 
   get size(): number {
     return this.#entries.size;
   }
 
-  /** How many different kinds of work are waiting. */
-  get kinds(): number {
-    return this.#kinds.size;
-  }
-
   get isFull(): boolean {
     return this.#entries.size >= this.#options.most;
   }
 
-  has(id: string): boolean {
-    return this.#entries.has(id);
-  }
-
   add(task: Task): void {
     if (this.#entries.has(task.id)) return;
-    const what = kindOf(task);
+    const seenAtMs = this.#clock.monotonicMs();
+    const deadlineMs = task.traits?.deadlineMs;
     const entry: Entry = {
-      id: task.id,
+      task,
       seed: seedOf(task.id),
-      what,
-      seenAtMs: this.#clock.monotonicMs(),
+      seenAtMs,
+      // Counted from now on by the clock that nobody sets.
+      deadlineMs: deadlineMs === undefined ? undefined : seenAtMs + deadlineMs - this.#clock.nowMs(),
       dueMs: 0,
       isContested: false,
     };
-    this.#place(entry);
     this.#entries.set(task.id, entry);
-    this.#kinds.set(what, (this.#kinds.get(what) ?? 0) + 1);
-    this.#order.push(entry);
-    this.#isSorted = false;
+    this.#place(entry);
   }
 
   delete(id: string): boolean {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return false;
-    this.#entries.delete(id);
-    if (entry.isContested) this.#contested -= 1;
-    const left = (this.#kinds.get(entry.what) ?? 1) - 1;
-    if (left === 0) this.#kinds.delete(entry.what);
-    else this.#kinds.set(entry.what, left);
-    return true;
+    this.#scheduler.delete(id);
+    return this.#forget(id);
   }
 
-  /** Whether another worker is likely to want it before we would. */
-  isContested(id: string): boolean {
-    return this.#entries.get(id)?.isContested === true;
+  /** Begins to look for what to claim: there may be room again for what had none. */
+  newRound(): void {
+    this.#forgetRivals();
+    this.#scheduler.newRound();
   }
 
-  /** How many claims at once may go for what {@link isContested}. */
+  /** Takes out the next to be claimed, which is in flight from now on; `undefined` when there is none. */
+  take({ canTake, contested }: Room): Taken | undefined {
+    const taken = this.#scheduler.take({
+      nowMs: this.#clock.monotonicMs(),
+      canTake,
+      mayContest: () => contested() < this.mostContested,
+    });
+    if (taken !== undefined) this.#forget(taken.id);
+    return taken;
+  }
+
+  /** Takes out what has passed its deadline. */
+  dropPast(): readonly string[] {
+    const dropped = this.#scheduler.dropPast(this.#clock.monotonicMs());
+    for (const id of dropped) this.#forget(id);
+    return dropped;
+  }
+
+  /** A task is in flight that was not taken here. */
+  resumed(task: Task): void {
+    this.delete(task.id);
+    this.#scheduler.resumed(task);
+  }
+
+  /** A task is no longer in flight; `isSuccess` when its run came to a result just now. */
+  ended(id: string, isSuccess = false): void {
+    this.#scheduler.ended(id, isSuccess ? this.#clock.monotonicMs() : undefined);
+  }
+
+  /** False when there is no such queue. */
+  setPaused(queue: string, isPaused: boolean): boolean {
+    return this.#scheduler.setPaused(queue, isPaused);
+  }
+
+  queues(): readonly QueueView[] {
+    return this.#scheduler.queues(this.#clock.monotonicMs());
+  }
+
+  /** When, in monotonic time, a queue that waits for nothing but its rate may go on. */
+  get nextTokenAtMs(): number | undefined {
+    return this.#scheduler.nextTokenAtMs(this.#clock.monotonicMs());
+  }
+
+  /** How many claims at once may go for what a rival is nearer to. */
   get mostContested(): number {
     const isQuiet = this.#clock.monotonicMs() - this.#rivalSeenAtMs > QUIET_MS;
     // Those that it is claiming now, which nobody sees yet, and those that it claims next.
@@ -128,18 +171,16 @@ export class Backlog {
     }
   }
 
-  /** Ids in the order of claims. What is added or deleted meanwhile is not seen to be. */
-  ids(): Iterable<string> {
-    this.#forgetRivals();
-    if (this.#order.length !== this.#entries.size) {
-      this.#order = this.#order.filter((entry) => this.#entries.get(entry.id) === entry);
-    }
-    if (!this.#isSorted) this.#order.sort((a, b) => a.dueMs - b.dueMs);
-    this.#isSorted = true;
-    return this.#order.map(({ id }) => id);
+  #forget(id: string): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return false;
+    this.#entries.delete(id);
+    if (entry.isContested) this.#contested -= 1;
+    return true;
   }
 
   #forgetRivals(): void {
+    if (this.#rivals.size === 0) return;
     const oldestMs = this.#clock.monotonicMs() - RIVAL_MS;
     const known = this.#rivals.size;
     for (const [name, { seenAtMs }] of this.#rivals) if (seenAtMs < oldestMs) this.#rivals.delete(name);
@@ -148,7 +189,6 @@ export class Backlog {
 
   #reorder(): void {
     for (const entry of this.#entries.values()) this.#place(entry);
-    this.#isSorted = false;
   }
 
   #place(entry: Entry): void {
@@ -158,10 +198,6 @@ export class Backlog {
     if (entry.isContested) this.#contested -= 1;
     entry.isContested = this.#rivals.size > 0 && isContested(rank);
     if (entry.isContested) this.#contested += 1;
+    this.#scheduler.put(entry);
   }
-}
-
-/** What an executor needs to be able to do for a task. */
-export function kindOf({ kind, version }: Pick<Task, "kind" | "version">): string {
-  return `${kind} ${version}`;
 }

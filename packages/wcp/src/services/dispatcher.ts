@@ -10,6 +10,7 @@
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { type ClaimWindow, firstWindow, nextWindow } from "../domain/claim-policy.ts";
+import { type QueuePolicy, type QueueView, withPauses } from "../domain/scheduler/queue-policy.ts";
 import { decideRetry, type RetryPolicy, type RunFailure, tellFailures } from "../domain/retry.ts";
 import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
 import {
@@ -22,11 +23,16 @@ import {
   type Slot,
   type SlotWish,
   StoppedError,
+  type Store,
   TaskDataError,
   type TaskSource,
 } from "../ports.ts";
-import { Backlog, kindOf } from "./backlog.ts";
+import { Alarm } from "./alarm.ts";
+import { Backlog } from "./backlog.ts";
+import { ClaimHold } from "./claim-hold.ts";
+import { Cooldown } from "./cooldown.ts";
 import type { Runner } from "./runner.ts";
+import { isLostAt, wishOf } from "./slot-wish.ts";
 import type { TaskBook } from "./task-book.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
@@ -41,6 +47,10 @@ export interface DispatcherOptions {
   /** A lost or expired task is not tried again before this. */
   readonly cooldownMs: number;
   readonly retry: RetryPolicy;
+  /** Queues that are known beforehand. Default none: all that are seen are alike. */
+  readonly queues?: readonly QueuePolicy[];
+  /** Most tasks of one tenant claimed and not settling; 0, the default, for no limit. */
+  readonly tenantMaxInflight?: number;
 }
 
 export interface DispatcherDeps {
@@ -52,6 +62,8 @@ export interface DispatcherDeps {
   readonly logger: Logger;
   /** Why nothing more should be taken on at present, the network's own reasons included; empty for none. */
   readonly holdClaims: () => readonly string[];
+  /** Keeps what was paused at run time; without it that ends with the process. */
+  readonly store?: Pick<Store, "queuePauses" | "saveQueuePause">;
 }
 
 const OVERLOADED = 4002;
@@ -72,8 +84,7 @@ export class Dispatcher implements Service, OfferSink {
   readonly #work = new TaskGroup();
   readonly #wake = new Wake();
   readonly #driven = new Set<string>();
-  /** In monotonic time. */
-  readonly #cooldownUntilMs = new Map<string, number>();
+  readonly #cooldown: Cooldown;
   readonly #backlog: Backlog;
   /** Offered while they cool down or their last run is still stopping, to be looked at again. */
   readonly #later = new Map<string, Offer>();
@@ -86,19 +97,29 @@ export class Dispatcher implements Service, OfferSink {
   /** Of those settling, the ones whose outcome the network has. */
   readonly #included = new Set<string>();
   #window: ClaimWindow;
-  #isHeld = false;
+  readonly #hold: ClaimHold;
   #draining = false;
   #idle: PromiseWithResolvers<void> | undefined;
+  /** For the task that is being looked for. */
+  #reserved: Slot | undefined;
+  readonly #room = {
+    canTake: (wish: SlotWish) => (this.#reserved = this.#deps.executor.reserve(wish)) !== undefined,
+    contested: () => this.#contested.size,
+  };
+  /** When a queue's rate allows more. */
+  readonly #token: Alarm;
   /** While the service runs. */
   #signal: AbortSignal | undefined;
 
   constructor(options: DispatcherOptions, deps: DispatcherDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#backlog = new Backlog(
-      { identity: options.identity, most: options.maxOffers, claimsAtOnce: options.maxInflight },
-      deps,
-    );
+    const { maxOffers: most, maxInflight: claimsAtOnce } = options;
+    const queues = withPauses(options.queues ?? [], deps.store?.queuePauses() ?? []);
+    this.#backlog = new Backlog({ ...options, most, claimsAtOnce, queues }, deps);
+    this.#cooldown = new Cooldown(options.cooldownMs, deps);
+    this.#token = new Alarm(() => this.#wake.notify(), deps);
+    this.#hold = new ClaimHold(deps);
     this.#window = firstWindow(options.maxInflight);
   }
 
@@ -107,18 +128,20 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   async offer(offer: Offer): Promise<void> {
+    const { deadlineMs = Number.POSITIVE_INFINITY } = offer.traits ?? {};
+    if (deadlineMs <= this.#deps.clock.nowMs()) return;
     if (this.#mustWait(offer.id)) {
       if (this.#later.size < this.#options.maxOffers) this.#later.set(offer.id, offer);
       return;
     }
     if (this.#driven.has(offer.id)) return; // D3
-    this.#cooldownUntilMs.delete(offer.id);
     const task = await this.#deps.book.offer(offer);
     if (task === undefined) this.#doubt(offer);
     else this.#waitForClaim(task);
   }
 
   #waitForClaim(task: Task): void {
+    if (this.#driven.has(task.id)) return; // D3
     this.#backlog.add(task);
     this.#wake.notify();
   }
@@ -144,8 +167,7 @@ export class Dispatcher implements Service, OfferSink {
   /** Given up a moment ago, or given up while its run has not stopped yet (D3). */
   #mustWait(id: string): boolean {
     if (this.#driven.has(id)) return this.#deps.book.get(id) === undefined;
-    const untilMs = this.#cooldownUntilMs.get(id);
-    return untilMs !== undefined && this.#deps.clock.monotonicMs() < untilMs;
+    return !this.#cooldown.isOver(id);
   }
 
   gone(id: string, by?: string): void {
@@ -162,7 +184,6 @@ export class Dispatcher implements Service, OfferSink {
   async adopt({ offer, lease }: RecoveredTask): Promise<boolean> {
     if (this.#draining || this.#driven.has(offer.id)) return false;
     if (!(await this.#deps.book.adopt(offer, lease))) return false;
-    this.#backlog.delete(offer.id);
     this.resume(offer.id);
     return true;
   }
@@ -174,6 +195,7 @@ export class Dispatcher implements Service, OfferSink {
 
   async run(signal: AbortSignal): Promise<void> {
     using _capacity = this.#deps.executor.onCapacity(() => this.#wake.notify());
+    using _token = this.#token;
     this.#signal = signal;
     for (const task of this.#deps.book.all()) {
       if (task.state.kind === "offered") this.#backlog.add(task);
@@ -188,6 +210,24 @@ export class Dispatcher implements Service, OfferSink {
     if (this.undelivered === 0) return;
     this.#idle = Promise.withResolvers();
     await this.#idle.promise;
+  }
+
+  /**
+   * Claims nothing more of a queue, or again; what was claimed goes on. Outlives a restart, until the queue is
+   * again as the configuration has it. False when there is no such queue.
+   */
+  async pauseQueue(name: string, isPaused: boolean): Promise<boolean> {
+    if (!this.queues().some((queue) => queue.name === name)) return false;
+    const configured = this.#options.queues?.find((queue) => queue.name === name)?.isPaused ?? false;
+    await this.#deps.store?.saveQueuePause(name, isPaused === configured ? undefined : isPaused);
+    this.#deps.logger.info({ queue: name }, isPaused ? "queue paused" : "queue goes on");
+    this.#wake.notify();
+    return this.#backlog.setPaused(name, isPaused);
+  }
+
+  /** All queues that were configured, or seen since the start. */
+  queues(): readonly QueueView[] {
+    return this.#backlog.queues();
   }
 
   /** Tasks that are being driven. */
@@ -225,18 +265,7 @@ export class Dispatcher implements Service, OfferSink {
 
   #mayClaim(): boolean {
     if (this.#draining) return false;
-    const reasons = this.#deps.holdClaims();
-    this.#tell(reasons);
-    return reasons.length === 0 && this.#hasRoom();
-  }
-
-  /** Once when claims stop, and once when they go on: some reasons tell figures that change all the time. */
-  #tell(reasons: readonly string[]): void {
-    const isHeld = reasons.length > 0;
-    if (isHeld === this.#isHeld) return;
-    this.#isHeld = isHeld;
-    if (isHeld) this.#deps.logger.warn({ reason: reasons.join("; ") }, "nothing is claimed for now");
-    else this.#deps.logger.info("claiming again");
+    return !this.#hold.isHeld() && this.#hasRoom();
   }
 
   /** D4 */
@@ -250,37 +279,35 @@ export class Dispatcher implements Service, OfferSink {
   }
 
   #fill(signal: AbortSignal): void {
-    if (this.#backlog.size === 0 || !this.#mayClaim()) return;
-    const full = new Set<string>();
-    for (const id of this.#backlog.ids()) {
-      if (!this.#hasRoom() || full.size === this.#backlog.kinds) return;
-      const task = this.#deps.book.get(id);
-      if (task === undefined || this.#driven.has(id)) {
-        this.#backlog.delete(id);
-        continue;
-      }
-      const what = kindOf(task);
-      if (full.has(what) || !this.#mayContest(id)) continue;
-      const slot = this.#deps.executor.reserve(wishOf(task));
-      if (slot === undefined) {
-        full.add(what);
-        continue;
-      }
-      if (this.#backlog.isContested(id)) this.#contested.add(id);
-      this.#backlog.delete(id);
-      this.#start(id, slot, signal);
+    if (this.#backlog.size === 0) return;
+    this.#dropPast();
+    if (!this.#mayClaim()) return;
+    this.#backlog.newRound();
+    while (this.#hasRoom()) {
+      const taken = this.#backlog.take(this.#room);
+      const slot = this.#reserved;
+      this.#reserved = undefined;
+      if (taken === undefined) break;
+      if (taken.isContested) this.#contested.add(taken.id);
+      this.#start(taken.id, slot, signal);
     }
+    // The loop looks every second; what a queue's rate allows is not to wait for that.
+    this.#token.set(this.#backlog.nextTokenAtMs);
   }
 
-  #mayContest(id: string): boolean {
-    if (!this.#backlog.isContested(id)) return true;
-    return this.#contested.size < this.#backlog.mostContested;
+  #dropPast(): void {
+    const reason = "its deadline passed before there was room for it";
+    for (const id of this.#backlog.dropPast()) {
+      if (this.#deps.book.get(id) === undefined) continue;
+      this.#work.start(async () => void (await this.#deps.book.move(id, { kind: "abandoned", reason })));
+    }
   }
 
   #start(id: string, slot: Slot | undefined, signal: AbortSignal): void {
     this.#driven.add(id); // D3
-    const isClaim = this.#deps.book.get(id)?.state.kind === "offered";
-    if (isClaim) this.#claiming.add(id);
+    const task = this.#deps.book.get(id);
+    if (task?.state.kind === "offered") this.#claiming.add(id);
+    else if (task !== undefined && task.state.kind !== "settling") this.#backlog.resumed(task);
     this.#work.start(async () => {
       try {
         await this.#drive(id, slot, signal);
@@ -288,6 +315,7 @@ export class Dispatcher implements Service, OfferSink {
         slot?.[Symbol.dispose]();
         const sets = [this.#driven, this.#claiming, this.#contested, this.#settling, this.#included];
         for (const set of sets) set.delete(id);
+        this.#backlog.ended(id);
         this.#onProgress();
       }
     });
@@ -310,16 +338,7 @@ export class Dispatcher implements Service, OfferSink {
         slot = undefined;
       }
       await this.#step(task, slot, signal);
-      this.#coolDown(id);
-    }
-  }
-
-  #coolDown(id: string): void {
-    if (this.#deps.book.get(id) !== undefined) return;
-    this.#cooldownUntilMs.set(id, this.#deps.clock.monotonicMs() + this.#options.cooldownMs);
-    for (const [old, untilMs] of this.#cooldownUntilMs) {
-      if (untilMs > this.#deps.clock.monotonicMs()) break; // insertion order is time order
-      this.#cooldownUntilMs.delete(old);
+      if (this.#deps.book.get(id) === undefined) this.#cooldown.begin(id);
     }
   }
 
@@ -429,6 +448,7 @@ export class Dispatcher implements Service, OfferSink {
   async #settle(task: Task, outcome: Outcome): Promise<void> {
     const { source, book } = this.#deps;
     this.#settling.add(task.id);
+    this.#backlog.ended(task.id, outcome.status === "success"); // D4
     this.#wake.notify();
     const onIncluded = () => {
       this.#included.add(task.id);
@@ -458,18 +478,4 @@ export class Dispatcher implements Service, OfferSink {
     }
     throw new StoppedError();
   }
-}
-
-function wishOf({ kind, version, traits, state }: Task): SlotWish {
-  return {
-    kind,
-    version,
-    needs: traits?.needs,
-    ...("run" in state ? { executor: state.run.executor } : {}),
-    avoid: state.kind === "claimed" ? state.past?.lostAt : undefined,
-  };
-}
-
-function isLostAt({ state }: Task, executor: string): boolean {
-  return state.kind === "claimed" && state.past?.lostAt === executor;
 }

@@ -103,6 +103,12 @@ CREATE TABLE orders (
   answer TEXT
 ) STRICT;
 
+-- Queues that the operator paused, or let go on, against the configuration.
+CREATE TABLE queue_pauses (
+  queue TEXT PRIMARY KEY,
+  is_paused INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE cursors (
   name TEXT PRIMARY KEY,
   block_number INTEGER NOT NULL,

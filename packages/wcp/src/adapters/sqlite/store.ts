@@ -61,6 +61,8 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     highestNonce: () => transactions.highestNonce(),
     cursor: (name) => misc.cursor(name),
     saveCursor: (name, at) => commits.write(() => misc.saveCursor(name, at)),
+    queuePauses: () => misc.queuePauses(),
+    saveQueuePause: (queue, isPaused) => commits.write(() => misc.saveQueuePause(queue, isPaused)),
     openOrders: () => misc.openOrders(),
     answerOrder: (id, answer) => commits.write(() => misc.answerOrder(id, answer)),
     genesisHash: () => misc.genesisHash(),
