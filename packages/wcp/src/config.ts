@@ -11,6 +11,7 @@ import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { isVersionInRange } from "@subnet-worker/protocol";
 import { parse, TomlError } from "smol-toml";
 import { queueProblems, type QueueSettings } from "./config-queues.ts";
+import { wepProblems } from "./config-wep.ts";
 
 /** The configuration as its file has it; durations are in milliseconds. */
 export interface Config {
@@ -423,6 +424,6 @@ function crossCheck(config: Config): string[] {
       require(storage[key] !== "", `storage.${key}: is required when storage.bucket is set`);
     }
   }
-  problems.push(...queueProblems(scheduler.queues, scheduler.queue_name));
+  problems.push(...queueProblems(scheduler.queues, scheduler.queue_name), ...wepProblems(config));
   return problems;
 }
