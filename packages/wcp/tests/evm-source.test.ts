@@ -32,6 +32,7 @@ describe("an activity on the chain", () => {
         kind: "audio.preprocess",
         version: "1.0.0",
         workflowInstanceId: "",
+        traits: { tenant: bench.dev.contracts.owner.toLowerCase() },
       },
     ]);
     const { task, lease } = await bench.claimed(id);
@@ -169,6 +170,7 @@ describe("events", () => {
       workflowInstanceId: idOf(2),
       queue: "other/1.0.0/x",
       activityType: idOf(3),
+      requester: idOf(4),
     };
     expect(twice.toOffer(seen)).toBeUndefined();
     expect(twice.toOffer(seen)).toBeUndefined();

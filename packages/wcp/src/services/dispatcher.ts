@@ -298,6 +298,7 @@ export class Dispatcher implements Service, OfferSink {
   #dropPast(): void {
     const reason = "its deadline passed before there was room for it";
     for (const id of this.#backlog.dropPast()) {
+      this.#cooldown.begin(id);
       if (this.#deps.book.get(id) === undefined) continue;
       this.#work.start(async () => void (await this.#deps.book.move(id, { kind: "abandoned", reason })));
     }

@@ -146,10 +146,18 @@ export class OfferWatcher {
     await Promise.all(
       this.#options.queues.map(async (queue) => {
         const activity = await this.#deps.caller.poll(queue);
-        const offer = activity === undefined ? undefined : this.toOffer({ ...activity, queue });
+        if (activity === undefined) return;
+        const offer = this.toOffer({ ...activity, queue, deadlineMs: this.#deadlineOf(activity) });
         if (offer !== undefined) await sink.offer(offer);
       }),
     );
+  }
+
+  /** What expires while nobody has it is of no use afterwards; with a worker, it is the lease that expires. */
+  #deadlineOf({ expiresAt, isAssigned }: Activity): number | undefined {
+    const chainNowS = this.#deps.heads.latest()?.timestampS;
+    if (isAssigned || expiresAt === 0n || chainNowS === undefined) return undefined;
+    return this.#deps.clock.nowMs() + (Number(expiresAt) - chainNowS) * 1_000;
   }
 
   async #take({ logs, isPast }: EventBatch, sink: OfferSink): Promise<void> {
@@ -178,8 +186,8 @@ export class OfferWatcher {
   #known(id: string): Offer | undefined {
     const task = this.#deps.store.task(id);
     if (task === undefined) return undefined;
-    const { source, queue, kind, version, workflowInstanceId } = task;
-    return { id, source, queue, kind, version, workflowInstanceId };
+    const { source, queue, kind, version, workflowInstanceId, traits = {} } = task;
+    return { id, source, queue, kind, version, workflowInstanceId, traits };
   }
 
   /** Leaves out what is settled or taken: a long history costs some calls, and no claim that is refused. */
@@ -226,7 +234,8 @@ export class OfferWatcher {
   }
 
   /** `undefined` when no spec says what the activity is: what cannot be run is not claimed. */
-  toOffer({ activityId, workflowInstanceId, queue, activityType }: Enqueued): Offer | undefined {
+  toOffer(enqueued: Enqueued): Offer | undefined {
+    const { activityId, workflowInstanceId, queue, activityType, requester, deadlineMs } = enqueued;
     const found = this.#deps.specs.find(queue, activityType);
     if (found === undefined) {
       if (!this.#unknownTypes.has(activityType)) {
@@ -247,6 +256,11 @@ export class OfferWatcher {
       kind,
       version,
       workflowInstanceId: instance,
+      traits: {
+        tenant: requester.toLowerCase(),
+        ...(deadlineMs === undefined ? {} : { deadlineMs }),
+        ...(found.needs.length === 0 ? {} : { needs: found.needs }),
+      },
     };
   }
 }
@@ -256,6 +270,9 @@ export interface Enqueued {
   readonly workflowInstanceId: string;
   readonly queue: string;
   readonly activityType: string;
+  readonly requester: string;
+  /** In this machine's time; `undefined` when it never expires, or nothing says so. */
+  readonly deadlineMs?: number | undefined;
 }
 
 type QueueEvent =
@@ -299,6 +316,7 @@ function parse(log: EventLog): QueueEvent | undefined {
       workflowInstanceId: String(args["workflowInstanceId"]),
       queue: String(args["queueName"]),
       activityType: String(args["activityType"]),
+      requester: String(args["requester"]),
     };
     return { kind: "enqueued", id, enqueued };
   }

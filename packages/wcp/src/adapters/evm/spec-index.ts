@@ -5,7 +5,12 @@ export interface IndexedActivity {
   readonly spec: ActivitySpec;
   /** Parameters of the workflow's own input: those of its first activity. */
   readonly workflowInputs: ActivitySpec["inputs"];
+  /** Tags that its executor must have. */
+  readonly needs: readonly string[];
 }
+
+const GPU = ["gpu"];
+const NOTHING: readonly string[] = [];
 
 /** Finds the spec of an activity on chain. */
 export class SpecIndex {
@@ -16,7 +21,8 @@ export class SpecIndex {
   constructor(workflows: readonly WorkflowSpec[]) {
     for (const { workflow, activities } of workflows) {
       for (const spec of activities) {
-        const indexed = { spec, workflowInputs: activities[0]?.inputs ?? [] };
+        const needs = spec.requireGpu ? GPU : NOTHING;
+        const indexed = { spec, workflowInputs: activities[0]?.inputs ?? [], needs };
         this.#byType.set(activityTypeAddress(workflow, spec.id).toLowerCase(), indexed);
         this.#byQueue.set(spec.queue, [...(this.#byQueue.get(spec.queue) ?? []), indexed]);
         this.#byKind.set(`${spec.queue} ${spec.kind} ${spec.version}`, indexed);
