@@ -12,6 +12,8 @@ export interface LoggerOptions {
   readonly level?: LogLevel;
   /** Default: standard output. */
   readonly destination?: DestinationStream;
+  /** Fields of every line. Default: the process and its id. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     level: options.level ?? "info",
-    base: { component: options.name, pid: process.pid },
+    base: options.fields ?? { component: options.name, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
@@ -40,4 +42,13 @@ export function createLogger(options: LoggerOptions): Logger {
     },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/**
+ * Writes a finished line, of a logger in another thread, where `logger` writes its
+ * own. The stream of a logger is one of the symbols that pino exposes for libraries.
+ */
+export function relayLine(logger: Logger, line: string): void {
+  const stream = (logger as unknown as Record<symbol, DestinationStream>)[pino.symbols.streamSym];
+  stream?.write(line);
 }

@@ -16,7 +16,7 @@ export interface RunHost {
   /** Writes lines that carry the ids of the run. */
   readonly log: Logger;
   report(news: ProgressNews): PromiseLike<void>;
-  /** @throws what {@link requestGrant} throws */
+  /** @throws {TransientFailure} when asking again may help, else what is to be thrown to the handler */
   requestGrant(wish: UploadWish): Promise<UploadGrant>;
   /** The handler has returned or thrown, or can do neither any more. Called once. */
   settle(outcome: Outcome): void;
@@ -26,8 +26,10 @@ export interface RunHost {
 export interface Execution {
   /** Tells the handler to stop. */
   stop(reason: CancelReason): void;
-  /** Ends the handler by force; nothing is settled after it. `undefined` where that cannot be done. */
-  readonly terminate: (() => void) | undefined;
+  /** Whether {@link terminate} works: what shares a thread with the stream cannot be ended without it. */
+  readonly canTerminate: boolean;
+  /** Ends the handler by force; nothing is settled after it, except what had come in before. */
+  terminate(): void;
 }
 
 /** Carries out the runs of handlers that it brought. */

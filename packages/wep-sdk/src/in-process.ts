@@ -1,12 +1,11 @@
-import type { CancelReason } from "./errors.ts";
+import { type CancelReason, WepError } from "./errors.ts";
 import type { Execution, RunHost } from "./execution.ts";
 import type { Handler } from "./handler.ts";
 import { callHandler, RunScope } from "./handler-call.ts";
 
 /** A handler at work on the thread of the stream. */
 export class InProcessExecution implements Execution {
-  /** What shares a thread with the stream cannot be ended without it. */
-  readonly terminate: undefined;
+  readonly canTerminate = false;
   readonly #scope: RunScope;
 
   constructor(handler: Handler, host: RunHost) {
@@ -17,6 +16,10 @@ export class InProcessExecution implements Execution {
 
   stop(reason: CancelReason): void {
     this.#scope.stop.stop(reason);
+  }
+
+  terminate(): void {
+    throw new WepError("ILLEGAL_TRANSITION", "a handler in this process cannot be ended by force");
   }
 }
 

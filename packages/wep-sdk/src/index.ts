@@ -18,9 +18,11 @@ export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from 
 export type { InputValue, OutputValue } from "./values.ts";
 export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
 export { serve } from "./server.ts";
-export type { HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";
+export type { HandlerInfo, HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";
 export type { EnvelopeEvent } from "./envelope-log.ts";
 export type { ClassOptions, WorkClass } from "./classes.ts";
 export type { SettingsOptions, Tuning } from "./settings.ts";
+export { loadHandlerModules } from "./threads/load-modules.ts";
+export type { ThreadOptions } from "./threads/thread-pool.ts";
 export type { TransferSettings } from "./transfer-retry.ts";
 export type { Logger } from "@subnet-worker/kit";

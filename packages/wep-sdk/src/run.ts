@@ -64,6 +64,7 @@ export class Run implements RunHost {
   #log: Logger | undefined;
   /** Ends what this thread does for the run: requests for grants. */
   #stop: StopSignal | undefined;
+  #stopReason: CancelReason | undefined;
   /** Handler timeout, then grace, then retention: a run waits for one thing at a time. */
   #timer: Disposable | undefined;
 
@@ -132,12 +133,12 @@ export class Run implements RunHost {
   }
 
   report(news: ProgressNews): PromiseLike<void> {
-    return this.#reporter().report(news);
+    return isOpen(this.#state) ? this.#reporter().report(news) : Promise.resolve();
   }
 
   requestGrant(wish: UploadWish): Promise<UploadGrant> {
     this.#stop ??= new StopSignal();
-    if (this.#state.kind === "stopping") this.#stop.stop(this.#state.reason);
+    if (this.#stopReason !== undefined) this.#stop.stop(this.#stopReason);
     const { signal } = this.#stop;
     return requestGrant(wish, { assignment: this.assignment, attachment: this.#attachment, signal });
   }
@@ -185,6 +186,7 @@ export class Run implements RunHost {
   #entersStopping(reason: CancelReason): void {
     this.log.info({ reason }, "run stopping");
     this.#arm(this.#settings.abortGraceMs, () => this.#graceIsOver());
+    this.#stopReason = reason;
     this.#stop?.stop(reason);
     this.#progress?.release();
     this.#execution?.stop(reason);
@@ -192,8 +194,7 @@ export class Run implements RunHost {
 
   #graceIsOver(): void {
     const fields = { grace_ms: this.#settings.abortGraceMs };
-    const terminate = this.#execution?.terminate;
-    if (terminate === undefined) {
+    if (this.#execution?.canTerminate !== true) {
       this.log.warn(
         fields,
         "handler ignores its signal: run settled without it, its slot stays taken until it returns",
@@ -201,7 +202,7 @@ export class Run implements RunHost {
       this.#apply({ kind: "grace_over" });
       return;
     }
-    terminate();
+    this.#execution.terminate();
     // What had come in by then counts.
     if (!isOpen(this.#state)) return;
     this.log.warn(fields, "handler ignores its signal: ended by force, its slot is free");

@@ -1,7 +1,9 @@
 import type { Clock, Logger, Registry } from "@subnet-worker/kit";
+import type { WorkClass } from "./classes.ts";
 import type { EnvelopeEvent } from "./envelope-log.ts";
 import type { Handler } from "./handler.ts";
 import type { SettingsOptions } from "./settings.ts";
+import type { ThreadOptions } from "./threads/thread-pool.ts";
 
 export interface HealthOptions {
   /** Default 127.0.0.1. */
@@ -22,8 +24,31 @@ export interface TlsOptions {
   readonly clientNames?: readonly string[];
 }
 
+/** A handler as worker clients see it. */
+export interface HandlerInfo {
+  readonly kind: string;
+  readonly version: string;
+  readonly class: WorkClass;
+}
+
 export interface ServeOptions extends SettingsOptions {
-  readonly handlers: readonly Handler[];
+  /**
+   * Handlers that run in this thread, which is also that of the stream: while one
+   * computes without awaiting, nothing is heard and nothing said. Use `modules` for
+   * what computes. Default none.
+   */
+  readonly handlers?: readonly Handler[];
+  /**
+   * Modules (absolute paths, `.js`, `.mjs` or `.ts`) whose handlers run in threads of
+   * their own: one that blocks holds nothing up, and one that ignores its signal is
+   * ended for real. Handlers of class `cpu` and `gpu` have a thread to themselves
+   * while they run, those of class `io` share one. Default none.
+   */
+  readonly modules?: readonly string[];
+  /** How the handlers of `modules` are run. */
+  readonly threads?: ThreadOptions;
+  /** Shown all handlers before anything listens; what it throws, `serve` throws. */
+  readonly checkHandlers?: (handlers: readonly HandlerInfo[]) => void;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 7070; 0 picks a free one. */
@@ -47,6 +72,8 @@ export interface ServeOptions extends SettingsOptions {
 /** A running WEP. Disposing it drains it without grace, then closes it. */
 export interface WepServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number };
+  /** All there are, those of modules first. */
+  readonly handlers: readonly HandlerInfo[];
   /** `undefined` where health is not served. */
   readonly healthUrl: string | undefined;
   /**

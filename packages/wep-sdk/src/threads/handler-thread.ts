@@ -1,0 +1,302 @@
+// One thread with the handlers of the modules, seen from the process.
+//
+// 1. A run is settled once: by its result, by the end of its thread, or by the run
+//    itself, which then has it taken off the thread (forceOut).
+// 2. What a thread had said when it ended is heard first.
+// 3. A thread takes nothing new once a run was taken off it: the handler may still be
+//    at work there. It ends when its other runs have, or at once when it is blocked.
+import { randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { type Clock, type Logger, relayLine } from "@subnet-worker/kit";
+import { type CancelReason, WepError } from "../errors.ts";
+import type { Execution, RunHost } from "../execution.ts";
+import { removeDir } from "../scratch-dir.ts";
+import type { HandlerInfo } from "../server-options.ts";
+import type { TransferSettings } from "../transfer-retry.ts";
+import { crashOutcome, isOutOfMemory, type ThreadEnd } from "./crash.ts";
+import { threadExecArgv } from "./exec-argv.ts";
+import { type FromThread, portable, type ThreadData, type ToThread } from "./messages.ts";
+import { packError } from "./port-error.ts";
+
+export interface HandlerThreadOptions {
+  /** Absolute paths. */
+  readonly modules: readonly string[];
+  /** Heap of the thread in MiB; `undefined`: Node's own limit. */
+  readonly memoryMb: number | undefined;
+  readonly transfer: TransferSettings;
+  readonly progressIntervalMs: number;
+}
+
+export interface HandlerThreadDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A run of this thread is over. */
+  readonly onFree: (thread: HandlerThread) => void;
+  /** The thread takes nothing new. Called once. */
+  readonly onClosed: (thread: HandlerThread) => void;
+}
+
+const IS_SOURCE = import.meta.url.endsWith(".ts");
+const MAIN = new URL(IS_SOURCE ? "./thread-main.ts" : "./thread-main.js", import.meta.url);
+
+/** A thread that does not answer for so long is blocked. */
+const BLOCKED_MS = 1_000;
+
+export class HandlerThread {
+  /** The handlers it has, once it has loaded them. @throws {WepError} when it cannot */
+  readonly ready: Promise<readonly HandlerInfo[]>;
+  /** Resolves when the thread is no more. */
+  readonly ended: Promise<void>;
+  /** Name of the handler it ran last, which may have left something behind that it can use again. */
+  lastHandler: string | undefined;
+  readonly #options: HandlerThreadOptions;
+  readonly #deps: HandlerThreadDeps;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #scratchPrefix = join(tmpdir(), `wep-run-${randomUUID()}-`);
+  readonly #runs = new Map<number, RunHost>();
+  readonly #ready = Promise.withResolvers<readonly HandlerInfo[]>();
+  /** Runs whose scratch directories nobody else removes. */
+  readonly #orphans: number[] = [];
+  #lastRun = 0;
+  #end: ThreadEnd | undefined;
+  #isReady = false;
+  #isClosed = false;
+  #pingTimer: Disposable | undefined;
+
+  constructor(options: HandlerThreadOptions, deps: HandlerThreadDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#worker = new Worker(MAIN, {
+      name: "wep handlers",
+      workerData: this.#data(port2),
+      transferList: [port2],
+      execArgv: threadExecArgv(process.execArgv, { isSource: IS_SOURCE }),
+      ...(options.memoryMb === undefined
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: options.memoryMb } }),
+    });
+    this.ready = this.#ready.promise;
+    // Whoever waits for it is told; a run that was given to the thread is, too.
+    this.ready.catch(() => undefined);
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    this.#port.on("message", (message: FromThread) => this.#take(message));
+    this.#worker.once("error", (error) => (this.#end ??= { kind: "exception", error }));
+    this.#worker.once("exit", (exitCode) => {
+      this.#drain();
+      this.#end ??= { kind: "exit", exitCode };
+      void this.#bury(this.#end).then(ended.resolve);
+    });
+  }
+
+  get runCount(): number {
+    return this.#runs.size;
+  }
+
+  /** Whether it takes nothing new. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether it had loaded its modules. */
+  get wasReady(): boolean {
+    return this.#isReady;
+  }
+
+  execute(host: RunHost): Execution {
+    const run = ++this.#lastRun;
+    this.#runs.set(run, host);
+    const { assignment, transfer } = portable(host.assignment);
+    this.#port.postMessage({ kind: "run", run, assignment } satisfies ToThread, transfer);
+    return new ThreadExecution(this, run);
+  }
+
+  stop(run: number, reason: CancelReason): void {
+    if (this.#runs.has(run)) this.#post({ kind: "stop", run, reason });
+  }
+
+  /** Takes a run off the thread, whatever its handler does; see 3. */
+  forceOut(run: number): void {
+    this.#drain();
+    if (!this.#runs.delete(run)) return;
+    this.#orphans.push(run);
+    this.#close();
+    if (this.#runs.size === 0) void this.end("a handler on it ignored its signal");
+    else this.#endIfBlocked();
+  }
+
+  /** Ends the thread; runs it still has are told why. Resolves when it is no more. */
+  async end(why: string): Promise<void> {
+    this.#end ??= { kind: "ended", why };
+    this.#close();
+    await this.#worker.terminate();
+    await this.ended;
+  }
+
+  #data(port: MessagePort): ThreadData {
+    const { modules, transfer, progressIntervalMs } = this.#options;
+    const { log } = this.#deps;
+    const scratchPrefix = this.#scratchPrefix;
+    return {
+      port,
+      modules,
+      transfer,
+      progressIntervalMs,
+      scratchPrefix,
+      log: { level: log.level, fields: log.bindings() },
+    };
+  }
+
+  #take(message: FromThread): void {
+    switch (message.kind) {
+      case "settled":
+        return this.#settled(message);
+      case "progress":
+        return this.#progress(message);
+      case "ask":
+        return void this.#ask(message);
+      case "log":
+        return relayLine(this.#deps.log, message.line);
+      case "pong":
+        this.#pingTimer?.[Symbol.dispose]();
+        return undefined;
+      case "ready":
+        this.#isReady = true;
+        // The server keeps the process alive; until there is one, its first thread does.
+        this.#worker.unref();
+        this.#port.unref();
+        return this.#ready.resolve(message.handlers);
+      case "unusable":
+        this.#ready.reject(new WepError(message.code, stripCode(message.message)));
+        this.#end = { kind: "unusable", message: message.message };
+        return void this.end("unusable");
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #settled({ run, outcome }: Extract<FromThread, { kind: "settled" }>): void {
+    const host = this.#runs.get(run);
+    if (host === undefined) return;
+    this.#runs.delete(run);
+    this.#deps.onFree(this);
+    if (this.#isClosed && this.#runs.size === 0) void this.end("its last run is over");
+    host.settle(outcome);
+  }
+
+  #progress({ run, news }: Extract<FromThread, { kind: "progress" }>): void {
+    const taken = this.#runs.get(run)?.report(news);
+    void taken?.then(() => this.#post({ kind: "progressed", run }));
+  }
+
+  async #ask({ run, ask, wish }: Extract<FromThread, { kind: "ask" }>): Promise<void> {
+    const host = this.#runs.get(run);
+    if (host === undefined) return;
+    try {
+      this.#post({ kind: "granted", ask, grant: await host.requestGrant(wish) });
+    } catch (error) {
+      this.#post({ kind: "refused", ask, error: packError(error) });
+    }
+  }
+
+  #post(message: ToThread): void {
+    this.#port.postMessage(message);
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#deps.onClosed(this);
+  }
+
+  #endIfBlocked(): void {
+    this.#pingTimer?.[Symbol.dispose]();
+    this.#pingTimer = this.#deps.clock.timer(BLOCKED_MS, () => {
+      void this.end("another of its runs blocked it and was ended by force");
+    });
+    this.#post({ kind: "ping" });
+  }
+
+  /** Hears what the thread has said and the event loop has not brought yet. */
+  #drain(): void {
+    for (;;) {
+      const next = receiveMessageOnPort(this.#port);
+      if (next === undefined) return;
+      this.#take(next.message as FromThread);
+    }
+  }
+
+  async #bury(end: ThreadEnd): Promise<void> {
+    this.#pingTimer?.[Symbol.dispose]();
+    this.#port.close();
+    this.#ready.reject(new WepError("BAD_MODULE", importEnded(end, this.#options.modules)));
+    const runs = [...this.#runs];
+    const isShared = runs.length > 1 || this.#orphans.length > 0;
+    this.#runs.clear();
+    this.#close();
+    if (end.kind !== "ended" && this.#isReady)
+      this.#deps.log.error(logFields(end, runs.length), "handler thread died");
+    const { memoryMb } = this.#options;
+    for (const [run, host] of runs) {
+      this.#orphans.push(run);
+      host.settle(crashOutcome(end, { isShared, memoryMb }));
+    }
+    await Promise.all(this.#orphans.map((run) => this.#removeScratch(run)));
+  }
+
+  async #removeScratch(run: number): Promise<void> {
+    const path = `${this.#scratchPrefix}${run}`;
+    try {
+      await removeDir(path);
+    } catch (error) {
+      this.#deps.log.warn({ err: error, path }, "scratch directory could not be removed; remove it by hand");
+    }
+  }
+}
+
+/** A run on a thread. */
+class ThreadExecution implements Execution {
+  readonly canTerminate = true;
+  readonly #thread: HandlerThread;
+  readonly #run: number;
+
+  constructor(thread: HandlerThread, run: number) {
+    this.#thread = thread;
+    this.#run = run;
+  }
+
+  stop(reason: CancelReason): void {
+    this.#thread.stop(this.#run, reason);
+  }
+
+  terminate(): void {
+    this.#thread.forceOut(this.#run);
+  }
+}
+
+function logFields(end: ThreadEnd, runs: number): Readonly<Record<string, unknown>> {
+  if (end.kind === "exception") {
+    return isOutOfMemory(end.error) ? { why: "out of memory", runs } : { err: end.error, runs };
+  }
+  return end.kind === "exit" ? { why: `process.exit(${end.exitCode})`, runs } : { why: end.kind, runs };
+}
+
+function importEnded(end: ThreadEnd, modules: readonly string[]): string {
+  const why =
+    end.kind === "exception"
+      ? String(end.error)
+      : end.kind === "exit"
+        ? `process.exit(${end.exitCode})`
+        : end.kind;
+  return `${modules.join(", ")} ended the thread while they were imported: ${why}; fix it and start again`;
+}
+
+/** WepError writes the code itself. */
+function stripCode(message: string): string {
+  return message.replace(/^\[\w+\] /, "");
+}

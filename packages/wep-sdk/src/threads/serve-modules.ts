@@ -1,0 +1,44 @@
+import { isAbsolute } from "node:path";
+import { createLogger, type Logger, systemClock } from "@subnet-worker/kit";
+import { WepError } from "../errors.ts";
+import type { Handler } from "../handler.ts";
+import type { ServeOptions } from "../server-options.ts";
+import { resolveSettings } from "../settings.ts";
+import { infosOf } from "./handler-info.ts";
+import { ThreadPool } from "./thread-pool.ts";
+
+/** Options whose handlers are all there, wherever they run. */
+export interface CompleteOptions extends ServeOptions {
+  readonly handlers: readonly Handler[];
+  readonly logger: Logger;
+}
+
+/**
+ * Loads the modules of a server into threads. The threads are `stack`'s to end.
+ *
+ * @throws {WepError} when a module cannot be loaded, and what `checkHandlers` throws
+ */
+export async function withModules(
+  options: ServeOptions,
+  stack: AsyncDisposableStack,
+): Promise<CompleteOptions> {
+  const { modules = [], handlers: own = [], logger = createLogger({ name: "wep" }) } = options;
+  const brought =
+    modules.length === 0 ? [] : stack.use(await openPool(modules, { ...options, logger })).handlers;
+  const handlers = [...brought, ...own];
+  options.checkHandlers?.(infosOf(handlers));
+  return { ...options, handlers, logger };
+}
+
+function openPool(
+  modules: readonly string[],
+  options: ServeOptions & { readonly logger: Logger },
+): Promise<ThreadPool> {
+  const relative = modules.find((path) => !isAbsolute(path));
+  if (relative !== undefined) {
+    throw new WepError("INVALID_OPTION", `modules: ${relative} is a relative path; make it absolute`);
+  }
+  const { transfer, progressIntervalMs } = resolveSettings(options);
+  const { logger: log, clock = systemClock, threads } = options;
+  return ThreadPool.open({ ...threads, modules, transfer, progressIntervalMs }, { log, clock });
+}

@@ -1,0 +1,178 @@
+// The runs of one handler thread, seen from the inside.
+import type { Clock, Logger } from "@subnet-worker/kit";
+import { TASK_ERROR, type TaskAssignment, type UploadGrant } from "@subnet-worker/protocol";
+import type { UploadWish } from "../grant-request.ts";
+import type { Handler } from "../handler.ts";
+import { callHandler, RunScope, type ScopeSource } from "../handler-call.ts";
+import { handlerName } from "../handler-registry.ts";
+import { type ProgressNews, ProgressReporter } from "../progress.ts";
+import type { Outcome } from "../run-state.ts";
+import type { TransferSettings } from "../transfer-retry.ts";
+import { type FromThread, type ThreadData, type ToThread, transferOf } from "./messages.ts";
+import { unpackError } from "./port-error.ts";
+
+export interface ThreadRunsDeps {
+  readonly data: ThreadData;
+  readonly handlers: readonly Handler[];
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** Runs what the process asks for, and tells it how that ended. */
+export class ThreadRuns {
+  readonly #deps: ThreadRunsDeps;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #runs = new Map<number, ThreadRun>();
+  readonly #asks = new Map<number, PromiseWithResolvers<UploadGrant>>();
+  #lastAsk = 0;
+
+  constructor(deps: ThreadRunsDeps) {
+    this.#deps = deps;
+    this.#handlers = new Map(deps.handlers.map((handler) => [handlerName(handler), handler]));
+  }
+
+  take(message: ToThread): void {
+    switch (message.kind) {
+      case "run":
+        return this.#start(message.run, message.assignment);
+      case "stop":
+        return this.#runs.get(message.run)?.stop(message.reason);
+      case "progressed":
+        return this.#runs.get(message.run)?.progressed();
+      case "granted":
+        return this.#asks.get(message.ask)?.resolve(message.grant);
+      case "refused":
+        return this.#asks.get(message.ask)?.reject(unpackError(message.error));
+      case "ping":
+        return this.#post({ kind: "pong" });
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #start(number: number, assignment: TaskAssignment): void {
+    const name = handlerName({ kind: assignment.taskKind, version: assignment.taskVersion });
+    const handler = this.#handlers.get(name);
+    if (handler === undefined) {
+      this.#settle(number, gone(name));
+      return;
+    }
+    const { data, log, clock } = this.#deps;
+    const run = new ThreadRun(assignment, {
+      clock,
+      log,
+      transfer: data.transfer,
+      progressIntervalMs: data.progressIntervalMs,
+      scratchPath: `${data.scratchPrefix}${number}`,
+      sendProgress: (news) => this.#post({ kind: "progress", run: number, news }),
+      ask: (wish) => this.#ask(number, wish),
+    });
+    this.#runs.set(number, run);
+    void callHandler(handler, run.scope).then((outcome) => {
+      this.#runs.delete(number);
+      run.close();
+      this.#settle(number, outcome);
+      return run.scope.cleanUp();
+    });
+  }
+
+  #settle(run: number, outcome: Outcome): void {
+    this.#deps.data.port.postMessage(
+      { kind: "settled", run, outcome } satisfies FromThread,
+      transferOf(outcome),
+    );
+  }
+
+  async #ask(run: number, wish: UploadWish): Promise<UploadGrant> {
+    const ask = ++this.#lastAsk;
+    const answer = Promise.withResolvers<UploadGrant>();
+    this.#asks.set(ask, answer);
+    this.#post({ kind: "ask", run, ask, wish });
+    try {
+      return await answer.promise;
+    } finally {
+      this.#asks.delete(ask);
+    }
+  }
+
+  #post(message: FromThread): void {
+    this.#deps.data.port.postMessage(message);
+  }
+}
+
+interface ThreadRunDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly transfer: TransferSettings;
+  readonly progressIntervalMs: number;
+  readonly scratchPath: string;
+  readonly sendProgress: (news: ProgressNews) => void;
+  readonly ask: (wish: UploadWish) => Promise<UploadGrant>;
+}
+
+/** One run on this thread. */
+class ThreadRun implements ScopeSource {
+  readonly assignment: TaskAssignment;
+  readonly scope: RunScope;
+  readonly #deps: ThreadRunDeps;
+  #log: Logger | undefined;
+  #progress: ProgressReporter | undefined;
+
+  constructor(assignment: TaskAssignment, deps: ThreadRunDeps) {
+    this.assignment = assignment;
+    this.#deps = deps;
+    this.scope = new RunScope(this, deps.scratchPath);
+  }
+
+  get clock(): Clock {
+    return this.#deps.clock;
+  }
+
+  get transfer(): TransferSettings {
+    return this.#deps.transfer;
+  }
+
+  get log(): Logger {
+    const { activityId, runId } = this.assignment;
+    this.#log ??= this.#deps.log.child({ activity_id: activityId, run_id: runId });
+    return this.#log;
+  }
+
+  report(news: ProgressNews): PromiseLike<void> {
+    // Thinned here as well: a handler that blocks its thread can report without end.
+    this.#progress ??= new ProgressReporter(
+      { minIntervalMs: this.#deps.progressIntervalMs, keepaliveMs: 0 },
+      { clock: this.clock, send: (report) => this.#deps.sendProgress(report) },
+    );
+    return this.#progress.report(news);
+  }
+
+  requestGrant(wish: UploadWish): Promise<UploadGrant> {
+    return this.#deps.ask(wish);
+  }
+
+  /** The report that was sent last is on its way. */
+  progressed(): void {
+    this.#progress?.release();
+  }
+
+  stop(reason: Parameters<RunScope["stop"]["stop"]>[0]): void {
+    this.scope.stop.stop(reason);
+    this.#progress?.release();
+  }
+
+  /** Sends the progress that still waits. */
+  close(): void {
+    this.#progress?.[Symbol.dispose]();
+  }
+}
+
+function gone(name: string): Outcome {
+  return {
+    status: "ERROR",
+    code: TASK_ERROR.RESOURCE_UNAVAILABLE,
+    message: `[RESOURCE_UNAVAILABLE] the modules of this worker have no ${name} any more; restart the worker`,
+    retryable: true,
+    retryAfterMs: 0,
+  };
+}
