@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { Envelope } from "@subnet-worker/protocol";
 import {
   type Clock,
-  createLogger,
   createRegistry,
   listenOps,
   type Logger,
@@ -19,12 +18,15 @@ import { RunTable } from "./run-table.ts";
 import { Session, type Transport } from "./session.ts";
 import type { HealthOptions, ServeOptions, WepServer } from "./server-options.ts";
 import { resolveSettings, type Settings } from "./settings.ts";
+import { infosOf } from "./threads/handler-info.ts";
+import { type CompleteOptions, withModules } from "./threads/serve-modules.ts";
 import { AGENT } from "./version.ts";
 
 /**
  * Serves handlers to worker clients, as gRPC on `host:port`.
  *
- * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION, ADDRESS_IN_USE or ADDRESS_UNUSABLE
+ * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION, ADDRESS_IN_USE or ADDRESS_UNUSABLE;
+ *   NO_SUCH_MODULE, BAD_MODULE or NO_HANDLERS for `modules`
  * @example
  * ```ts
  * import { defineHandler, serve } from "@subnet-worker/wep-sdk";
@@ -40,14 +42,16 @@ import { AGENT } from "./version.ts";
  */
 export async function serve(options: ServeOptions): Promise<WepServer> {
   const { host = "127.0.0.1", port = 7070, health = { port: 7071 } } = options;
-  const node = new Node(options);
   await using stack = new AsyncDisposableStack();
+  const all = await withModules(options, stack);
+  const node = new Node(all);
   const ops = health === false ? undefined : stack.use(await listenHealth(health, node));
   const rpc = stack.use(await listenRpc({ host, port, ...node.transport }, node));
   stack.use(node);
   const owned = stack.move();
   return {
     address: rpc.address,
+    handlers: infosOf(all.handlers),
     healthUrl: ops?.url,
     drain: () => node.drain(),
     tap: (listener) => node.tap(listener),
@@ -77,8 +81,8 @@ class Node implements AsyncDisposable {
   readonly transport: Omit<RpcServerOptions, "host" | "port">;
   #drained: Promise<void> | undefined;
 
-  constructor(options: ServeOptions) {
-    this.log = options.logger ?? createLogger({ name: "wep" });
+  constructor(options: CompleteOptions) {
+    this.log = options.logger;
     this.metrics = options.metrics ?? createRegistry();
     this.#settings = resolveSettings(options);
     this.#clock = options.clock ?? systemClock;

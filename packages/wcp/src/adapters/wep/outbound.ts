@@ -1,45 +1,142 @@
-import type { Envelope } from "@subnet-worker/protocol";
+import { create } from "@bufbuild/protobuf";
+import { BatchSchema, type Envelope, EnvelopeSchema } from "@subnet-worker/protocol";
+
+export interface OutboundOptions {
+  /** Most messages that wait. Assignments do not count: there are never more than the slots that were taken. */
+  readonly limit: number;
+  readonly onOverflow: () => void;
+}
+
+/** No batch grows beyond this, whatever its count: one message is read as a whole before any of it is acted on. */
+const MAX_BATCH_BYTES = 1024 * 1024;
+
+/** More than any message but assignments and grants takes. */
+const SMALL_BYTES = 512;
+
+const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
- * What waits to be written to the stream. Bounded: a peer that stops reading
- * closes the session instead of filling the memory.
+ * What waits to be written to the stream, in order. Bounded: a peer that stops reading closes the session
+ * instead of filling the memory. What waits when the stream is free goes as one Batch to a peer that takes
+ * them; nothing waits for a batch to fill.
  */
-export class Outbound implements AsyncIterable<Envelope> {
-  readonly #limit: number;
-  readonly #onOverflow: () => void;
+export class Outbound implements AsyncIterable<Envelope>, AsyncIterator<Envelope> {
+  readonly #options: OutboundOptions;
   #messages: Envelope[] = [];
-  #resume: (() => void) | undefined;
-  #closed = false;
+  #sizes: number[] = [];
+  #head = 0;
+  #assignments = 0;
+  #maxBatch = 1;
+  #reader: ((result: IteratorResult<Envelope>) => void) | undefined;
+  #isFlushDue = false;
+  #isClosed = false;
 
-  constructor(options: { readonly limit: number; readonly onOverflow: () => void }) {
-    this.#limit = options.limit;
-    this.#onOverflow = options.onOverflow;
+  constructor(options: OutboundOptions) {
+    this.#options = options;
   }
 
-  push(message: Envelope): void {
-    if (this.#closed) return;
-    if (this.#messages.length >= this.#limit) {
-      this.#onOverflow();
+  /** How many messages the peer takes in one. */
+  set maxBatch(count: number) {
+    this.#maxBatch = Math.max(1, count);
+  }
+
+  /** `sizeBytes`: at least what the message takes; needed for what may be large. */
+  push(message: Envelope, sizeBytes: number = SMALL_BYTES): void {
+    if (this.#isClosed) return;
+    const isAssignment = message.msg.case === "assign";
+    if (!isAssignment && this.#messages.length - this.#head - this.#assignments >= this.#options.limit) {
+      this.#options.onOverflow();
       return;
     }
+    if (isAssignment) this.#assignments += 1;
     this.#messages.push(message);
-    this.#resume?.();
+    this.#sizes.push(sizeBytes);
+    if (this.#reader !== undefined) this.#flushSoon();
   }
 
+  /** What waits is still written. */
   close(): void {
-    this.#closed = true;
-    this.#resume?.();
+    this.#isClosed = true;
+    this.#flush();
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<Envelope> {
-    while (!this.#closed || this.#messages.length > 0) {
-      const batch = this.#messages;
-      this.#messages = [];
-      yield* batch;
-      if (this.#messages.length > 0 || this.#closed) continue;
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-      });
-    }
+  [Symbol.asyncIterator](): this {
+    return this;
   }
+
+  next(): Promise<IteratorResult<Envelope>> {
+    const message = this.#take();
+    if (message !== undefined) return Promise.resolve({ value: message, done: false });
+    if (this.#isClosed) return Promise.resolve(END);
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+    });
+  }
+
+  /** The reader has gone. */
+  return(): Promise<IteratorResult<Envelope>> {
+    this.#isClosed = true;
+    this.#reader?.(END);
+    this.#reader = undefined;
+    this.#messages = [];
+    this.#sizes = [];
+    this.#head = 0;
+    return Promise.resolve(END);
+  }
+
+  /** What one turn of the event loop has to say goes together: many tasks are assigned in the turn of one commit. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    if (this.#maxBatch === 1) {
+      this.#flush();
+      return;
+    }
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const resolve = this.#reader;
+    if (resolve === undefined) return;
+    const message = this.#take();
+    if (message === undefined && !this.#isClosed) return;
+    this.#reader = undefined;
+    resolve(message === undefined ? END : { value: message, done: false });
+  }
+
+  #take(): Envelope | undefined {
+    const waiting = this.#messages.length - this.#head;
+    if (waiting === 0) return undefined;
+    const count = this.#maxBatch === 1 || waiting === 1 ? 1 : this.#batchCount(waiting);
+    const taken = this.#messages.slice(this.#head, this.#head + count);
+    this.#head += count;
+    for (const { msg } of taken) if (msg.case === "assign") this.#assignments -= 1;
+    if (this.#head === this.#messages.length) {
+      this.#messages = [];
+      this.#sizes = [];
+      this.#head = 0;
+    }
+    return count === 1 ? taken[0] : batchOf(taken);
+  }
+
+  #batchCount(waiting: number): number {
+    const most = Math.min(waiting, this.#maxBatch);
+    let bytes = 0;
+    for (let count = 0; count < most; count += 1) {
+      bytes += this.#sizes[this.#head + count] ?? 0;
+      if (bytes > MAX_BATCH_BYTES) return Math.max(1, count);
+    }
+    return most;
+  }
+}
+
+function batchOf(envelopes: Envelope[]): Envelope {
+  const batch = create(BatchSchema);
+  batch.envelopes = envelopes;
+  const message = create(EnvelopeSchema);
+  message.msg = { case: "batch", value: batch };
+  return message;
 }
