@@ -27,8 +27,8 @@ export class HandlerRegistry {
   }
 
   /** In the order they were registered. */
-  get kinds(): readonly { readonly kind: string; readonly version: string }[] {
-    return [...this.#handlers.values()].map(({ kind, version }) => ({ kind, version }));
+  get all(): readonly Handler[] {
+    return [...this.#handlers.values()];
   }
 
   find(kind: string, version: string): Handler | undefined {

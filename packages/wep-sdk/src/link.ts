@@ -17,6 +17,8 @@ export type UploadAsk = Omit<Fields<MessageInitShape<typeof UploadRequestSchema>
 export interface Link {
   /** Whether the peer speaks 1.1.0 or later. */
   readonly hasAdditions: boolean;
+  /** The node that assigns on this stream; empty where it names none. */
+  readonly nodeId: string;
   sendAck(assignment: TaskAssignment): void;
   /** Says that an assignment is not taken, as the peer's version can be told. */
   sendRefusal(assignment: TaskAssignment, refusal: Refusal): void;

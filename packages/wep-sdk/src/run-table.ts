@@ -5,9 +5,11 @@ import type { Handler } from "./handler.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, Refusal } from "./link.ts";
 import type { RunMetrics } from "./metrics.ts";
-import { Run } from "./run.ts";
-import { holdsSlot, isOpen, owesOutcome } from "./run-state.ts";
+import { Run, type RunDeps } from "./run.ts";
+import { type RunIds, RunLedger } from "./run-ledger.ts";
+import { isOpen } from "./run-state.ts";
 import type { Settings } from "./settings.ts";
+import { type SlotPool, Slots } from "./slots.ts";
 
 export interface RunTableDeps {
   readonly handlers: HandlerRegistry;
@@ -19,30 +21,38 @@ export interface RunTableDeps {
 
 /** All runs of a server, over all its streams: who may start, and who is still owed a completion. */
 export class RunTable {
+  readonly slots: Slots;
   readonly #deps: RunTableDeps;
-  readonly #runs = new Map<string, Run>();
+  readonly #runDeps: RunDeps;
+  readonly #ledger = new RunLedger();
+  readonly #pools: ReadonlyMap<Handler, SlotPool>;
   readonly #listeners = new Set<() => void>();
   #isDraining = false;
 
+  /** @throws {WepError} INVALID_OPTION for a handler of a class without slots */
   constructor(deps: RunTableDeps) {
     this.#deps = deps;
+    this.slots = new Slots(deps.settings);
+    this.#pools = new Map(deps.handlers.all.map((handler) => [handler, this.slots.poolOf(handler)]));
+    const { clock, log, metrics } = deps;
+    this.#runDeps = { clock, log, metrics, onChange: (run) => this.#changed(run) };
   }
 
   get busySlots(): number {
-    return this.#count((run) => holdsSlot(run.state));
+    return this.slots.busy;
   }
 
-  /** 0 while draining. */
+  /** Of all classes; 0 while draining. */
   get freeSlots(): number {
-    return this.#isDraining ? 0 : Math.max(0, this.#deps.settings.maxConcurrency - this.busySlots);
+    return this.#isDraining ? 0 : this.slots.free;
   }
 
   get openRuns(): number {
-    return this.#count((run) => isOpen(run.state));
+    return this.#ledger.openRuns;
   }
 
   get unacknowledged(): number {
-    return this.#count((run) => owesOutcome(run.state));
+    return this.#ledger.owing;
   }
 
   get isDraining(): boolean {
@@ -51,24 +61,30 @@ export class RunTable {
 
   /** Runs without an outcome that talk to this stream. */
   openRunsOf(link: Link): number {
-    return this.#count((run) => isOpen(run.state) && run.isAttachedTo(link));
+    return this.#ledger.openRunsOf(link);
   }
 
   /** Whether a completion was sent to an open stream and is not acknowledged. */
   awaitsAcknowledgement(links: Iterable<Link>): boolean {
-    const open = [...links];
-    return this.#count((run) => owesOutcome(run.state) && open.some((link) => run.isAttachedTo(link))) > 0;
+    for (const link of links) if (this.#ledger.owingTo(link) > 0) return true;
+    return false;
+  }
+
+  /** What the node of a stream has here. */
+  inventoryOf(link: Link): ReturnType<RunLedger["inventoryOf"]> {
+    return this.#ledger.inventoryOf(link);
   }
 
   /** Takes an assignment, refuses it, or re-attaches the run it names; the answer goes to `link`. */
   assign(assignment: TaskAssignment, link: Link): void {
-    const existing = this.#runs.get(keyOf(assignment));
+    const existing = this.#ledger.find(assignment, link);
     if (existing !== undefined && !isSuperseded(existing)) {
       link.sendAck(assignment);
+      this.#ledger.attach(existing, link);
       existing.attach(link);
       return;
     }
-    const handler = this.#admit(assignment);
+    const handler = this.#admit(assignment, link);
     if ("reason" in handler) {
       this.#deps.log.warn({ ...logIds(assignment), reason: handler.reason }, "assignment refused");
       link.sendRefusal(assignment, handler);
@@ -78,22 +94,32 @@ export class RunTable {
     this.#start(assignment, handler, link);
   }
 
-  /** Stops every open run of an activity. */
-  cancel(activityId: string, reason: CancelReason): void {
-    const runs = this.#openRunsOfActivity(activityId);
-    if (runs.length === 0)
-      this.#deps.log.debug({ activity_id: activityId, reason }, "cancel for nothing that runs");
-    for (const run of runs) run.stop(reason);
+  /** Stops the run that is named, or every run of the activity; of the node of `link` alone. */
+  cancel({ activityId, runId }: RunIds, reason: CancelReason, link: Link): void {
+    const runs = this.#ledger
+      .ownOfActivity(activityId, link)
+      .filter(({ assignment }) => runId === "" || assignment.runId === runId);
+    if (runs.length === 0) {
+      this.#deps.log.debug(
+        { ...logIds({ activityId, runId }), reason },
+        "cancel for nothing that this node has here",
+      );
+    }
+    for (const run of runs) {
+      if (isOpen(run.state)) run.stop(reason);
+      // Its outcome is not on its way to this stream, and now nobody will ask for it.
+      else if (!this.#ledger.isAttached(run, link)) run.delivered();
+    }
   }
 
   /** The worker client has stored a completion. */
-  acknowledge(ids: { readonly activityId: string; readonly runId: string }): void {
-    this.#runs.get(keyOf(ids))?.delivered();
+  acknowledge(ids: RunIds, link: Link): void {
+    this.#ledger.findOwn(ids, link)?.delivered();
   }
 
   /** The stream is gone; its runs go on. */
   detach(link: Link): void {
-    for (const run of this.#runs.values()) run.detach(link);
+    for (const run of this.#ledger.detach(link)) run.detach(link);
   }
 
   /** Takes nothing new from now on. */
@@ -103,7 +129,7 @@ export class RunTable {
   }
 
   stopAll(reason: CancelReason): void {
-    for (const run of this.#runs.values()) if (isOpen(run.state)) run.stop(reason);
+    for (const run of this.#ledger.runs()) if (isOpen(run.state)) run.stop(reason);
   }
 
   /** Calls `listener` after each change, until disposed. */
@@ -123,8 +149,8 @@ export class RunTable {
   }
 
   /** The handler for an assignment, or why it is not taken. Stops older runs of the same activity. */
-  #admit(assignment: TaskAssignment): Handler | Refusal {
-    const { handlers, settings } = this.#deps;
+  #admit(assignment: TaskAssignment, link: Link): Handler | Refusal {
+    const { handlers } = this.#deps;
     const { activityId, taskKind, taskVersion } = assignment;
     if (activityId === "") return refusal("MISSING_REQUIRED_FIELD", "the assignment has no activity_id");
     const handler = handlers.find(taskKind, taskVersion);
@@ -135,50 +161,47 @@ export class RunTable {
       );
     }
     if (this.#isDraining) return refusal("SYSTEM_OVERLOAD", "this worker is draining; assign elsewhere");
-    for (const older of this.#openRunsOfActivity(activityId)) older.stop("superseded");
-    if (this.#runs.has(keyOf(assignment))) {
+    for (const older of this.#ledger.ofActivity(activityId, link)) {
+      if (isOpen(older.state)) older.stop("superseded");
+    }
+    if (this.#ledger.find(assignment, link) !== undefined) {
       return refusal(
         "SYSTEM_OVERLOAD",
         "this very run was superseded and is still stopping; assign a new run_id",
       );
     }
-    if (this.freeSlots > 0) return handler;
-    return refusal("SYSTEM_OVERLOAD", `all ${settings.maxConcurrency} slots are busy; wait for capacity`);
+    const pool = this.#poolOf(handler);
+    if (pool.free > 0) return handler;
+    const which = pool.name === "" ? "" : ` of class ${pool.name}`;
+    return refusal("SYSTEM_OVERLOAD", `all ${pool.slots} slots${which} are busy; wait for capacity`);
   }
 
   #start(assignment: TaskAssignment, handler: Handler, link: Link): void {
-    const { settings, clock, log, metrics } = this.#deps;
-    const run = new Run(
-      { assignment, handler, settings },
-      { clock, log, metrics, onChange: (changed) => this.#changed(changed) },
-    );
-    this.#runs.set(keyOf(assignment), run);
+    const run = new Run({ assignment, handler, settings: this.#deps.settings }, this.#runDeps);
+    this.#ledger.add(run, this.#poolOf(handler), link);
     run.start(link);
     this.#notify();
   }
 
+  #poolOf(handler: Handler): SlotPool {
+    return this.#pools.get(handler) ?? this.slots.poolOf(handler);
+  }
+
   #changed(run: Run): void {
-    if (run.state.kind === "forgotten") this.#runs.delete(keyOf(run.assignment));
+    this.#ledger.update(run);
     this.#dropExcess();
     this.#notify();
   }
 
   #dropExcess(): void {
-    const kept = [...this.#runs.values()].filter((run) => owesOutcome(run.state));
-    const excess = kept.slice(0, Math.max(0, kept.length - this.#deps.settings.maxKeptCompletions));
-    for (const run of excess) run.expire(`more than ${this.#deps.settings.maxKeptCompletions} are kept`);
-  }
-
-  #openRunsOfActivity(activityId: string): Run[] {
-    return [...this.#runs.values()].filter(
-      (run) => run.assignment.activityId === activityId && isOpen(run.state),
-    );
-  }
-
-  #count(condition: (run: Run) => boolean): number {
-    let count = 0;
-    for (const run of this.#runs.values()) if (condition(run)) count += 1;
-    return count;
+    const { maxKeptCompletions, maxKeptBytes } = this.#deps.settings;
+    const ledger = this.#ledger;
+    while (ledger.owing > maxKeptCompletions) {
+      ledger.oldestOwing?.expire(`more than ${maxKeptCompletions} are kept`);
+    }
+    while (ledger.keptBytes > maxKeptBytes && ledger.owing > 1) {
+      ledger.oldestOwing?.expire(`more than ${maxKeptBytes} bytes of results are kept`);
+    }
   }
 
   #notify(): void {
@@ -194,11 +217,7 @@ function refusal(name: keyof typeof TASK_ERROR, why: string): Refusal {
   return { code: TASK_ERROR[name], reason: `[${name}] ${why}` };
 }
 
-function keyOf({ activityId, runId }: { readonly activityId: string; readonly runId: string }): string {
-  return JSON.stringify([activityId, runId]);
-}
-
-function logIds({ activityId, runId }: TaskAssignment): {
+function logIds({ activityId, runId }: RunIds): {
   readonly activity_id: string;
   readonly run_id: string;
 } {

@@ -15,7 +15,7 @@ import { createWepMetrics } from "./metrics.ts";
 import { listenError } from "./listen-error.ts";
 import { listenRpc, type RpcServerOptions } from "./rpc-server.ts";
 import { RunTable } from "./run-table.ts";
-import { Session, type Transport } from "./session.ts";
+import { Session, type SessionDeps, type Transport } from "./session.ts";
 import type { HealthOptions, ServeOptions, WepServer } from "./server-options.ts";
 import { resolveSettings, type Settings } from "./settings.ts";
 import { infosOf } from "./threads/handler-info.ts";
@@ -107,7 +107,7 @@ class Node implements AsyncDisposable {
   readonly onReadiness = (listener: () => void): Disposable => this.#runs.onChange(listener);
 
   readonly onStream = (requests: AsyncIterable<Envelope>, transport: Transport): AsyncIterable<Envelope> => {
-    const session = new Session({ ...this.#parts, runs: this.#runs, identity: this.#identity }, transport);
+    const session = new Session(this.#sessionDeps, transport);
     this.#sessions.add(session);
     void session.closed.then(() => this.#sessions.delete(session));
     return session.serve(requests);
@@ -130,6 +130,10 @@ class Node implements AsyncDisposable {
     await Promise.all(sessions.map((session) => session.closed));
   }
 
+  get #sessionDeps(): SessionDeps {
+    return { ...this.#parts, runs: this.#runs, identity: this.#identity, envelopes: this.#envelopes };
+  }
+
   get #parts() {
     return { handlers: this.#handlers, settings: this.#settings, clock: this.#clock, log: this.log };
   }
@@ -138,7 +142,7 @@ class Node implements AsyncDisposable {
     const runs = this.#runs;
     const isQuiet = () => runs.openRuns === 0;
     runs.beginDrain();
-    for (const session of this.#sessions) session.sendDrain();
+    for (const session of this.#sessions) session.sendDrain("this worker shuts down");
     this.log.info({ grace_ms: graceMs, running: runs.openRuns }, "draining");
     await runs.waitUntil(isQuiet, graceMs);
     runs.stopAll("drain");

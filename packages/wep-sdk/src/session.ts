@@ -6,26 +6,29 @@
 // 3. Nothing numbered 20 or above is sent to a peer of 1.0.0.
 // 4. What waits to be written is bounded: a reader that finds the outbox full stops
 //    reading, and HTTP/2 flow control holds the peer.
+// 5. Why a stream ended is logged once, when it is over.
 import { randomInt } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Logger } from "@subnet-worker/kit";
 import {
+  type Batch,
   type Cancel,
   type Envelope,
   envelope,
-  hasAdditions,
-  negotiateVersion,
   TASK_ERROR,
   type TaskAssignment,
   type UploadGrant,
-  type Version,
-  VersionError,
 } from "@subnet-worker/protocol";
+import { capabilitiesOf, capacityOf } from "./announcement.ts";
+import type { EnvelopeLog } from "./envelope-log.ts";
 import type { CancelReason } from "./errors.ts";
 import { GrantDesk } from "./grant-desk.ts";
+import { meet, NOBODY, type Peer, readHello } from "./handshake.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, Refusal, UploadAsk } from "./link.ts";
-import { Outbox } from "./outbox.ts";
+import { Liveness } from "./liveness.ts";
+import { limitCompletion } from "./message-size.ts";
+import { Outbox, type Outgoing } from "./outbox.ts";
 import type { RunTable } from "./run-table.ts";
 import type { Settings } from "./settings.ts";
 
@@ -35,6 +38,7 @@ export interface SessionDeps {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly envelopes: EnvelopeLog;
   /** This process, for `hello_ack`. */
   readonly identity: { readonly instanceId: string; readonly agent: string };
 }
@@ -58,26 +62,43 @@ export class Session implements Link {
   readonly #grants: GrantDesk;
   readonly #disposables = new DisposableStack();
   readonly #closed = Promise.withResolvers<void>();
+  readonly #openedAtMs: number;
+  readonly #capacity: Outgoing = { envelope: () => this.#capacityNews(), key: "capacity" };
   #log: Logger;
-  #hasAdditions = false;
+  #peer: Peer = NOBODY;
   #isOpen = false;
   #isPeerDraining = false;
   #isPeerDone = false;
-  #heardAtMs: number;
-  #beat: Disposable | undefined;
+  /** The reader waits for room in the outbox, and hears nothing. */
+  #isHeld = false;
+  /** Free slots as the peer knows them. */
+  #announced = -1;
+  #liveness: Liveness | undefined;
   #farewell: Disposable | undefined;
+  /** Why the stream ends, as soon as anything says so. */
+  #why: { readonly text: string; readonly isFault: boolean } | undefined;
 
   constructor(deps: SessionDeps, transport: Transport) {
+    const { settings, clock } = deps;
     this.#deps = deps;
     this.#transport = transport;
     this.#log = deps.log.child({ peer: transport.remoteAddress });
-    this.#outbox = new Outbox(deps.settings.outboxLength);
-    this.#grants = new GrantDesk({ clock: deps.clock, timeoutMs: deps.settings.grantTimeoutMs });
-    this.#heardAtMs = deps.clock.monotonicMs();
+    this.#outbox = new Outbox({
+      capacity: settings.outboxLength,
+      capacityBytes: settings.outboxBytes,
+      batchBytes: Math.min(settings.batchBytes, settings.maxMessageBytes),
+      onTaken: (message) => this.#show("out", message),
+    });
+    this.#grants = new GrantDesk({ clock, timeoutMs: settings.grantTimeoutMs });
+    this.#openedAtMs = clock.monotonicMs();
   }
 
   get hasAdditions(): boolean {
-    return this.#hasAdditions;
+    return this.#peer.hasAdditions;
+  }
+
+  get nodeId(): string {
+    return this.#peer.nodeId;
   }
 
   /** Resolves when the stream is gone or has said all it had to say. */
@@ -96,26 +117,34 @@ export class Session implements Link {
    * @throws {ConnectError} what the peer is told when the stream ends in disorder
    */
   async *serve(requests: AsyncIterable<Envelope>): AsyncGenerator<Envelope> {
-    const onGone = () => this.#release("stream closed");
+    const onGone = () => this.#release(reasonOfAbort(this.#transport.signal));
     this.#transport.signal.addEventListener("abort", onGone, { once: true });
     this.#disposables.defer(() => this.#transport.signal.removeEventListener("abort", onGone));
     const reader = requests[Symbol.asyncIterator]();
     try {
-      this.#open(await this.#hello(reader));
+      await this.#shakeHands(reader);
       void this.#read(reader);
       yield* this.#outbox.drain();
+    } catch (error) {
+      this.#why ??= { text: ConnectError.from(error).message, isFault: true };
+      throw error;
     } finally {
-      this.#release("stream ended");
+      this.#release("the stream ended");
     }
   }
 
-  /** Tells the peer that nothing new is taken here. */
-  sendDrain(): void {
-    if (this.#isOpen) this.#outbox.push({ envelope: envelope("drain", {}), key: "drain" });
+  /** Tells the peer that nothing new is taken here. `reason` is for people. */
+  sendDrain(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#outbox.push({ envelope: envelope("drain", this.hasAdditions ? { reason } : {}), key: "drain" });
   }
 
   /** Ends the stream once what waits is written; resets it when the peer does not read. */
   end(failure?: ConnectError): void {
+    this.#why ??=
+      failure === undefined
+        ? { text: "this process shuts down", isFault: false }
+        : { text: failure.message, isFault: true };
     this.#outbox.end(failure);
     if (this.#disposables.disposed) return;
     this.#farewell ??= this.#deps.clock.timer(FAREWELL_MS, () => this.#transport.hangUp());
@@ -126,7 +155,7 @@ export class Session implements Link {
   }
 
   sendRefusal({ activityId, runId }: TaskAssignment, { code, reason }: Refusal): void {
-    const message = this.#hasAdditions
+    const message = this.hasAdditions
       ? envelope("rejection", { activityId, runId, errorCode: code, reason })
       : envelope("completion", { activityId, runId, status: "ERROR", error: reason });
     this.#outbox.push({ envelope: message });
@@ -138,107 +167,110 @@ export class Session implements Link {
   }
 
   sendCompletion(completion: Parameters<Link["sendCompletion"]>[0], onWritten: () => void): void {
-    this.#outbox.push({ envelope: envelope("completion", completion), onWritten });
+    const { maxMessageBytes: maxBytes } = this.#deps.settings;
+    const sendable = limitCompletion(completion, { maxBytes, hasAdditions: this.hasAdditions });
+    if (sendable !== completion) {
+      const { activityId, runId } = completion;
+      this.#log.warn(
+        { activity_id: activityId, run_id: runId, reason: sendable.error },
+        "result too large to be sent: the run failed",
+      );
+    }
+    this.#outbox.push({ envelope: envelope("completion", sendable), onWritten });
   }
 
-  requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
+  async requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
+    // A handler that asks for thousands at once waits like everybody else.
+    await this.#outbox.room();
     const { requestId, grant } = this.#grants.expect(signal);
     this.#outbox.push({ envelope: envelope("uploadRequest", { ...ask, requestId }) });
     return grant;
   }
 
-  async #hello(reader: AsyncIterator<Envelope>): Promise<Version> {
-    const { clock, settings } = this.#deps;
-    const late = Promise.withResolvers<never>();
-    using _ = clock.timer(settings.helloTimeoutMs, () =>
-      late.reject(
-        new ConnectError(
-          `no hello within ${settings.helloTimeoutMs} ms; send it first`,
-          Code.DeadlineExceeded,
-        ),
-      ),
-    );
-    const first = await Promise.race([reader.next(), late.promise]);
-    if (first.done === true)
-      throw new ConnectError("the stream ended before hello; send it first", Code.InvalidArgument);
-    const { msg } = first.value;
-    if (msg.case === "hello") return msg.value;
-    const got = msg.case ?? "a message this build does not know";
-    throw new ConnectError(`the first message must be hello, not ${got}`, Code.InvalidArgument);
+  async #shakeHands(reader: AsyncIterator<Envelope>): Promise<void> {
+    const { settings, clock } = this.#deps;
+    const hello = await readHello(reader, { clock, timeoutMs: settings.helloTimeoutMs });
+    this.#show("in", envelope("hello", hello));
+    this.#log = this.#log.child({
+      wcp_instance_id: hello.instanceId || undefined,
+      node_id: hello.nodeId || undefined,
+      agent: hello.agent || undefined,
+    });
+    this.#peer = meet(hello, settings.protocol);
+    this.#open();
   }
 
-  #open(hello: Version): void {
-    const { settings, runs, handlers, identity } = this.#deps;
-    const version = this.#negotiate(hello);
-    this.#hasAdditions = hasAdditions(version);
+  #open(): void {
+    const { settings, runs, identity } = this.#deps;
+    const { hasAdditions, maxBatch, version } = this.#peer;
     this.#isOpen = true;
-    this.#log = this.#log.child({ wcp_instance_id: hello.instanceId || undefined });
-    this.#log.info({ protocol: version, agent: hello.agent || undefined }, "worker client connected");
-    const kinds = this.#hasAdditions ? handlers.kinds : [];
-    this.#outbox.push({
-      envelope: envelope("helloAck", { ...settings.protocol, ...(this.#hasAdditions ? identity : {}) }),
-    });
-    this.#outbox.push({
-      envelope: envelope("capabilities", {
-        maxConcurrency: settings.maxConcurrency,
-        tags: [...settings.tags],
-        kinds: [...kinds],
-      }),
-    });
-    this.#sendCapacity();
-    if (runs.isDraining) this.sendDrain();
-    let announced = runs.freeSlots;
+    this.#log.info({ protocol: version, max_batch: maxBatch || undefined }, "worker client connected");
+    const additions = hasAdditions ? { ...identity, maxBatch: settings.maxBatch } : {};
+    this.#outbox.push({ envelope: envelope("helloAck", { ...settings.protocol, ...additions }) });
+    this.#outbox.push({ envelope: capabilitiesOf(this.#deps, hasAdditions) });
+    if (hasAdditions) {
+      this.#outbox.allowBatches(maxBatch);
+      this.#outbox.push({ envelope: envelope("inventory", { runs: runs.inventoryOf(this) }) });
+      this.#watch();
+    }
+    this.#outbox.push(this.#capacity);
+    if (runs.isDraining) this.sendDrain("this worker shuts down");
     this.#disposables.use(
       runs.onChange(() => {
-        if (announced !== runs.freeSlots) this.#sendCapacity();
-        announced = runs.freeSlots;
+        if (this.#announced !== runs.freeSlots) this.#outbox.push(this.#capacity);
         this.#endIfDone();
       }),
     );
-    if (this.#hasAdditions) this.#beatLater();
-  }
-
-  #negotiate(hello: Version): string {
-    try {
-      return negotiateVersion(this.#deps.settings.protocol, hello);
-    } catch (error) {
-      if (!(error instanceof VersionError)) throw error;
-      this.#log.warn({ agent: hello.agent || undefined, reason: error.message }, "worker client refused");
-      throw new ConnectError(
-        error.message,
-        error.code === "NO_COMMON_VERSION" ? Code.FailedPrecondition : Code.InvalidArgument,
-      );
-    }
   }
 
   async #read(reader: AsyncIterator<Envelope>): Promise<void> {
     try {
       for (;;) {
-        await this.#outbox.room();
+        if (this.#outbox.isFull) await this.#holdUntilRoom();
         const next = await reader.next();
         if (next.done === true) break;
-        this.#heardAtMs = this.#deps.clock.monotonicMs();
+        this.#liveness?.seen();
+        this.#show("in", next.value);
         this.#take(next.value);
       }
       this.#isPeerDone = true;
       this.#endIfDone();
     } catch (error) {
       // Either the stream broke, and its signal says so, or the peer sent what is no message.
-      const failure = ConnectError.from(error);
-      this.#log.debug({ err: failure }, "reading from the worker client failed");
-      this.end(failure);
+      this.end(readFailure(error, this.#deps.settings));
     }
+  }
+
+  async #holdUntilRoom(): Promise<void> {
+    this.#isHeld = true;
+    await this.#outbox.room();
+    this.#isHeld = false;
+    this.#liveness?.seen();
   }
 
   #take(message: Envelope): void {
     try {
-      this.#receive(message);
+      if (message.msg.case === "batch") this.#unpack(message.msg.value);
+      else this.#receive(message);
     } catch (error) {
-      this.#log.error(
-        { err: error, message: message.msg.case },
-        "message could not be handled; stream ended",
-      );
+      if (error instanceof ConnectError) return this.end(error);
+      this.#log.error({ err: error, message: message.msg.case }, "message could not be handled");
       this.end(new ConnectError("internal error; see the log of the worker", Code.Internal));
+    }
+  }
+
+  #unpack({ envelopes }: Batch): void {
+    const { maxBatch } = this.#deps.settings;
+    if (!this.hasAdditions || envelopes.length > maxBatch) {
+      const most = this.hasAdditions ? maxBatch : 0;
+      throw invalid(
+        `a batch of ${envelopes.length} messages; send at most ${most} in one, as hello_ack says`,
+      );
+    }
+    for (const message of envelopes) {
+      if (message.msg.case === "batch")
+        throw invalid("a batch inside a batch; put its messages into one batch");
+      this.#receive(message);
     }
   }
 
@@ -248,13 +280,15 @@ export class Session implements Link {
       case "assign":
         return this.#assign(msg.value);
       case "cancel":
-        this.#log.info({ activity_id: msg.value.activityId, reason: msg.value.reason }, "cancel received");
-        return runs.cancel(msg.value.activityId, reasonOf(msg.value));
+        return this.#cancel(msg.value);
       case "completionAck":
-        return runs.acknowledge(msg.value);
+        return runs.acknowledge(msg.value, this);
       case "drain":
         this.#isPeerDraining = true;
-        return this.#log.info("worker client drains: it assigns nothing new");
+        return this.#log.info(
+          { reason: msg.value.reason || undefined },
+          "worker client drains: it assigns nothing new",
+        );
       case "ping":
         return this.#outbox.push({ envelope: envelope("pong", { nonce: msg.value.nonce }) });
       case "uploadGrant":
@@ -273,45 +307,78 @@ export class Session implements Link {
     this.sendRefusal(assignment, { code: TASK_ERROR.SYSTEM_OVERLOAD, reason });
   }
 
-  #sendCapacity(): void {
-    const availableSlots = this.#deps.runs.freeSlots;
-    this.#outbox.push({ envelope: envelope("capacity", { availableSlots }), key: "capacity" });
+  #cancel(cancel: Cancel): void {
+    const { activityId, runId, reason } = cancel;
+    this.#log.info({ activity_id: activityId, run_id: runId || undefined, reason }, "cancel received");
+    this.#deps.runs.cancel({ activityId, runId }, reasonOf(cancel), this);
+  }
+
+  /** Asked when it is written: what changed and changed back is not news. */
+  #capacityNews(): Envelope | undefined {
+    const { runs } = this.#deps;
+    if (this.#announced === runs.freeSlots) return undefined;
+    this.#announced = runs.freeSlots;
+    return capacityOf(runs, this.hasAdditions);
   }
 
   /** A peer that has said all it will say gets the completions it waits for, then the end. */
   #endIfDone(): void {
-    if (this.#isPeerDone && this.#deps.runs.openRunsOf(this) === 0) this.#outbox.end();
+    if (!this.#isPeerDone || this.#deps.runs.openRunsOf(this) > 0) return;
+    this.#why ??= { text: "the worker client had nothing more to say", isFault: false };
+    this.#outbox.end();
   }
 
-  #beatLater(): void {
+  #watch(): void {
     const { clock, settings } = this.#deps;
-    this.#beat = clock.timer(settings.pingIntervalMs, () => {
-      if (this.#isPeerDone) return;
-      const silentMs = clock.monotonicMs() - this.#heardAtMs;
-      if (silentMs >= settings.silenceMs) {
-        this.#log.warn(
-          { silent_ms: Math.round(silentMs) },
-          "worker client is silent: stream dropped, its runs go on",
-        );
-        this.end(new ConnectError(`nothing heard for ${Math.round(silentMs)} ms`, Code.Unavailable));
-        return;
-      }
-      this.#outbox.push({ envelope: envelope("ping", { nonce: BigInt(randomInt(2 ** 47)) }), key: "ping" });
-      this.#beatLater();
+    this.#liveness = new Liveness(settings, {
+      clock,
+      ping: () => {
+        if (this.#isPeerDone) this.#liveness?.seen();
+        else this.#sendPing();
+      },
+      onSilent: (silentMs) =>
+        this.end(
+          new ConnectError(`the worker client is silent: nothing heard for ${silentMs} ms`, Code.Unavailable),
+        ),
     });
+    this.#disposables.use(this.#liveness);
+  }
+
+  #sendPing(): void {
+    this.#outbox.push({ envelope: envelope("ping", { nonce: BigInt(randomInt(2 ** 47)) }), key: "ping" });
+  }
+
+  #show(direction: "in" | "out", message: Envelope): void {
+    // While nothing is read, what the transport takes is the only sign of life.
+    if (direction === "out" && this.#isHeld) this.#liveness?.seen();
+    const { envelopes } = this.#deps;
+    if (!envelopes.isActive) return;
+    envelopes.show(direction, { peer: this.#transport.remoteAddress, nodeId: this.#peer.nodeId }, message);
   }
 
   #release(why: string): void {
     if (this.#disposables.disposed) return;
-    if (this.#isOpen) this.#log.info({ why }, "worker client disconnected");
+    this.#logEnd(why);
     this.#isOpen = false;
     this.#disposables.dispose();
-    this.#beat?.[Symbol.dispose]();
     this.#farewell?.[Symbol.dispose]();
     this.#outbox.end();
     this.#grants[Symbol.dispose]();
     this.#deps.runs.detach(this);
     this.#closed.resolve();
+  }
+
+  #logEnd(fallback: string): void {
+    const { text, isFault } = this.#why ?? { text: fallback, isFault: false };
+    const fields = {
+      why: text,
+      open_runs: this.#deps.runs.openRunsOf(this),
+      lasted_ms: Math.round(this.#deps.clock.monotonicMs() - this.#openedAtMs),
+    };
+    if (!this.#isOpen && isFault) this.#log.warn(fields, "worker client refused");
+    else if (!this.#isOpen) this.#log.debug(fields, "stream closed before its hello");
+    else if (isFault) this.#log.warn(fields, "worker client disconnected; its runs go on");
+    else this.#log.info(fields, "worker client disconnected");
   }
 }
 
@@ -326,4 +393,26 @@ const REASONS: ReadonlySet<string> = new Set<CancelReason>([
 
 function reasonOf({ reason }: Cancel): CancelReason {
   return REASONS.has(reason) ? (reason as CancelReason) : "requested";
+}
+
+function invalid(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument);
+}
+
+function reasonOfAbort({ reason }: AbortSignal): string {
+  return reason instanceof ConnectError ? `the stream was reset: ${reason.message}` : "the stream was closed";
+}
+
+/** What the reader of a stream threw, with advice where there is some. */
+function readFailure(error: unknown, { maxMessageBytes }: Settings): ConnectError {
+  const failure = ConnectError.from(error);
+  if (failure.code !== Code.ResourceExhausted) return failure;
+  const advice = `send large inputs as objects in storage (ref), or raise the limit of ${maxMessageBytes} bytes (maxMessageBytes)`;
+  return new ConnectError(
+    `${failure.rawMessage}; ${advice}`,
+    Code.ResourceExhausted,
+    undefined,
+    undefined,
+    failure,
+  );
 }

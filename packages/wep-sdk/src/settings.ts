@@ -17,6 +17,7 @@ export interface Settings {
   readonly shutdownGraceMs: number;
   readonly completionRetentionMs: number;
   readonly maxKeptCompletions: number;
+  readonly maxKeptBytes: number;
   readonly abortGraceMs: number;
   readonly helloTimeoutMs: number;
   readonly pingIntervalMs: number;
@@ -25,6 +26,9 @@ export interface Settings {
   readonly ackWaitMs: number;
   readonly progressIntervalMs: number;
   readonly outboxLength: number;
+  readonly outboxBytes: number;
+  readonly maxBatch: number;
+  readonly batchBytes: number;
   readonly transfer: TransferSettings;
 }
 
@@ -53,8 +57,10 @@ export interface SettingsOptions {
   readonly shutdownGraceMs?: number;
   /** How long a completion that no worker client has acknowledged is kept. Default 600_000. */
   readonly completionRetentionMs?: number;
-  /** Above this many the oldest is dropped. Default 1_000. */
+  /** Above this many the oldest is dropped. Default 10_000. */
   readonly maxKeptCompletions?: number;
+  /** Above this many bytes of results the oldest is dropped. Default 256 MiB. */
+  readonly maxKeptBytes?: number;
   /** How long a stopped handler may take to return before its run is settled without it. Default 5_000. */
   readonly abortGraceMs?: number;
   /** For tests and unusual networks; the rest of {@link Settings}. */
@@ -70,17 +76,26 @@ export type Tuning = Pick<
   | "ackWaitMs"
   | "progressIntervalMs"
   | "outboxLength"
+  | "outboxBytes"
+  | "maxBatch"
+  | "batchBytes"
   | "transfer"
 >;
 
+const MIB = 1_024 * 1_024;
+
 const TUNING: Tuning = {
   helloTimeoutMs: 10_000,
-  pingIntervalMs: 5_000,
-  silenceMs: 15_000,
+  pingIntervalMs: 2_000,
+  // With the interval: a peer that fell silent is found within 10 s.
+  silenceMs: 7_000,
   grantTimeoutMs: 15_000,
   ackWaitMs: 2_000,
   progressIntervalMs: 500,
   outboxLength: 1_024,
+  outboxBytes: 32 * MIB,
+  maxBatch: 256,
+  batchBytes: MIB,
   transfer: DEFAULT_TRANSFER,
 };
 
@@ -93,12 +108,13 @@ export function resolveSettings(options: SettingsOptions): Settings {
     maxConcurrency: resolveConcurrency(options, classes),
     tags: options.tags ?? [],
     classes,
-    maxMessageBytes: whole("maxMessageBytes", options.maxMessageBytes ?? 16 * 1_024 * 1_024, 1_024),
+    maxMessageBytes: whole("maxMessageBytes", options.maxMessageBytes ?? 16 * MIB, 1_024),
     protocol: options.protocol ?? PROTOCOL_RANGE,
     handlerTimeoutMs: whole("handlerTimeoutMs", options.handlerTimeoutMs ?? 600_000, 0),
     shutdownGraceMs: whole("shutdownGraceMs", options.shutdownGraceMs ?? 15_000, 0),
     completionRetentionMs: whole("completionRetentionMs", options.completionRetentionMs ?? 600_000, 0),
-    maxKeptCompletions: whole("maxKeptCompletions", options.maxKeptCompletions ?? 1_000, 1),
+    maxKeptCompletions: whole("maxKeptCompletions", options.maxKeptCompletions ?? 10_000, 1),
+    maxKeptBytes: whole("maxKeptBytes", options.maxKeptBytes ?? 256 * MIB, 1),
     abortGraceMs: whole("abortGraceMs", options.abortGraceMs ?? 5_000, 0),
   };
 }

@@ -24,7 +24,8 @@ describe("handshake", () => {
       kinds: [{ kind: "test.work", version: "1.0.0" }],
     });
     expect(await stream.next("capacity")).toMatchObject({ availableSlots: 3 });
-    expect(stream.heard.map(({ msg }) => msg.case)).toEqual(["helloAck", "capabilities", "capacity"]);
+    const kinds = stream.heard.map(({ msg }) => msg.case);
+    expect(kinds).toEqual(["helloAck", "capabilities", "inventory", "capacity"]);
   });
 
   it("gives every stream of a process the same instance id", async () => {
