@@ -29,6 +29,10 @@ const OPTIONS = {
   "from-env": { type: "string" },
   keystore: { type: "string" },
   capacity: { type: "string" },
+  dir: { type: "string" },
+  "wep-name": { type: "string" },
+  "wcp-name": { type: "string" },
+  days: { type: "string" },
   undo: { type: "boolean" },
 } as const satisfies ParseArgsConfig["options"];
 
@@ -37,6 +41,7 @@ type OptionName = keyof typeof OPTIONS;
 const keys = () => import("./commands/keys.ts");
 const db = () => import("./commands/db.ts");
 const tx = () => import("./commands/tx.ts");
+const tls = () => import("./commands/tls.ts");
 const worker = () => import("./commands/worker.ts");
 const delegation = () => import("./commands/delegation.ts");
 const wep = () => import("./commands/wep.ts");
@@ -79,6 +84,28 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "print the address of the key",
     options: ["keystore"],
     load: async () => (await keys()).keyAddress,
+  },
+  "tls init": {
+    usage: "--dir DIR --wep-name NAME[,NAME] [--wcp-name NAME] [--days N]",
+    summary: "make a private CA, and certificates for WEP and WCP",
+    options: ["dir", "wep-name", "wcp-name", "days"],
+    needsNoConfig: true,
+    load: async () => (await tls()).initTls,
+  },
+  "tls show": {
+    usage: "FILE",
+    summary: "what a certificate is for, who signed it, and until when",
+    args: [1, 1],
+    needsNoConfig: true,
+    load: async () => (await tls()).showTls,
+  },
+  "tls renew": {
+    usage: "FILE [--dir DIR] [--days N]",
+    summary: "the same certificate anew, from the CA in DIR or beside it",
+    options: ["dir", "days"],
+    args: [1, 1],
+    needsNoConfig: true,
+    load: async () => (await tls()).renewTls,
   },
   register: {
     usage: "[--capacity N] [--wait 5m]",
@@ -214,10 +241,10 @@ const USAGE = `wcp: the worker client process. Claims activities and settles res
 ${usageLines(NAMES)}
   wcp --help | --version
 
-Every command but keys new and keys import takes --config FILE. The configuration is FILE, or
-configs/{ENVIRONMENT}.toml (ENVIRONMENT defaults to "local"). WCP__SECTION__KEY in the environment
-overrides section.key; secrets belong there. Exit codes: 0 done, 1 fault, or a node that would not
-run (doctor), 75 try again later, 78 bad configuration.
+Every command but keys new, keys import and tls takes --config FILE. The configuration is FILE,
+or configs/{ENVIRONMENT}.toml (ENVIRONMENT defaults to "local"). WCP__SECTION__KEY in the
+environment overrides section.key; secrets belong there. Exit codes: 0 done, 1 fault, or a node
+that would not run (doctor), 75 try again later, 78 bad configuration.
 `;
 
 function usageLines(names: readonly string[]): string {
