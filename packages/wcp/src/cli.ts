@@ -100,8 +100,8 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await tls()).showTls,
   },
   "tls renew": {
-    usage: "FILE [--dir DIR] [--days N]",
-    summary: "the same certificate anew, from the CA in DIR or beside it",
+    usage: "FILE [--dir CA-DIR] [--days N]",
+    summary: "the same certificate anew, from the CA in CA-DIR or beside it",
     options: ["dir", "days"],
     args: [1, 1],
     needsNoConfig: true,
