@@ -18,6 +18,7 @@ export interface Readings {
     readonly connected: number;
     readonly slotsInUse: number;
     readonly slotsFree: number;
+    readonly roundTripMs?: number | undefined;
   };
 }
 
@@ -32,6 +33,12 @@ export class Metrics {
   readonly #mined: Counter<"kind">;
   readonly #laneEvents: Counter<"event">;
   readonly #repairs: Counter<"kind">;
+  readonly #wepEvents: Counter<"event"> = new Counter({
+    name: "wcp_wep_events_total",
+    help: "What happened to WEPs: connected, disconnected, lost (away for too long), run_interrupted (lost with its WEP).",
+    labelNames: ["event"],
+    registers: [this.registry],
+  });
   readonly #gasPrice: Gauge;
 
   constructor() {
@@ -117,6 +124,11 @@ export class Metrics {
       () => readings.weps().slotsInUse,
     );
     this.#gauge("wcp_slots_free", "Slots that a claim could use.", () => readings.weps().slotsFree);
+    this.#gauge(
+      "wcp_wep_round_trip_seconds",
+      "The longest of the last pings of connected WEPs; NaN before any.",
+      () => (readings.weps().roundTripMs ?? Number.NaN) / 1_000,
+    );
   }
 
   onTaskState(task: Task): void {
@@ -142,6 +154,10 @@ export class Metrics {
 
   onRepair(kind: string): void {
     this.#repairs.inc({ kind });
+  }
+
+  onWepEvent(event: string): void {
+    this.#wepEvents.inc({ event });
   }
 
   onRpcCall(method: string, outcome: string): void {

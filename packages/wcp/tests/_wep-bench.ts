@@ -1,5 +1,5 @@
 import { FakeClock, ScriptedWep, type WepStream } from "@subnet-worker/testkit";
-import { type PoolOptions, WepPool } from "../src/adapters/wep/pool.ts";
+import { type PoolDeps, type PoolOptions, WepPool } from "../src/adapters/wep/pool.ts";
 import type {
   Assignment,
   RunListener,
@@ -33,7 +33,7 @@ export function anAssignment(overrides: Partial<Assignment> = {}): Assignment {
 export interface StartedRun {
   readonly slot: Slot;
   readonly outcome: Promise<RunOutcome>;
-  readonly progress: (readonly [percent: number, message: string])[];
+  readonly progress: (readonly [percent: number, message: string, checkpointRef?: string | undefined])[];
 }
 
 /** A pool of WEPs on a fake clock. */
@@ -41,11 +41,13 @@ export class PoolBench implements AsyncDisposable {
   readonly pool: WepPool;
   readonly clock: FakeClock = new FakeClock();
   readonly logs: Logs = captureLogs();
+  /** Runs of tasks that are not taken up yet. */
+  readonly wanted: Set<string> = new Set();
   onUpload: (wish: UploadWish) => Promise<UploadTicket> = () => Promise.reject(new Error("no uploads here"));
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(urls: readonly string[], options: Partial<PoolOptions> = {}) {
+  constructor(urls: readonly string[], options: Partial<PoolOptions> = {}, deps: Partial<PoolDeps> = {}) {
     this.pool = new WepPool(
       {
         urls,
@@ -56,7 +58,12 @@ export class PoolBench implements AsyncDisposable {
         silenceMs: 15_000,
         ...options,
       },
-      { clock: this.clock, logger: this.logs.logger },
+      {
+        clock: this.clock,
+        logger: this.logs.logger,
+        isWanted: (_activityId, runId) => this.wanted.has(runId),
+        ...deps,
+      },
     );
   }
 
@@ -83,9 +90,12 @@ export class PoolBench implements AsyncDisposable {
   /** Starts a run on a fresh slot. */
   start(overrides: Partial<Assignment> = {}, on: Slot | undefined = this.pool.reserve(WISH)): StartedRun {
     if (on === undefined) throw new Error("no slot is free");
-    const progress: (readonly [number, string])[] = [];
+    const progress: StartedRun["progress"] = [];
     const listener: RunListener = {
-      progress: (...report) => void progress.push(report),
+      progress: (percent, message, checkpointRef) =>
+        void progress.push(
+          checkpointRef === undefined ? [percent, message] : [percent, message, checkpointRef],
+        ),
       upload: (wish) => this.onUpload(wish),
     };
     const outcome = on.run(anAssignment(overrides), listener, this.#stop.signal);

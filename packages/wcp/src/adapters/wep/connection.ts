@@ -16,6 +16,8 @@ export interface ConnectTarget {
 export interface Connection {
   readonly transport: Transport;
   readonly sessions: ListenedSessions;
+  /** Why the connection failed, where that is known better than the stream's error tells it. */
+  readonly reason?: () => string | undefined;
 }
 
 export type Connect = (target: ConnectTarget) => Connection;
@@ -36,6 +38,7 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
  */
 export class ListenedSessions extends Http2SessionManager {
   #session: ClientHttp2Session | undefined;
+  #isProbing = false;
 
   constructor(url: string, options: ClientSessionOptions | SecureClientSessionOptions = {}) {
     super(url, undefined, {
@@ -51,6 +54,7 @@ export class ListenedSessions extends Http2SessionManager {
       session.on("error", () => {});
       session.setLocalWindowSize(WINDOW_BYTES);
       this.#session = session;
+      this.#isProbing = false;
     }
     return stream;
   }
@@ -61,8 +65,11 @@ export class ListenedSessions extends Http2SessionManager {
    */
   probe(onAnswer: () => void): void {
     const session = this.#session;
-    if (session === undefined || session.destroyed || session.closed) return;
+    // Node ends a session with more than ten unanswered.
+    if (session === undefined || session.destroyed || session.closed || this.#isProbing) return;
+    this.#isProbing = true;
     session.settings({}, (error) => {
+      this.#isProbing = false;
       if (error === null) onAnswer();
     });
   }

@@ -1,68 +1,91 @@
 /**
- * One WEP, over all its sessions.
+ * One WEP, over all its sessions: what it can take, and what becomes of it. Its runs are at its {@link RunDesk}.
  *
  * Invariants
- *  E1  A run belongs to the endpoint it was assigned to until it ends; every new session assigns it again
- *      under the same run id, which a WEP that still has it takes as "go on" or answers with its completion.
- *  E2  Slots in use never exceed the peer's max_concurrency, except for runs that were there before us.
- *  E3  A completion is acknowledged when the slot's holder has stored it: on the next run or on disposal.
+ *  E1  Slots in use never exceed the peer's slots of their class, except for runs that were there before us.
+ *  E2  A WEP that is away for longer than the grace time has lost its runs.
+ *  E3  A WEP that is no longer in the list ends when its last slot is given back, not before.
  */
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import {
-  type Capabilities,
-  type Completion,
-  type Envelope,
-  envelope,
-  type UploadRequest,
-} from "@subnet-worker/protocol";
-import {
-  type Assignment,
-  type RunListener,
-  type RunOutcome,
-  type Slot,
-  type SlotWish,
-  StoppedError,
-} from "../../ports.ts";
+import type { Capabilities, Envelope, Inventory } from "@subnet-worker/protocol";
+import type { Assignment, ExecutorView, RunListener, RunOutcome, Slot, SlotWish } from "../../ports.ts";
+import type { ActiveRun } from "./active-run.ts";
+import type { Connect, ConnectTarget } from "./connection.ts";
+import { viewOf } from "./endpoint-view.ts";
+import { freeOf, Room } from "./room.ts";
+import { RunDesk } from "./run-desk.ts";
 import { type PeerInfo, Session, type SessionEnded, type SessionOptions } from "./session.ts";
-import { toAssignMessage, toGrantMessage, toRunOutcome } from "./wire.ts";
+import { type SlotOwner, WepSlot } from "./slot.ts";
+import type { Unwanted } from "./unwanted.ts";
 
-export type EndpointOptions = Omit<SessionOptions, "url"> & { readonly url: string };
+export interface EndpointOptions extends Omit<SessionOptions, "url" | "address"> {
+  /** Names the endpoint: in the store, in logs, and to the operator. */
+  readonly url: string;
+  /** What is dialled. Default: the URL. */
+  readonly target?: ConnectTarget | undefined;
+  /** Default `config`. */
+  readonly origin?: ExecutorView["origin"] | undefined;
+  /** Away for longer than this, it has lost its runs. Default 30 s. */
+  readonly lostGraceMs?: number | undefined;
+}
+
+/** What happens to WEPs, for metrics. */
+export type WepEvent = "connected" | "disconnected" | "lost" | "run_interrupted";
 
 export interface EndpointDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onCapacity: () => void;
+  /** How to reach a WEP. Default: plain text. */
+  readonly connect?: Connect | undefined;
+  readonly onEvent?: ((event: WepEvent) => void) | undefined;
+  /** The pool's runs by task. */
+  readonly byTask: Map<string, ActiveRun>;
+  readonly unwanted: Unwanted;
 }
 
-interface ActiveRun {
-  readonly assignment: Assignment;
-  readonly listener: RunListener;
-  readonly ended: PromiseWithResolvers<RunOutcome>;
-  /** Why it was cancelled, if it was. A WEP that was away when that happened is told when it is back. */
-  cancelled: string | undefined;
-}
+export const LOST_GRACE_MS = 30_000;
+const BACKOFF = { initialMs: 100, maxMs: 5_000 };
 
-/** A WEP that is out of reach for no longer than this is expected back with the runs it had. */
-const EXPECTED_BACK_MS = 30_000;
-
-export class WepEndpoint {
+export class WepEndpoint implements SlotOwner {
+  readonly desk: RunDesk;
   readonly #options: EndpointOptions;
   readonly #deps: EndpointDeps;
   readonly #logger: Logger;
-  readonly #runs = new Map<string, ActiveRun>();
+  readonly #slots = new Set<WepSlot>();
+  readonly #room = new Room();
+  readonly #lostGraceMs: number;
   #session: Session | undefined;
   #peer: PeerInfo | undefined;
-  #capabilities: { readonly maxConcurrency: number; readonly kinds: ReadonlySet<string> } | undefined;
-  #inUse = 0;
   #isDraining = false;
+  #isHeldBack = false;
+  #isRetired = false;
+  #isRefused = false;
+  #wasConnected = false;
+  #stop: AbortController | undefined;
+  /** In monotonic time: since when it is in its state, and since when it is away. */
+  #sinceMs: number;
   #missingSinceMs: number;
+  #grace: Disposable | undefined;
   #failure = "not connected yet";
 
   constructor(options: EndpointOptions, deps: EndpointDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#lostGraceMs = options.lostGraceMs ?? LOST_GRACE_MS;
     this.#missingSinceMs = deps.clock.monotonicMs();
+    this.#sinceMs = this.#missingSinceMs;
     this.#logger = deps.logger.child({ wep: options.url });
+    this.desk = new RunDesk({
+      url: options.url,
+      clock: deps.clock,
+      logger: this.#logger,
+      room: this.#room,
+      byTask: deps.byTask,
+      unwanted: deps.unwanted,
+      whyLost: () => (this.isReady || this.isExpectedBack ? undefined : this.#lostReason()),
+      onInterrupted: () => deps.onEvent?.("run_interrupted"),
+    });
   }
 
   get url(): string {
@@ -75,228 +98,240 @@ export class WepEndpoint {
 
   /** Away, but not for long: what runs here had better not be run elsewhere too. */
   get isExpectedBack(): boolean {
-    return !this.isReady && this.#deps.clock.monotonicMs() - this.#missingSinceMs < EXPECTED_BACK_MS;
+    return !this.isReady && this.#awayMs < this.#lostGraceMs;
   }
 
   /** Why nothing can be assigned here; `undefined` when something can. */
   get failure(): string | undefined {
     if (!this.isReady) return `WEP ${this.url}: ${this.#failure}`;
-    return this.#isDraining ? `WEP ${this.url} is draining` : undefined;
+    if (this.#isHeldBack) return `WEP ${this.url} is drained by the operator`;
+    return this.#isClosed ? `WEP ${this.url} is draining` : undefined;
   }
 
   get free(): number {
-    return this.#isDraining || !this.isReady
-      ? 0
-      : Math.max(0, (this.#capabilities?.maxConcurrency ?? 1) - this.#inUse);
+    return this.#isClosed || !this.isReady ? 0 : this.#room.free;
   }
 
   get inUse(): number {
-    return this.#inUse;
+    return this.#slots.size;
   }
 
-  canRun(wish: SlotWish): boolean {
-    const kinds = this.#capabilities?.kinds;
-    return (
-      this.isReady && (kinds === undefined || kinds.size === 0 || kinds.has(`${wish.kind} ${wish.version}`))
-    );
+  get roundTripMs(): number | undefined {
+    return this.#session?.roundTripMs;
   }
 
-  /** Keeps a session up until `signal` aborts. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  get #isClosed(): boolean {
+    return this.#isDraining || this.#isHeldBack || this.#isRetired;
+  }
+
+  get #awayMs(): number {
+    return this.#deps.clock.monotonicMs() - this.#missingSinceMs;
+  }
+
+  /** How full the class that would run this is with one more, 0 to 1; `undefined` when it has no room. */
+  loadWith(wish: SlotWish): number | undefined {
+    if (!this.isReady || this.#isClosed) return undefined;
+    const room = this.#room.find(wish);
+    return room === undefined ? undefined : (room.slots - freeOf(room) + 1) / room.slots;
+  }
+
+  /** Takes a slot if one can run this; `isHome`: also when all are taken, since its run is here already (E1). */
+  take(wish: SlotWish, isHome = false): Slot | undefined {
+    if (!this.isReady || (this.#isClosed && !isHome)) return undefined;
+    const room = this.#room.find(wish, isHome);
+    if (room === undefined) return undefined;
+    const slot = new WepSlot(this, room.name);
+    this.#slots.add(slot);
+    room.inUse += 1;
+    return slot;
+  }
+
+  execute(
+    slot: WepSlot,
+    what: { readonly assignment: Assignment; readonly listener: RunListener },
+    signal: AbortSignal,
+  ): Promise<RunOutcome> {
+    return this.desk.execute(slot, what, signal);
+  }
+
+  acknowledge({ task, runId }: Assignment): void {
+    this.desk.acknowledge(task.id, runId);
+  }
+
+  release(slot: WepSlot): void {
+    this.#slots.delete(slot);
+    this.#room.release(slot);
+    this.#endIfIdle();
+    this.#deps.onCapacity();
+  }
+
+  /** Keeps a session up until `signal` aborts, or it was retired and nothing runs here any more. */
   async run(signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff({ initialMs: 100, maxMs: 5_000 });
-    while (!signal.aborted) {
-      const session = new Session(this.#options, {
+    const stop = new AbortController();
+    this.#stop = stop;
+    const onAbort = () => stop.abort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) stop.abort();
+    this.#endIfIdle();
+    const backoff = createBackoff(BACKOFF);
+    while (!stop.signal.aborted) {
+      await this.#connect(stop.signal, () => backoff.reset());
+      await this.#deps.clock.sleep(backoff.nextMs(), stop.signal);
+    }
+    signal.removeEventListener("abort", onAbort);
+    this.#grace?.[Symbol.dispose]();
+    this.desk.stop();
+  }
+
+  /** Not in the list any more: assigns nothing new, and ends when nothing runs here (E3). Or in it again. */
+  retire(isRetired: boolean): void {
+    if (this.#isRetired === isRetired) return;
+    this.#isRetired = isRetired;
+    this.#sinceMs = this.#deps.clock.monotonicMs();
+    this.#logger.info(
+      { slots_in_use: this.inUse },
+      isRetired ? "WEP is no longer in the list" : "WEP is back",
+    );
+    this.#endIfIdle();
+    this.#deps.onCapacity();
+  }
+
+  /** Assigns nothing new, by the operator's wish, or again. */
+  holdBack(isHeldBack: boolean): void {
+    if (this.#isHeldBack === isHeldBack) return;
+    this.#isHeldBack = isHeldBack;
+    this.#sinceMs = this.#deps.clock.monotonicMs();
+    this.#logger.info(isHeldBack ? "drained by the operator: nothing new is assigned" : "in use again");
+    this.#deps.onCapacity();
+  }
+
+  /** Round trip in milliseconds. */
+  ping(): Promise<number> {
+    if (this.#session !== undefined) return this.#session.ping();
+    return Promise.reject(new Error(this.#failure));
+  }
+
+  view(): ExecutorView {
+    return viewOf({
+      url: this.url,
+      origin: this.#options.origin ?? "config",
+      reason: this.failure ?? "",
+      isReady: this.isReady,
+      isClosed: this.#isClosed,
+      isRefused: this.#isRefused,
+      wasConnected: this.#wasConnected,
+      peer: this.#peer,
+      nowMs: this.#deps.clock.monotonicMs(),
+      sinceMs: this.#sinceMs,
+      room: this.#room,
+      runs: this.desk.all(),
+      roundTripMs: this.roundTripMs,
+    });
+  }
+
+  async #connect(signal: AbortSignal, onReady: () => void): Promise<void> {
+    const { url, target, ...options } = this.#options;
+    const session: Session = new Session(
+      { ...options, ...(target ?? { url }) },
+      {
         clock: this.#deps.clock,
+        logger: this.#logger,
+        connect: this.#deps.connect,
+        isBusy: () => this.desk.size > 0,
         events: {
-          onReady: (peer) => {
-            backoff.reset();
-            this.#onReady(session, peer);
+          onReady: (peer, inventory) => {
+            onReady();
+            this.#onReady({ session, peer }, inventory);
           },
           onCapabilities: (capabilities) => this.#onCapabilities(capabilities),
-          onMessage: (message) => this.#onMessage(message),
+          onMessage: (message) => this.#onMessage(message, session),
         },
-      });
-      await session.run(signal).catch((error: unknown) => this.#onEnd(error as SessionEnded));
-      await this.#deps.clock.sleep(backoff.nextMs(), signal);
-    }
-    for (const run of this.#runs.values()) run.ended.reject(new StoppedError());
-    this.#runs.clear();
-  }
-
-  /** Takes a slot; the caller has checked that one is free, or has a run here already (E2). */
-  take(): Slot {
-    this.#inUse += 1;
-    let taken = true;
-    let unacknowledged: Assignment | undefined;
-    const acknowledge = () => {
-      if (unacknowledged !== undefined) this.#acknowledge(unacknowledged);
-      unacknowledged = undefined;
-    };
-    return {
-      executor: this.url,
-      run: async (assignment, listener, signal) => {
-        acknowledge();
-        const outcome = await this.#execute({ assignment, listener }, signal);
-        unacknowledged = assignment;
-        return outcome;
       },
-      [Symbol.dispose]: () => {
-        if (!taken) return;
-        taken = false;
-        acknowledge();
-        this.#inUse -= 1;
-        this.#deps.onCapacity();
-      },
-    };
+    );
+    await session.run(signal).catch((error: unknown) => this.#onEnd(error as SessionEnded));
   }
 
-  cancel(taskId: string, reason: string): void {
-    for (const run of this.#runs.values()) {
-      if (run.assignment.task.id !== taskId) continue;
-      run.cancelled = reason;
-      this.#session?.send(envelope("cancel", { activityId: taskId, reason }));
-    }
-  }
-
-  async #execute(what: Pick<ActiveRun, "assignment" | "listener">, signal: AbortSignal): Promise<RunOutcome> {
-    if (signal.aborted) throw new StoppedError();
-    const { runId } = what.assignment;
-    const run: ActiveRun = {
-      ...what,
-      ended: Promise.withResolvers<RunOutcome>(),
-      cancelled: undefined,
-    };
-    this.#runs.set(runId, run);
-    const stop = () => run.ended.reject(new StoppedError());
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      if (this.isReady) this.#session?.send(toAssignMessage(run.assignment));
-      return await run.ended.promise;
-    } finally {
-      signal.removeEventListener("abort", stop);
-      this.#runs.delete(runId);
-    }
-  }
-
-  #acknowledge({ task, runId }: Assignment): void {
-    if (this.#session?.hasAdditions !== true) return;
-    this.#session.send(envelope("completionAck", { activityId: task.id, runId }));
-  }
-
-  #onReady(session: Session, peer: PeerInfo): void {
+  #onReady(
+    { session, peer }: { readonly session: Session; readonly peer: PeerInfo },
+    inventory: Inventory | undefined,
+  ): void {
+    this.#grace?.[Symbol.dispose]();
     this.#session = session;
     this.#peer = peer;
-    this.#isDraining = false;
+    this.#isRefused = false;
+    this.#wasConnected = true;
+    this.#sinceMs = this.#deps.clock.monotonicMs();
+    const { version, agent, instanceId } = peer;
     this.#logger.info(
-      {
-        version: peer.version,
-        agent: peer.agent,
-        max_concurrency: this.#capabilities?.maxConcurrency ?? 1,
-        runs: this.#runs.size,
-      },
+      { version, agent, instance_id: instanceId, max_concurrency: this.#room.slots, runs: this.desk.size },
       "WEP connected",
     );
-    for (const { assignment, cancelled } of this.#runs.values()) {
-      session.send(toAssignMessage(assignment)); // E1
-      // Assigned all the same: a WEP that was restarted would otherwise never answer.
-      if (cancelled !== undefined) {
-        session.send(envelope("cancel", { activityId: assignment.task.id, reason: cancelled }));
-      }
-    }
+    this.#deps.onEvent?.("connected");
+    this.desk.attach({ session, peer }, inventory);
     this.#deps.onCapacity();
   }
 
   #onEnd(error: SessionEnded): void {
     const wasReady = this.isReady;
-    if (wasReady) this.#missingSinceMs = this.#deps.clock.monotonicMs();
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (wasReady) {
+      this.#missingSinceMs = nowMs;
+      this.#grace = this.#deps.clock.timer(this.#lostGraceMs, () => this.#onLost());
+      this.#deps.onEvent?.("disconnected");
+    }
+    const isRefused = error.code === "INCOMPATIBLE";
+    if (wasReady || isRefused !== this.#isRefused) this.#sinceMs = nowMs;
+    this.#isRefused = isRefused;
     this.#session = undefined;
     this.#peer = undefined;
-    this.#capabilities = undefined;
+    this.#isDraining = false;
+    this.desk.detach();
+    this.#room.forget(this.#slots);
     const isNews = wasReady || this.#failure !== error.message;
     this.#failure = error.message;
     if (!isNews || error.code === "CLOSED") return;
-    const advice =
-      error.code === "INCOMPATIBLE"
-        ? "the WEP cannot be used; upgrade the older of the two processes"
-        : "the WEP is not there; connecting again until it is (check wep_grpc_endpoint and that the WEP runs)";
-    this.#logger[error.code === "INCOMPATIBLE" ? "error" : "warn"](
-      { reason: error.message, runs: this.#runs.size },
-      advice,
-    );
+    const advice = isRefused
+      ? "the WEP cannot be used; upgrade the older of the two processes"
+      : "the WEP is not there; connecting again until it is (check wep_grpc_endpoint and that the WEP runs)";
+    this.#logger[isRefused ? "error" : "warn"]({ reason: error.message, runs: this.desk.size }, advice);
   }
 
-  #onCapabilities({ maxConcurrency, kinds }: Capabilities): void {
-    this.#capabilities = {
-      maxConcurrency: Math.max(1, maxConcurrency),
-      kinds: new Set(kinds.map((kind) => `${kind.kind} ${kind.version}`)),
-    };
+  /** E2 */
+  #onLost(): void {
+    if (this.isReady) return;
+    const reason = this.#lostReason();
+    this.#logger.warn({ reason, runs: this.desk.size }, "WEP lost; its runs go on elsewhere");
+    this.#deps.onEvent?.("lost");
+    this.desk.interruptAll(reason);
+    this.#deps.onCapacity(); // what waits for it may go elsewhere
+  }
+
+  #lostReason(): string {
+    return `WEP ${this.url} has been away for ${Math.round(this.#awayMs / 1_000)} s, and the run with it (${this.#failure})`;
+  }
+
+  #endIfIdle(): void {
+    if (this.#isRetired && this.#slots.size === 0) this.#stop?.abort();
+  }
+
+  #onCapabilities(capabilities: Capabilities): void {
+    this.#room.tell(capabilities, this.#slots);
     this.#deps.onCapacity();
   }
 
-  #onMessage(msg: Envelope["msg"]): void {
-    switch (msg.case) {
-      case "progress":
-        this.#runs
-          .get(msg.value.runId)
-          ?.listener.progress(Math.min(100, msg.value.percent), msg.value.message);
-        break;
-      case "completion":
-        this.#onCompletion(msg.value);
-        break;
-      case "rejection":
-        this.#runs
-          .get(msg.value.runId)
-          ?.ended.resolve({ kind: "rejected", code: msg.value.errorCode, reason: msg.value.reason });
-        break;
-      case "uploadRequest":
-        void this.#onUploadRequest(msg.value);
-        break;
-      case "drain":
-        this.#isDraining = true;
-        this.#logger.info("WEP is draining");
-        break;
-      case "capacity":
-        this.#deps.onCapacity();
-        break;
-      default:
-        break; // acks need no action; what a newer peer adds is ignored
-    }
-  }
-
-  #onCompletion(completion: Completion): void {
-    const run = this.#runs.get(completion.runId) ?? this.#runOf(completion);
-    if (run !== undefined) {
-      run.ended.resolve(toRunOutcome(completion));
-      return;
-    }
-    // A run that nobody waits for any more, because its lease was lost: the WEP may forget it.
-    if (this.#session?.hasAdditions !== true) return;
-    this.#session.send(
-      envelope("completionAck", { activityId: completion.activityId, runId: completion.runId }),
-    );
-  }
-
-  /** The simplest peers may leave run_id out of what they send. */
-  #runOf({ runId, activityId }: Completion): ActiveRun | undefined {
-    if (runId !== "") return undefined;
-    return [...this.#runs.values()].find((run) => run.assignment.task.id === activityId);
-  }
-
-  async #onUploadRequest(request: UploadRequest): Promise<void> {
-    const { runId, requestId, name, mediaType, sizeBytes } = request;
-    const session = this.#session;
-    try {
-      const run = this.#runs.get(runId);
-      if (run === undefined) throw new Error(`run ${runId} is not assigned here, so it may not upload`);
-      const ticket = await run.listener.upload({ name, mediaType, sizeBytes: Number(sizeBytes) });
-      session?.send(toGrantMessage(requestId, ticket));
-    } catch (error) {
-      const refusal = error instanceof Error ? error : new Error(String(error));
-      this.#logger.warn(
-        { activity_id: request.activityId, run_id: runId, object: name, err: refusal },
-        "upload refused",
-      );
-      session?.send(toGrantMessage(requestId, refusal));
-    }
+  #onMessage(msg: Envelope["msg"], session: Session): void {
+    if (msg.case === "capacity") {
+      // One of the deployed peers may tell it once and never again.
+      if (session.hasAdditions) this.#room.report(msg.value);
+      this.#deps.onCapacity();
+    } else if (msg.case === "drain") {
+      this.#isDraining = true;
+      this.#sinceMs = this.#deps.clock.monotonicMs();
+      this.#logger.info({ reason: msg.value.reason || undefined }, "WEP is draining");
+    } else this.desk.receive(msg);
   }
 }

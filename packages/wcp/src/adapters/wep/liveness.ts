@@ -14,6 +14,9 @@ export interface LivenessDeps {
   readonly onSilent: () => void;
 }
 
+/** A peer that speaks and answers no ping is alive; how long each took is forgotten. */
+const MOST_ASKED = 32;
+
 interface Asked {
   readonly sentAtMs: number;
   readonly answer?: PromiseWithResolvers<number>;
@@ -82,7 +85,16 @@ export class Liveness implements Disposable {
   #send(asked: Asked): void {
     this.#nonce += 1n;
     this.#asked.set(this.#nonce, asked);
+    if (this.#asked.size > MOST_ASKED) this.#forgetOldest();
     this.#deps.ask(this.#nonce);
+  }
+
+  #forgetOldest(): void {
+    for (const [nonce, { answer }] of this.#asked) {
+      this.#asked.delete(nonce);
+      answer?.reject(new Error("it does not answer pings"));
+      return;
+    }
   }
 
   #beatLater(): void {

@@ -75,13 +75,28 @@ export class Outbound implements AsyncIterable<Envelope>, AsyncIterator<Envelope
 
   /** The reader has gone. */
   return(): Promise<IteratorResult<Envelope>> {
+    this.#drop();
+    return Promise.resolve(END);
+  }
+
+  /** The reader has failed. */
+  throw(error: unknown): Promise<IteratorResult<Envelope>> {
+    this.#drop();
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #drop(): void {
     this.#isClosed = true;
     this.#reader?.(END);
     this.#reader = undefined;
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#messages = [];
     this.#sizes = [];
     this.#head = 0;
-    return Promise.resolve(END);
+    this.#assignments = 0;
   }
 
   /** What one turn of the event loop has to say goes together: many tasks are assigned in the turn of one commit. */
@@ -114,11 +129,7 @@ export class Outbound implements AsyncIterable<Envelope>, AsyncIterator<Envelope
     const taken = this.#messages.slice(this.#head, this.#head + count);
     this.#head += count;
     for (const { msg } of taken) if (msg.case === "assign") this.#assignments -= 1;
-    if (this.#head === this.#messages.length) {
-      this.#messages = [];
-      this.#sizes = [];
-      this.#head = 0;
-    }
+    if (this.#head === this.#messages.length) this.#clear();
     return count === 1 ? taken[0] : batchOf(taken);
   }
 

@@ -5,39 +5,66 @@
  *  S1  Nothing is sent after the handshake failed or the session ended.
  *  S2  Messages that are additions (field 20 and up) are sent only when the negotiated version has them.
  *      Fields that are travel always: hello comes before the version is known, and a peer ignores them.
- *  S3  A peer that has them is known to be alive: silence beyond `silenceMs` ends the session.
+ *  S3  A peer that has them is known to be alive: silence beyond `silenceMs` ends the session. One that has
+ *      not is asked below, by HTTP/2, and given longer while it works, since a handler may keep it busy.
+ *  S4  A session is ready when it is known what runs there: after the inventory, where one follows.
  */
-import type { ClientHttp2Stream } from "node:http2";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import type { Clock } from "@subnet-worker/kit";
+import type { Clock, Logger } from "@subnet-worker/kit";
 import {
   type Capabilities,
   type Envelope,
   envelope,
   Execution,
   hasAdditions,
+  type Inventory,
   negotiateVersion,
   PROTOCOL_RANGE,
   VersionError,
 } from "@subnet-worker/protocol";
+import {
+  type Connect,
+  type Connection,
+  connectPlain,
+  type ConnectTarget,
+  type ListenedSessions,
+} from "./connection.ts";
+import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
+import { traceEnvelope } from "./trace.ts";
 
-export interface SessionOptions {
-  readonly url: string;
+export interface SessionOptions extends ConnectTarget {
   /** Identity of this WCP process, told to the peer. */
   readonly instanceId: string;
   readonly agent: string;
+  /** Names the node over restarts. Default: none, and what runs there belongs to this stream alone. */
+  readonly nodeId?: string | undefined;
+  /** Most messages taken in one batch. Default 0: none. */
+  readonly maxBatch?: number | undefined;
   readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly silenceMs: number;
 }
 
 export interface SessionEvents {
-  /** The handshake is done and the peer's capabilities are known, or it will never tell them. */
-  onReady(peer: PeerInfo): void;
+  /**
+   * The handshake is done and the peer's capabilities are known, or it will never tell them.
+   * `inventory`: what it has of this node's; `undefined` from a peer that does not say.
+   */
+  onReady(peer: PeerInfo, inventory: Inventory | undefined): void;
   onCapabilities(capabilities: Capabilities): void;
   onMessage(message: Envelope["msg"]): void;
+}
+
+export interface SessionDeps {
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+  /** Each envelope is told to it at level trace. */
+  readonly logger?: Logger;
+  /** Default: plain text. */
+  readonly connect?: Connect | undefined;
+  /** Whether the peer has work of ours. Default: no. */
+  readonly isBusy?: () => boolean;
 }
 
 export interface PeerInfo {
@@ -46,10 +73,10 @@ export interface PeerInfo {
   readonly agent: string;
 }
 
-/** Why a session ended. `incompatible`: trying again helps only after one side was upgraded. */
+/** Why a session ended. `REFUSED`: one side does not trust the other, or may not dial it. `INCOMPATIBLE`: trying again helps only after one side was upgraded. */
 export class SessionEnded extends Error {
   override readonly name = "SessionEnded";
-  readonly code: "UNREACHABLE" | "INCOMPATIBLE" | "PROTOCOL" | "SILENT" | "CLOSED";
+  readonly code: "UNREACHABLE" | "REFUSED" | "INCOMPATIBLE" | "PROTOCOL" | "SILENT" | "CLOSED";
 
   constructor(code: SessionEnded["code"], message: string, options?: ErrorOptions) {
     super(`[${code}] ${message}`, options);
@@ -58,61 +85,92 @@ export class SessionEnded extends Error {
 }
 
 const OUTBOUND_LIMIT = 10_000;
+/** How much longer a busy peer without pings is given: its HTTP/2 may share a thread with its handler. */
+const PATIENCE_WITH_BUSY = 10;
 
 export class Session {
   readonly #options: SessionOptions;
-  readonly #events: SessionEvents;
-  readonly #clock: Clock;
+  readonly #deps: SessionDeps;
   readonly #abort = new AbortController();
   readonly #outbound: Outbound;
+  readonly #liveness: Liveness;
+  #sessions: ListenedSessions | undefined;
   #peer: PeerInfo | undefined;
+  #hasAdditions = false;
+  #awaitsInventory = false;
   #isReady = false;
-  #heardAtMs = 0;
   #end: SessionEnded | undefined;
 
-  constructor(options: SessionOptions, deps: { readonly events: SessionEvents; readonly clock: Clock }) {
+  constructor(options: SessionOptions, deps: SessionDeps) {
     this.#options = options;
-    this.#events = deps.events;
-    this.#clock = deps.clock;
+    this.#deps = deps;
     this.#outbound = new Outbound({
       limit: OUTBOUND_LIMIT,
       onOverflow: () => this.#stop(new SessionEnded("SILENT", "the WEP stopped reading; reconnecting")),
     });
+    this.#liveness = new Liveness(options, {
+      clock: deps.clock,
+      ask: (nonce) => this.#ask(nonce),
+      patience: () => (!this.#hasAdditions && deps.isBusy?.() === true ? PATIENCE_WITH_BUSY : 1),
+      onSilent: () => {
+        const { url, silenceMs } = options;
+        this.#stop(new SessionEnded("SILENT", `nothing heard from ${url} for ${silenceMs} ms; reconnecting`));
+      },
+    });
   }
 
   get hasAdditions(): boolean {
-    return this.#peer !== undefined && hasAdditions(this.#peer.version);
+    return this.#hasAdditions;
   }
 
-  send(message: Envelope): void {
-    if (this.#peer !== undefined) this.#outbound.push(message); // S1
+  /** Of the last ping; `undefined` before any, and of a peer that knows no ping. */
+  get roundTripMs(): number | undefined {
+    return this.#hasAdditions ? this.#liveness.roundTripMs : undefined;
+  }
+
+  /** `sizeBytes`: at least what the message takes; needed for what may be large. */
+  send(message: Envelope, sizeBytes?: number): void {
+    if (this.#peer === undefined || this.#end !== undefined) return; // S1
+    this.#push(message, sizeBytes);
+  }
+
+  /** The round trip of a ping, in milliseconds. Rejects when there is no answer. */
+  ping(): Promise<number> {
+    if (this.#hasAdditions) return this.#liveness.ask();
+    return Promise.reject(new Error(`it speaks protocol ${this.#peer?.version ?? "?"}, which has no ping`));
+  }
+
+  /** Ends it from our side. */
+  close(): void {
+    this.#stop(new SessionEnded("CLOSED", "closed by us"));
   }
 
   /** Runs the session to its end; always rejects, with {@link SessionEnded}. */
   async run(signal: AbortSignal): Promise<never> {
     const { url, handshakeTimeoutMs } = this.#options;
-    const sessions = new ListenedSessions(url);
-    const stop = () => this.#stop(new SessionEnded("CLOSED", "closed by us"));
+    const connection = (this.#deps.connect ?? connectPlain)(this.#options);
+    const { transport, sessions } = connection;
+    this.#sessions = sessions;
+    const stop = () => this.close();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    using _handshake = this.#clock.timer(handshakeTimeoutMs, () => {
+    using _handshake = this.#deps.clock.timer(handshakeTimeoutMs, () => {
       if (this.#isReady) return;
       this.#stop(new SessionEnded("UNREACHABLE", `no handshake from ${url} within ${handshakeTimeoutMs} ms`));
     });
     try {
-      const transport = createGrpcTransport({ baseUrl: url, sessionManager: sessions });
       const client = createClient(Execution, transport);
-      this.#heardAtMs = this.#clock.monotonicMs();
-      this.#outbound.push(this.#hello());
-      for await (const { msg } of client.taskStream(this.#outbound, { signal: this.#abort.signal })) {
-        this.#heardAtMs = this.#clock.monotonicMs();
-        this.#receive(msg);
+      this.#push(this.#hello());
+      for await (const message of client.taskStream(this.#outbound, { signal: this.#abort.signal })) {
+        this.#liveness.heard();
+        this.#receive(message);
       }
       throw new SessionEnded("CLOSED", `${url} ended the stream`);
     } catch (error) {
-      throw this.#end ?? toSessionEnded(error, url);
+      throw this.#end ?? refusedBelow(connection, url) ?? toSessionEnded(error, url);
     } finally {
       signal.removeEventListener("abort", stop);
+      this.#liveness[Symbol.dispose]();
       this.#outbound.close();
       this.#abort.abort();
       sessions.abort();
@@ -120,8 +178,13 @@ export class Session {
   }
 
   #hello(): Envelope {
-    const { instanceId, agent } = this.#options;
-    return envelope("hello", { ...PROTOCOL_RANGE, instanceId, agent });
+    const { instanceId, agent, nodeId = "", maxBatch = 0 } = this.#options;
+    return envelope("hello", { ...PROTOCOL_RANGE, instanceId, agent, nodeId, maxBatch });
+  }
+
+  #push(message: Envelope, sizeBytes?: number): void {
+    if (this.#deps.logger !== undefined) traceEnvelope(this.#deps.logger, "sent", message);
+    this.#outbound.push(message, sizeBytes);
   }
 
   #stop(reason: SessionEnded): void {
@@ -130,21 +193,40 @@ export class Session {
     this.#abort.abort(reason);
   }
 
-  #receive(msg: Envelope["msg"]): void {
+  #receive(message: Envelope): void {
+    if (this.#deps.logger !== undefined) traceEnvelope(this.#deps.logger, "received", message);
+    const { msg } = message;
     if (this.#peer === undefined) {
       this.#onHandshake(msg);
       return;
     }
+    if (msg.case !== "batch") {
+      this.#take(msg, this.#peer);
+      return;
+    }
+    for (const each of msg.value.envelopes) {
+      if (each.msg.case !== "batch") this.#take(each.msg, this.#peer);
+    }
+  }
+
+  #take(msg: Envelope["msg"], peer: PeerInfo): void {
     switch (msg.case) {
       case "capabilities":
-        this.#events.onCapabilities(msg.value);
-        this.#ready(this.#peer);
+        this.#deps.events.onCapabilities(msg.value);
+        this.#awaitsInventory = msg.value.inventoryFollows && this.#hasAdditions;
+        if (!this.#awaitsInventory) this.#ready(peer, undefined);
+        break;
+      case "inventory":
+        if (this.#awaitsInventory) this.#ready(peer, msg.value); // S4
         break;
       case "ping":
-        this.send(envelope("pong", { nonce: msg.value.nonce }));
+        if (this.#hasAdditions) this.send(envelope("pong", { nonce: msg.value.nonce }));
+        break;
+      case "pong":
+        this.#liveness.answered(msg.value.nonce);
         break;
       default:
-        this.#events.onMessage(msg);
+        this.#deps.events.onMessage(msg);
     }
   }
 
@@ -155,44 +237,38 @@ export class Session {
         `${this.#options.url} answered hello with ${msg.case ?? "an unknown message"}`,
       );
     }
-    const { min, max, instanceId, agent } = msg.value;
+    const { min, max, instanceId, agent, maxBatch } = msg.value;
     const version = negotiateVersion(PROTOCOL_RANGE, { min, max });
     this.#peer = { version, instanceId, agent };
+    this.#hasAdditions = hasAdditions(version);
+    if (this.#hasAdditions) this.#outbound.maxBatch = maxBatch; // S2
+    this.#liveness.start();
     // A peer without the additions may never tell what it can do; one with them always does, next.
-    if (!hasAdditions(version)) this.#ready(this.#peer);
-    else void this.#keepAlive();
+    if (!this.#hasAdditions) this.#ready(this.#peer, undefined);
   }
 
-  #ready(peer: PeerInfo): void {
+  #ready(peer: PeerInfo, inventory: Inventory | undefined): void {
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#events.onReady(peer);
+    this.#deps.events.onReady(peer, inventory);
   }
 
-  async #keepAlive(): Promise<void> {
-    const { pingIntervalMs, silenceMs, url } = this.#options;
-    const { signal } = this.#abort;
-    for (let nonce = 1n; !signal.aborted; nonce += 1n) {
-      await this.#clock.sleep(pingIntervalMs, signal);
-      if (this.#clock.monotonicMs() - this.#heardAtMs > silenceMs) {
-        this.#stop(new SessionEnded("SILENT", `nothing heard from ${url} for ${silenceMs} ms; reconnecting`)); // S3
-      }
+  #ask(nonce: bigint): void {
+    if (this.#hasAdditions) {
       this.send(envelope("ping", { nonce }));
+      return;
     }
+    this.#sessions?.probe(() => {
+      this.#liveness.heard();
+      this.#liveness.answered(nonce);
+    });
   }
 }
 
-/**
- * Hears every session's error. The manager stops listening when it is aborted, and a session that has
- * just broken, because its peer speaks something else, reports its error only after that; an error that
- * nobody hears ends the process. What went wrong has reached us through the stream by then.
- */
-class ListenedSessions extends Http2SessionManager {
-  override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
-    const stream = await super.request(...args);
-    stream.session?.on("error", () => {});
-    return stream;
-  }
+/** What the connection itself knows of its end: TLS, certificates, a farewell. */
+function refusedBelow({ reason }: Connection, url: string): SessionEnded | undefined {
+  const words = reason?.();
+  return words === undefined ? undefined : new SessionEnded("REFUSED", `${url}: ${words}`);
 }
 
 function toSessionEnded(error: unknown, url: string): SessionEnded {

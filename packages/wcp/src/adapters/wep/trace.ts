@@ -35,7 +35,8 @@ export function elide(value: unknown, key = ""): unknown {
 }
 
 function elideText(text: string): string {
-  const cut = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
+  const cut =
+    text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
   return cut.replace(QUERY, "$1?…");
 }
 

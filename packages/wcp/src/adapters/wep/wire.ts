@@ -1,5 +1,19 @@
-import { type Completion, type Envelope, envelope, TASK_ERROR } from "@subnet-worker/protocol";
-import type { AssignedInput, Assignment, RunOutcome, UploadTicket } from "../../ports.ts";
+import { toBinary } from "@bufbuild/protobuf";
+import {
+  type Completion,
+  type Envelope,
+  envelope,
+  EnvelopeSchema,
+  TASK_ERROR,
+} from "@subnet-worker/protocol";
+import {
+  type AssignedInput,
+  type Assignment,
+  type RunOutcome,
+  TaskDataError,
+  type UploadTicket,
+} from "../../ports.ts";
+import { MAX_MESSAGE_BYTES } from "./connection.ts";
 
 /** An assignment as it travels. */
 export function toAssignMessage(assignment: Assignment): Envelope {
@@ -16,7 +30,40 @@ export function toAssignMessage(assignment: Assignment): Envelope {
     softDeadlineUnix: BigInt(Math.floor(assignment.leaseExpiresAtMs / 1_000)),
     heartbeatIntervalS: assignment.progressIntervalS,
     attempt: assignment.attempt,
+    checkpointRef: assignment.checkpointRef ?? "",
+    deadlineUnixMs: BigInt(Math.floor(assignment.deadlineMs ?? 0)),
+    metadata: assignment.metadata === undefined ? {} : { ...assignment.metadata },
   });
+}
+
+/** More than the fields of an assignment take besides its inputs, each of which may be this long. */
+const FRAME_BYTES = 4 * 1024;
+/** UTF-8 takes at most this for a UTF-16 unit. */
+const MOST_BYTES_PER_UNIT = 3;
+
+/** At least what an assignment takes on the wire; found without writing it. */
+export function assignSizeBound({ msg }: Envelope): number {
+  if (msg.case !== "assign") return 0;
+  const { inputs, workflowInputs, metadata } = msg.value;
+  let units = 0;
+  for (const list of [inputs, workflowInputs]) {
+    for (const { inlineJson, ref, objectKey, name } of list) {
+      units += inlineJson.length + ref.length + objectKey.length + name.length + 256;
+    }
+  }
+  for (const [name, value] of Object.entries(metadata)) units += name.length + value.length + 16;
+  return FRAME_BYTES + units * MOST_BYTES_PER_UNIT;
+}
+
+/** Why an assignment cannot travel, or `undefined`. `sizeBound` as {@link assignSizeBound} has it. */
+export function tooLarge(message: Envelope, sizeBound: number): TaskDataError | undefined {
+  if (sizeBound <= MAX_MESSAGE_BYTES || message.msg.case !== "assign") return undefined;
+  const sizeBytes = toBinary(EnvelopeSchema, message).length;
+  if (sizeBytes <= MAX_MESSAGE_BYTES) return undefined;
+  return new TaskDataError(
+    TASK_ERROR.INVALID_INPUT,
+    `[ASSIGNMENT_TOO_LARGE] its inputs take ${sizeBytes} bytes, and one message takes at most ${MAX_MESSAGE_BYTES}; put large values into storage and pass their object keys`,
+  );
 }
 
 function toDescriptor(input: AssignedInput) {
