@@ -14,6 +14,7 @@ import { Life } from "./services/life.ts";
 import { Reconciler } from "./services/reconciler.ts";
 import { Runner } from "./services/runner.ts";
 import { TaskBook } from "./services/task-book.ts";
+import { isRunWanted } from "./services/wanted-run.ts";
 
 /** The composed process. */
 export interface App extends AsyncDisposable {
@@ -64,7 +65,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
     oldestTransactionMs: () => evm.lane.oldestMs(),
     balanceWei: () => evm.housekeeper.balanceWei,
     endpoints: () => evm.rpc.status(),
-    weps: () => pool.stats(),
+    weps: () => ({ ...pool.stats(), roundTripMs: pool.roundTripMs }),
   });
   const notReady = () => [
     ...evm.notReady(),
@@ -85,19 +86,14 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
 async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
   const { config, clock, logger, metrics, signer, store } = base;
   const { source } = evm;
-  const pool = new WepPool(
-    {
-      urls: config.wep_grpc_endpoint,
-      instanceId: randomUUID(),
-      agent: AGENT,
-      handshakeTimeoutMs: 10_000,
-      pingIntervalMs: 5_000,
-      silenceMs: 15_000,
-    },
-    { clock, logger },
-  );
-  const storage = await composeStorage(base, stack);
   const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
+  const pool = new WepPool(poolOptions(config, signer.address), {
+    clock,
+    logger,
+    isWanted: (activityId, runId) => isRunWanted(book.stored(activityId), runId),
+    onEvent: (event) => metrics.onWepEvent(event),
+  });
+  const storage = await composeStorage(base, stack);
   const runner = new Runner({ source, book, storage, logger });
   const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
     source,
@@ -156,6 +152,21 @@ function greet({ config, logger, signer }: Base, admin: string): void {
       "subnet_api.grpc_endpoint is set, but this version brokers storage through [storage] only; it is not used",
     );
   }
+}
+
+function poolOptions({ wep_grpc_endpoint: urls, wep_pool: pool }: Config, identity: string) {
+  return {
+    urls,
+    endpointsFile: pool.endpoints_file,
+    dnsIntervalMs: pool.dns_interval,
+    instanceId: randomUUID(),
+    nodeId: identity,
+    agent: AGENT,
+    handshakeTimeoutMs: 10_000,
+    pingIntervalMs: pool.ping_interval,
+    silenceMs: pool.silence,
+    lostGraceMs: pool.lost_grace,
+  };
 }
 
 function dispatcherOptions({ scheduler }: Config, identity: string) {
