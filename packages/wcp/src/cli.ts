@@ -101,7 +101,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   "tls renew": {
     usage: "FILE [--dir CA-DIR] [--days N]",
-    summary: "the same certificate anew, from the CA in CA-DIR or beside it",
+    summary: "the same certificate anew, from the same CA",
     options: ["dir", "days"],
     args: [1, 1],
     needsNoConfig: true,

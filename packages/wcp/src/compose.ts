@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { queuePolicies } from "./config-queues.ts";
 import { Metrics } from "./metrics.ts";
 import { listenAdmin, openWalletStore, storageOptions } from "./open.ts";
+import { openWepTransport } from "./open-wep.ts";
 import type { Signer } from "./chain-ports.ts";
 import type { Store } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
@@ -86,10 +87,12 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
 async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
   const { config, clock, logger, metrics, signer, store } = base;
   const { source } = evm;
+  const { connect } = stack.use(openWepTransport(config, { clock, logger }));
   const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
   const pool = new WepPool(poolOptions(config, signer.address), {
     clock,
     logger,
+    connect,
     isWanted: (activityId, runId) => isRunWanted(book.stored(activityId), runId),
     onEvent: (event) => metrics.onWepEvent(event),
   });
