@@ -6,6 +6,8 @@ import { join, resolve } from "node:path";
 /** Below it, a folder for each package that was unpacked. */
 const UNPACKED: string = resolve(import.meta.dirname, "..", ".cache", "debian");
 
+const APT = "apt-get";
+
 /** Whether a command ends well; what it says is nobody's concern. */
 export function runs(
   command: string,
@@ -29,9 +31,9 @@ export function unpackedAt(name: string): string {
 export function unpackDebian(name: string, packages: readonly string[]): boolean {
   const folder = unpackedAt(name);
   mkdirSync(folder, { recursive: true });
-  const download = () => runs("apt-get", ["download", ...packages], { cwd: folder });
+  const download = () => runs(APT, ["download", ...packages], { cwd: folder });
   // A fresh machine has no package lists yet.
-  if (!download() && !(runs("apt-get", ["update"]) && download())) return false;
+  if (!download() && !(runs(APT, ["update"]) && download())) return false;
   const archives = readdirSync(folder).filter((file) => file.endsWith(".deb"));
   return (
     archives.length > 0 && archives.every((file) => runs("dpkg-deb", ["-x", file, "."], { cwd: folder }))
@@ -50,11 +52,11 @@ export function withDependencies(packages: readonly string[]): readonly string[]
     "-o",
     `Dir::Cache::archives=${cache}`,
   ];
-  const ask = () => spawnSync("apt-get", ["install", ...options, ...packages], { encoding: "utf8" });
+  const ask = () => spawnSync(APT, ["install", ...options, ...packages], { encoding: "utf8" });
   try {
     let answer = ask();
     // A fresh machine has no package lists yet.
-    if (answer.status !== 0 && runs("apt-get", ["update"])) answer = ask();
+    if (answer.status !== 0 && runs(APT, ["update"])) answer = ask();
     // 'http://host/pool/main/r/re2/libre2-9_20220601_amd64.deb' libre2-9_20220601_amd64.deb 105876 MD5Sum:...
     const lines = (answer.stdout ?? "").matchAll(/^'[^']*' ([^_\s]+)_/gm);
     return answer.status === 0 ? Array.from(lines, ([, found = ""]) => found) : [];

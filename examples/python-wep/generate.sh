@@ -1,0 +1,10 @@
+#!/bin/sh
+# Writes gen/ from proto/. Needs protoc 3.21 and grpc_python_plugin (Debian: protobuf-compiler,
+# protobuf-compiler-grpc), whose code runs with every later protobuf and grpcio.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-$here/gen}
+proto=$here/../../proto
+mkdir -p "$out"
+protoc -I "$proto" --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" \
+  --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" execution/v1/execution.proto
