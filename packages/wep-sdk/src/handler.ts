@@ -72,7 +72,7 @@ export function defineHandler<I = Record<string, InputValue>, O = Record<string,
   if (!WORK_CLASSES.includes(workClass)) {
     throw new WepError(
       "INVALID_HANDLER",
-      `handler ${kind} ${version}: "${String(workClass)}" is no class; use ${WORK_CLASSES.join(", ")}`,
+      `handler ${kind} ${version}: "${workClass}" is no class; use ${WORK_CLASSES.join(", ")}`,
     );
   }
   return Object.freeze({

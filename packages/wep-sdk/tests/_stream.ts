@@ -16,6 +16,8 @@ interface Waiter {
 export class TestStream implements AsyncDisposable {
   /** Everything heard, in order. */
   readonly heard: Envelope[] = [];
+  /** How many messages each batch held; they are in {@link heard} one by one. */
+  readonly batches: number[] = [];
   /** The stream's end: `undefined` when it ended in order. */
   readonly ended: Promise<ConnectError | undefined>;
   readonly #outgoing: Envelope[] = [];
@@ -41,10 +43,7 @@ export class TestStream implements AsyncDisposable {
   }
 
   /** Connects and shakes hands. */
-  static async open(
-    port: number,
-    hello: { readonly min?: string; readonly max?: string } = {},
-  ): Promise<TestStream> {
+  static async open(port: number, hello: InitOf<"hello"> = {}): Promise<TestStream> {
     const stream = new TestStream(port);
     stream.send("hello", { min: "1.0.0", max: "1.1.0", instanceId: "wcp-test", ...hello });
     await stream.next("helloAck");
@@ -54,6 +53,11 @@ export class TestStream implements AsyncDisposable {
   send<K extends Kind>(kind: K, value: InitOf<K>): void {
     this.#outgoing.push(envelope(kind, value));
     this.#wakeWriter?.();
+  }
+
+  /** Sends several messages in one. */
+  sendBatch(envelopes: readonly Envelope[]): void {
+    this.send("batch", { envelopes: [...envelopes] });
   }
 
   /** The next message of a kind that no earlier call has taken; others before it stay for later calls. */
@@ -104,7 +108,15 @@ export class TestStream implements AsyncDisposable {
   async #listen(incoming: AsyncIterable<Envelope>): Promise<ConnectError | undefined> {
     let failure: ConnectError | undefined;
     try {
-      for await (const message of incoming) this.#hear(message);
+      for await (const message of incoming) {
+        const { msg } = message;
+        if (msg.case !== "batch") {
+          this.#hear(message);
+          continue;
+        }
+        this.batches.push(msg.value.envelopes.length);
+        for (const each of msg.value.envelopes) this.#hear(each);
+      }
     } catch (error) {
       failure = error as ConnectError;
     }

@@ -8,6 +8,7 @@ import {
   serve,
   type ServeOptions,
   type WepServer,
+  type WorkClass,
 } from "../src/index.ts";
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -22,9 +23,7 @@ export interface TestWep extends AsyncDisposable {
 }
 
 /** A server on a free port that logs into an array. */
-export async function startWep(
-  options: Partial<ServeOptions> & { readonly handlers: readonly Handler[] },
-): Promise<TestWep> {
+export async function startWep(options: Partial<ServeOptions>): Promise<TestWep> {
   const logs: LogLine[] = [];
   const logger = createLogger({
     name: "wep",
@@ -80,6 +79,7 @@ export interface ScriptedHandler {
 export interface ScriptOptions {
   readonly kind?: string;
   readonly version?: string;
+  readonly class?: WorkClass;
   /** Ends by itself when its signal aborts. Default true. */
   readonly obeys?: boolean;
 }
@@ -88,6 +88,7 @@ export interface ScriptOptions {
 export function scriptedHandler({
   kind = "test.work",
   version = "1.0.0",
+  class: workClass = "cpu",
   obeys = true,
 }: ScriptOptions = {}): ScriptedHandler {
   const calls: Call[] = [];
@@ -96,6 +97,7 @@ export function scriptedHandler({
   const handler = defineHandler<Record<string, InputValue>, unknown>({
     kind,
     version,
+    class: workClass,
     run(input, ctx) {
       const call: Call = { input, ctx, end: createDeferred<unknown>() };
       if (obeys)
