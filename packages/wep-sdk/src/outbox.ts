@@ -15,6 +15,8 @@ export interface Outgoing {
    * progress of a run, the last capacity. `undefined`: never replaced.
    */
   readonly key?: string;
+  /** Never in a batch: before it has come, the peer does not know what else may. */
+  readonly isAlone?: boolean;
   /** Called once the transport has taken the message. */
   readonly onWritten?: () => void;
 }
@@ -145,6 +147,7 @@ export class Outbox {
 
   /** How many of those that wait fit into one message. */
   #fit(): number {
+    if (this.#waiting[0]?.message.isAlone === true) return 1;
     const most = Math.min(this.#maxBatch, this.#waiting.length);
     let sizeBytes = 0;
     for (let count = 0; count < most; count += 1) {

@@ -206,7 +206,10 @@ export class Session implements Link {
     this.#isOpen = true;
     this.#log.info({ protocol: version, max_batch: maxBatch || undefined }, "worker client connected");
     const additions = hasAdditions ? { ...identity, maxBatch: settings.maxBatch } : {};
-    this.#outbox.push({ envelope: envelope("helloAck", { ...settings.protocol, ...additions }) });
+    this.#outbox.push({
+      envelope: envelope("helloAck", { ...settings.protocol, ...additions }),
+      isAlone: true,
+    });
     this.#outbox.push({ envelope: capabilitiesOf(this.#deps, hasAdditions) });
     if (hasAdditions) {
       this.#outbox.allowBatches(maxBatch);

@@ -162,7 +162,7 @@ export type Envelope = Message<"execution.v1.Envelope"> & {
   } | {
     /**
      * Either way: several messages in one, in their order; only to a peer that
-     * announced max_batch. A batch holds no batch.
+     * announced max_batch. A batch holds no batch, and no hello or hello_ack.
      *
      * @generated from field: execution.v1.Batch batch = 27;
      */
