@@ -184,6 +184,8 @@ export interface TaskTraits {
   readonly deadlineMs?: number;
   /** Tags that its executor must have: "gpu". Default none. */
   readonly needs?: readonly string[];
+  /** Trace context and correlation ids that came with it, passed on to its handler. Default none. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A unit of work from any network. */
