@@ -27,6 +27,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     handlers,
     host: config.server.host,
     port: config.server.port,
+    allowPlaintext: config.server.allow_plaintext,
+    ...tlsOptions(config.server.tls),
     health: config.health,
     maxConcurrency: config.runtime.max_concurrency,
     tags: config.runtime.tags,
@@ -51,6 +53,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
+}
+
+function tlsOptions(tls: Config["server"]["tls"]): Pick<ServeOptions, "tls"> {
+  if (!tls.enabled) return {};
+  const { cert_file: certFile, key_file: keyFile, ca_cert_file: caFile, client_names: clientNames } = tls;
+  return { tls: { certFile, keyFile, caFile, ...(clientNames.length === 0 ? {} : { clientNames }) } };
 }
 
 async function listen(options: ServeOptions) {

@@ -6,7 +6,19 @@ import { parse } from "yaml";
 
 /** Settings of a WEP, under the names of its configuration file. */
 export interface Config {
-  readonly server: { readonly host: string; readonly port: number };
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    /** Absolute paths. */
+    readonly tls: {
+      readonly enabled: boolean;
+      readonly cert_file: string;
+      readonly key_file: string;
+      readonly ca_cert_file: string;
+      readonly client_names: readonly string[];
+    };
+    readonly allow_plaintext: boolean;
+  };
   readonly health: { readonly host: string; readonly port: number };
   readonly runtime: {
     readonly max_concurrency: number | "auto";
@@ -37,11 +49,33 @@ type Raw = Omit<Config, "runtime"> & {
   };
 };
 
+const file = (doc: string) => ({ doc, format: String, default: "" });
+
 /** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
 export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
   server: {
     host: { doc: "Address the gRPC server listens on.", format: "non-empty", default: "127.0.0.1" },
     port: { doc: "Its port; 0 picks a free one.", format: "port", default: 7070 },
+    tls: {
+      enabled: {
+        doc: "Mutual TLS 1.3; the files are read again when they change. `wcp tls init` makes them.",
+        format: Boolean,
+        default: false,
+      },
+      cert_file: file("This WEP's certificate (PEM); relative to the configuration file."),
+      key_file: file("The key of that certificate (PEM)."),
+      ca_cert_file: file("Certificates of the authorities that WCPs are verified against (PEM)."),
+      client_names: {
+        doc: "Names of which a WCP's certificate must have one; empty for any that the authorities signed.",
+        format: "list",
+        default: [],
+      },
+    },
+    allow_plaintext: {
+      doc: "Serves without TLS on addresses that other hosts reach: any of them can send work here and read it.",
+      format: Boolean,
+      default: false,
+    },
   },
   health: {
     host: {
@@ -102,12 +136,28 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     ...raw.handlers.modules.map((module) => resolve(base, module)),
     ...handlerModules.map((module) => resolve(cwd, module)),
   ];
+  const problems = tlsProblems(raw.server.tls);
+  if (problems.length > 0) throw new ConfigError(problems);
   const { max_concurrency: concurrency } = raw.runtime;
   return {
     ...raw,
+    server: { ...raw.server, tls: withAbsolutePaths(raw.server.tls, dirname(path)) },
     runtime: { ...raw.runtime, max_concurrency: concurrency === "auto" ? "auto" : Number(concurrency) },
     handlers: { modules: [...new Set(modules)] },
   };
+}
+
+const TLS_FILES = ["cert_file", "key_file", "ca_cert_file"] as const;
+
+function tlsProblems(tls: Config["server"]["tls"]): readonly string[] {
+  return TLS_FILES.filter((name) => tls.enabled && tls[name] === "").map(
+    (name) => `server.tls.${name}: is required when server.tls.enabled is true; wcp tls init makes all three`,
+  );
+}
+
+function withAbsolutePaths(tls: Config["server"]["tls"], base: string): Config["server"]["tls"] {
+  const absolute = TLS_FILES.map((name) => [name, tls[name] === "" ? "" : resolve(base, tls[name])] as const);
+  return { ...tls, ...Object.fromEntries(absolute) };
 }
 
 function parseYaml(path: string): unknown {

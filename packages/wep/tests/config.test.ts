@@ -15,12 +15,30 @@ describe("the configuration", () => {
   it("has defaults for everything", async () => {
     await using folder = await folderWith({});
     expect(read(folder.path)).toEqual({
-      server: { host: "127.0.0.1", port: 7070 },
+      server: {
+        host: "127.0.0.1",
+        port: 7070,
+        tls: { enabled: false, cert_file: "", key_file: "", ca_cert_file: "", client_names: [] },
+        allow_plaintext: false,
+      },
       health: { host: "127.0.0.1", port: 7071 },
       runtime: { max_concurrency: "auto", tags: [], handler_timeout_s: 600, graceful_shutdown_s: 15 },
       handlers: { modules: [] },
       logging: { level: "info" },
       protocol: { proto_min: "1.0.0", proto_max: "1.1.0" },
+    });
+  });
+
+  it("has TLS files beside itself, and wants all three", async () => {
+    await using folder = await folderWith({
+      "wep.yaml": "server: { tls: { enabled: true, cert_file: wep.crt, key_file: /k/wep.key } }\n",
+    });
+    expect(() => read(folder.path)).toThrow(/server\.tls\.ca_cert_file: is required/);
+    const { server } = read(folder.path, { env: { WEP__SERVER__TLS__CA_CERT_FILE: "ca.crt" } });
+    expect(server.tls).toMatchObject({
+      cert_file: join(folder.path, "wep.crt"),
+      key_file: "/k/wep.key",
+      ca_cert_file: join(folder.path, "ca.crt"),
     });
   });
 

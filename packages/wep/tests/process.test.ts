@@ -192,8 +192,15 @@ describe("wep does not start", () => {
   });
 
   it("on an address this machine does not have: 78", async () => {
-    await using wep = startWep(["run", "--host", "203.0.113.7", ...FREE_PORTS]);
+    const env = { WEP__SERVER__ALLOW_PLAINTEXT: "true" };
+    await using wep = startWep(["run", "--host", "203.0.113.7", ...FREE_PORTS], { env });
     expect(await wep.exited).toBe(78);
     expect(wep.text.stderr).toContain("[ADDRESS_UNUSABLE] cannot listen on 203.0.113.7:0");
+  });
+
+  it("in plain text where other hosts reach it: 78, saying how to have TLS", async () => {
+    await using wep = startWep(["run", "--host", "0.0.0.0", ...FREE_PORTS]);
+    expect(await wep.exited).toBe(78);
+    expect(wep.text.stderr).toMatch(/other hosts can reach 0\.0\.0\.0.*server\.tls in wep\.yaml/);
   });
 });
