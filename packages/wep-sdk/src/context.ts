@@ -24,7 +24,7 @@ export interface ProgressOptions {
   readonly checkpoint?: string;
 }
 
-/** What a run may use besides its input. */
+/** What a run may use besides its input. Its functions may be taken out of it. */
 export interface RunContext {
   /** The activity, as its network names it. */
   readonly activityId: string;
@@ -64,7 +64,7 @@ export interface RunContext {
    *
    * @param percent 0 to 100; what lies outside is clamped
    */
-  progress(percent: number, message?: string, options?: ProgressOptions): PromiseLike<void>;
+  progress(this: void, percent: number, message?: string, options?: ProgressOptions): PromiseLike<void>;
   /**
    * Writes one object below the run's prefix in storage. Transient failures are retried.
    *
@@ -72,7 +72,7 @@ export interface RunContext {
    * @throws {TerminalError} PERMISSION_DENIED when the run may not write there, or the worker client brokers no storage
    * @throws {RetryableError} NETWORK_ERROR when storage cannot be reached
    */
-  upload(name: string, body: UploadBody, options: UploadOptions): Promise<UploadedObject>;
+  upload(this: void, name: string, body: UploadBody, options: UploadOptions): Promise<UploadedObject>;
   /** A directory of this run alone, made at the first call and removed when the handler has returned. */
-  scratchDir(): Promise<string>;
+  scratchDir(this: void): Promise<string>;
 }

@@ -141,6 +141,8 @@ export class HandlerThread {
   #data(port: MessagePort): ThreadData {
     const { modules, transfer, progressIntervalMs } = this.#options;
     const { log } = this.#deps;
+    // The bindings that pino tells leave the process out.
+    const fields = { pid: process.pid, ...log.bindings() };
     const scratchPrefix = this.#scratchPrefix;
     return {
       port,
@@ -148,7 +150,7 @@ export class HandlerThread {
       transfer,
       progressIntervalMs,
       scratchPrefix,
-      log: { level: log.level, fields: log.bindings() },
+      log: { level: log.level, fields },
     };
   }
 

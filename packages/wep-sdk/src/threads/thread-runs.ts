@@ -6,6 +6,7 @@ import type { Handler } from "../handler.ts";
 import { callHandler, RunScope, type ScopeSource } from "../handler-call.ts";
 import { handlerName } from "../handler-registry.ts";
 import { type ProgressNews, ProgressReporter } from "../progress.ts";
+import { traceFields } from "../run-span.ts";
 import type { Outcome } from "../run-state.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
 import { type FromThread, type ThreadData, type ToThread, transferOf } from "./messages.ts";
@@ -134,7 +135,11 @@ class ThreadRun implements ScopeSource {
 
   get log(): Logger {
     const { activityId, runId } = this.assignment;
-    this.#log ??= this.#deps.log.child({ activity_id: activityId, run_id: runId });
+    this.#log ??= this.#deps.log.child({
+      activity_id: activityId,
+      run_id: runId,
+      ...traceFields(this.assignment),
+    });
     return this.#log;
   }
 
