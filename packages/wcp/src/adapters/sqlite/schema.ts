@@ -11,7 +11,9 @@ CREATE TABLE identity (
 ) STRICT;
 
 CREATE TABLE tasks (
-  id TEXT PRIMARY KEY,
+  -- What open tasks are written by: an id of 66 characters takes two searches.
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   source TEXT NOT NULL,
   queue TEXT NOT NULL,
   kind TEXT NOT NULL,
