@@ -16,6 +16,7 @@ import type { Store } from "./ports.ts";
 import { Gates } from "./services/gates.ts";
 import { Housekeeper } from "./services/housekeeper.ts";
 import { Lane, type LaneOptions } from "./services/lane/lane.ts";
+import type { TaskTraces } from "./services/task-traces.ts";
 
 /** What nearly every part needs. */
 export interface Base {
@@ -27,6 +28,8 @@ export interface Base {
   readonly store: Store;
   /** Aborting it ends everything. */
   readonly stop: AbortController;
+  /** Where tracing is on. */
+  readonly traces?: TaskTraces | undefined;
 }
 
 /** The on-chain TaskQueue as a source of tasks, and what stands behind it. */

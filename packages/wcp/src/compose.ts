@@ -4,8 +4,11 @@ import { WepPool } from "./adapters/wep/pool.ts";
 import { type Base, composeEvm, type EvmParts } from "./compose-evm.ts";
 import type { Config } from "./config.ts";
 import { queuePolicies } from "./config-queues.ts";
+import { listenControl } from "./control/control-server.ts";
+import type { Task } from "./domain/task.ts";
 import { Metrics } from "./metrics.ts";
 import { listenAdmin, openWalletStore, storageOptions } from "./open.ts";
+import { openTracing } from "./open-tracing.ts";
 import { openWepTransport } from "./open-wep.ts";
 import type { Signer } from "./chain-ports.ts";
 import type { Store } from "./ports.ts";
@@ -15,6 +18,7 @@ import { Life } from "./services/life.ts";
 import { Reconciler } from "./services/reconciler.ts";
 import { Runner } from "./services/runner.ts";
 import { TaskBook } from "./services/task-book.ts";
+import { TaskTraces, withTraceIds } from "./services/task-traces.ts";
 import { isRunWanted } from "./services/wanted-run.ts";
 
 /** The composed process. */
@@ -43,7 +47,7 @@ const AGENT = "subnet-worker-wcp/0.1.0";
  */
 export async function compose(config: Config, parts: Parts): Promise<App> {
   await using stack = new AsyncDisposableStack();
-  const base = composeBase(config, parts, stack);
+  const base = await withTracing(composeBase(config, parts, stack), stack);
   const { clock, logger, metrics, stop } = base;
   const evm = composeEvm(base);
   const work = await composeWork(base, evm, stack);
@@ -74,6 +78,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
     ...(life.isStopping ? ["the process is stopping"] : []),
   ];
   const admin = stack.use(await listenAdmin(config, { notReady, metrics: metrics.registry }));
+  stack.use(await listenControl(config.control.socket, { weps: pool, queues: dispatcher }, { logger }));
   greet(base, admin.url);
   const owned = stack.move(); // had anything above failed, all would be closed
   return {
@@ -88,7 +93,7 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
   const { config, clock, logger, metrics, signer, store } = base;
   const { source } = evm;
   const { connect } = stack.use(openWepTransport(config, { clock, logger }));
-  const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
+  const book = new TaskBook({ store, clock, logger, onState: onStateOf(base) });
   const pool = new WepPool(poolOptions(config, signer.address), {
     clock,
     logger,
@@ -97,7 +102,7 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     onEvent: (event) => metrics.onWepEvent(event),
   });
   const storage = await composeStorage(base, stack);
-  const runner = new Runner({ source, book, storage, logger });
+  const runner = new Runner({ source, book, storage, logger, metadataOf: base.traces?.metadataOf });
   const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
     source,
     executor: pool,
@@ -138,6 +143,23 @@ function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack):
   return { config, clock, logger, metrics: new Metrics(), signer, store, stop };
 }
 
+/** The same with spans, where they are wanted: nothing of tracing is there otherwise. */
+async function withTracing(base: Base, stack: AsyncDisposableStack): Promise<Base> {
+  const tracing = await openTracing(base.config, base);
+  if (tracing === undefined) return base;
+  const traces = new TaskTraces(stack.use(tracing));
+  stack.use(traces); // ends its spans before the last are sent
+  return { ...base, traces, logger: withTraceIds(base.logger, traces) };
+}
+
+function onStateOf({ metrics, traces }: Base): (task: Task) => void {
+  if (traces === undefined) return (task) => metrics.onTaskState(task);
+  return (task) => {
+    metrics.onTaskState(task);
+    traces.onState(task);
+  };
+}
+
 async function composeStorage({ config, clock }: Base, stack: AsyncDisposableStack) {
   if (config.storage.bucket === "") return undefined;
   const { createS3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
@@ -147,7 +169,13 @@ async function composeStorage({ config, clock }: Base, stack: AsyncDisposableSta
 function greet({ config, logger, signer }: Base, admin: string): void {
   const { scheduler, ethereum } = config;
   logger.info(
-    { admin, wallet: signer.address, chain_id: ethereum.chain_id, queues: scheduler.queue_name },
+    {
+      admin,
+      control: config.control.socket,
+      wallet: signer.address,
+      chain_id: ethereum.chain_id,
+      queues: scheduler.queue_name,
+    },
     "wcp listening",
   );
   if (config.subnet_api.grpc_endpoint !== "") {

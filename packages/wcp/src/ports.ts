@@ -132,7 +132,7 @@ export interface Assignment {
   /** After this nobody wants the result. `undefined`: no such time. */
   readonly deadlineMs?: number | undefined;
   /** Trace context and correlation ids, as they travel: traceparent, tracestate, tenant_id and so on. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface AssignedInput extends TaskInput {

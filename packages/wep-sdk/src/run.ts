@@ -1,4 +1,5 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
+import type { Span } from "@subnet-worker/kit/tracing";
 import { type TaskAssignment, TASK_ERROR, taskErrorName, type UploadGrant } from "@subnet-worker/protocol";
 import type { CancelReason } from "./errors.ts";
 import { execute, type Execution, type RunHost } from "./execution.ts";
@@ -17,6 +18,7 @@ import {
   type RunEvent,
   type RunState,
 } from "./run-state.ts";
+import { endRunSpan, startRunSpan, traceFields } from "./run-span.ts";
 import type { Settings } from "./settings.ts";
 import { StopSignal } from "./stop-signal.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
@@ -62,6 +64,8 @@ export class Run implements RunHost {
   #execution: Execution | undefined;
   #progress: ProgressReporter | undefined;
   #log: Logger | undefined;
+  /** Where there is a tracer. */
+  #span: Span | undefined;
   /** Ends what this thread does for the run: requests for grants. */
   #stop: StopSignal | undefined;
   #stopReason: CancelReason | undefined;
@@ -99,7 +103,11 @@ export class Run implements RunHost {
 
   get log(): Logger {
     const { activityId, runId } = this.assignment;
-    this.#log ??= this.#deps.log.child({ activity_id: activityId, run_id: runId });
+    this.#log ??= this.#deps.log.child({
+      activity_id: activityId,
+      run_id: runId,
+      ...traceFields(this.assignment),
+    });
     return this.#log;
   }
 
@@ -108,13 +116,16 @@ export class Run implements RunHost {
     const { log } = this.#deps;
     const { activityId, runId, attempt, heartbeatIntervalS } = this.assignment;
     this.#attachment.attach(link);
+    const { tracer } = this.#settings;
+    if (tracer !== undefined) this.#span = startRunSpan(tracer, this.assignment);
     this.#armTimeout();
     if (heartbeatIntervalS > 0) this.#reporter();
     if (log.isLevelEnabled("info")) {
       const { kind, version } = this.handler;
-      log.info({ activity_id: activityId, run_id: runId, kind, version, attempt }, "run started");
+      const ids = { activity_id: activityId, run_id: runId, ...traceFields(this.assignment) };
+      log.info({ ...ids, kind, version, attempt }, "run started");
     }
-    this.#execution = execute(this.handler, this);
+    this.#execution = this.#span?.within(() => execute(this.handler, this)) ?? execute(this.handler, this);
   }
 
   /** Talks to a newer stream from now on, and tells it where things stand. */
@@ -223,14 +234,13 @@ export class Run implements RunHost {
   #tellOf(outcome: Outcome | undefined): void {
     const { log, metrics } = this.#deps;
     const status = statusOf(outcome);
+    if (this.#span !== undefined) endRunSpan(this.#span, outcome);
     metrics.runEnded({ kind: this.handler.kind, status, durationMs: this.#latencyMs });
     if (!log.isLevelEnabled("info")) return;
     const { activityId, runId } = this.assignment;
     const error = outcome?.status === "ERROR" ? outcome.message : undefined;
-    log.info(
-      { activity_id: activityId, run_id: runId, status, error, latency_ms: Math.round(this.#latencyMs) },
-      "run ended",
-    );
+    const ids = { activity_id: activityId, run_id: runId, ...traceFields(this.assignment) };
+    log.info({ ...ids, status, error, latency_ms: Math.round(this.#latencyMs) }, "run ended");
   }
 
   #keepOutcome(): void {

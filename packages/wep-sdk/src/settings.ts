@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { Tracer } from "@subnet-worker/kit/tracing";
 import { PROTOCOL_RANGE, type VersionRange } from "@subnet-worker/protocol";
 import { type ClassOptions, type SlotClass, WORK_CLASSES, type WorkClass } from "./classes.ts";
 import { WepError } from "./errors.ts";
@@ -30,6 +31,8 @@ export interface Settings {
   readonly maxBatch: number;
   readonly batchBytes: number;
   readonly transfer: TransferSettings;
+  /** `undefined`: nothing is traced. */
+  readonly tracer: Tracer | undefined;
 }
 
 /** What of {@link Settings} a caller may set. */
@@ -63,6 +66,11 @@ export interface SettingsOptions {
   readonly maxKeptBytes?: number;
   /** How long a stopped handler may take to return before its run is settled without it. Default 5_000. */
   readonly abortGraceMs?: number;
+  /**
+   * Makes a span for every run, as part of the trace that its assignment names; `startTracing` of
+   * `@subnet-worker/kit/tracing` gives one. `ctx.metadata` names the span to go on from. Default none.
+   */
+  readonly tracer?: Tracer;
   /** For tests and unusual networks; the rest of {@link Settings}. */
   readonly tuning?: Partial<Tuning>;
 }
@@ -116,6 +124,7 @@ export function resolveSettings(options: SettingsOptions): Settings {
     maxKeptCompletions: whole("maxKeptCompletions", options.maxKeptCompletions ?? 10_000, 1),
     maxKeptBytes: whole("maxKeptBytes", options.maxKeptBytes ?? 256 * MIB, 1),
     abortGraceMs: whole("abortGraceMs", options.abortGraceMs ?? 5_000, 0),
+    tracer: options.tracer,
   };
 }
 

@@ -23,6 +23,8 @@ export interface RunnerDeps {
   /** Absent where no object store is configured: keys then travel as they are and nothing can be uploaded. */
   readonly storage: StorageBroker | undefined;
   readonly logger: Logger;
+  /** What travels beside the task. Default: what its network gave. */
+  readonly metadataOf?: ((task: Task) => Readonly<Record<string, string>>) | undefined;
 }
 
 const LOST: RunOutcome = { kind: "rejected", code: 5001, reason: "its lease was lost before it could start" };
@@ -59,6 +61,7 @@ export class Runner {
       progressIntervalS: progressIntervalS(lease),
       checkpointRef: run.past?.checkpointRef,
       deadlineMs: task.traits?.deadlineMs,
+      metadata: this.#deps.metadataOf?.(task) ?? task.traits?.metadata,
     };
     if (this.#deps.book.get(task.id) === undefined) return LOST; // while its inputs were being read
     await this.#deps.book.move(task.id, { kind: "assigned", run });

@@ -1,0 +1,22 @@
+import { randomUUID } from "node:crypto";
+import { type Clock, EXIT, type Logger, StartupError } from "@subnet-worker/kit";
+import { startTracing, TracingError, type Tracing } from "@subnet-worker/kit/tracing";
+import type { Config } from "./config.ts";
+
+/** Where the node's spans go; `undefined` where tracing is off. @throws {StartupError} exit code 78 */
+export async function openTracing(
+  { tracing }: Config,
+  deps: { readonly clock: Clock; readonly logger: Logger },
+): Promise<Tracing | undefined> {
+  if (!tracing.enabled) return undefined;
+  try {
+    const { endpoint, ratio } = tracing;
+    return await startTracing(
+      { service: "subnet-worker-wcp", version: "0.1.0", instanceId: randomUUID(), endpoint, ratio },
+      deps,
+    );
+  } catch (error) {
+    if (!(error instanceof TracingError)) throw error;
+    throw new StartupError(EXIT.badConfig, `tracing.enabled: ${error.message}`, { cause: error });
+  }
+}
