@@ -1,7 +1,10 @@
-import { createLogger, EXIT, type Logger, StartupError } from "@subnet-worker/kit";
+import { createLogger, EXIT, type Logger, StartupError, systemClock } from "@subnet-worker/kit";
 import { type Handler, serve, type ServeOptions, WepError } from "@subnet-worker/wep-sdk";
 import type { Config } from "./config.ts";
 import { loadHandlers } from "./handler-modules.ts";
+import { openTracing } from "./open-tracing.ts";
+import { readableLog } from "./readable-log.ts";
+import { checkSpecs } from "./specs.ts";
 
 export interface App extends AsyncDisposable {
   /** Serves until `signal` aborts, then drains. */
@@ -21,10 +24,13 @@ export interface Overrides {
  * @throws {StartupError} 78 for handlers that cannot be loaded, 75 for a port that is taken
  */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
-  const log = overrides.logger ?? createLogger({ name: "wep", level: config.logging.level });
-  const handlers = overrides.handlers ?? (await loadHandlers(config.handlers.modules));
+  const log = overrides.logger ?? createOwnLogger(config.logging);
+  await using stack = new AsyncDisposableStack();
+  const tracing = await openTracing(config, { clock: overrides.clock ?? systemClock, logger: log });
+  if (tracing !== undefined) stack.use(tracing);
   const server = await listen({
-    handlers,
+    ...(await handlersOf(config, overrides)),
+    checkHandlers: (found) => checkSpecs(config.specs, found, log),
     host: config.server.host,
     port: config.server.port,
     allowPlaintext: config.server.allow_plaintext,
@@ -32,12 +38,16 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     health: config.health,
     maxConcurrency: config.runtime.max_concurrency,
     tags: config.runtime.tags,
+    classes: classesOf(config.runtime.classes),
     handlerTimeoutMs: config.runtime.handler_timeout_s * 1_000,
     shutdownGraceMs: config.runtime.graceful_shutdown_s * 1_000,
     protocol: { min: config.protocol.proto_min, max: config.protocol.proto_max },
     logger: log,
+    ...(tracing === undefined ? {} : { tracer: tracing }),
     ...(overrides.clock === undefined ? {} : { clock: overrides.clock }),
   });
+  stack.use(server); // before the last spans are sent
+  const { handlers } = server;
   const names = handlers.map(({ kind, version }) => `${kind} ${version}`);
   log.info({ ...server.address, health_url: server.healthUrl, handlers: names }, "wep listening");
   if (handlers.length === 0) {
@@ -45,14 +55,34 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       "no handlers: every assignment will be refused; name modules with --handlers or handlers.modules",
     );
   }
+  const owned = stack.move();
   return {
     async run(signal) {
       using _ = guardRejections(log);
       await aborted(signal);
       await server.drain();
     },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function createOwnLogger({ level, json }: Config["logging"]): Logger {
+  return createLogger({ name: "wep", level, ...(json ? {} : { destination: readableLog(process.stdout) }) });
+}
+
+async function handlersOf(
+  { handlers: { modules }, runtime }: Config,
+  overrides: Overrides,
+): Promise<Pick<ServeOptions, "handlers" | "modules" | "threads">> {
+  if (overrides.handlers !== undefined) return { handlers: overrides.handlers };
+  if (runtime.isolation === "none") return { handlers: await loadHandlers(modules) };
+  const { thread_memory_mb: memoryMb } = runtime;
+  return { modules, threads: memoryMb === 0 ? {} : { memoryMb } };
+}
+
+/** Only those that have slots. */
+function classesOf(classes: Config["runtime"]["classes"]): NonNullable<ServeOptions["classes"]> {
+  return Object.fromEntries(Object.entries(classes).filter(([, slots]) => slots > 0));
 }
 
 function tlsOptions(tls: Config["server"]["tls"]): Pick<ServeOptions, "tls"> {

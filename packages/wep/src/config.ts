@@ -30,6 +30,7 @@ export interface Config {
   /** Absolute paths. */
   readonly handlers: { readonly modules: readonly string[] };
   readonly logging: { readonly level: LogLevel };
+  readonly tracing: { readonly enabled: boolean; readonly endpoint: string; readonly ratio: number };
   readonly protocol: { readonly proto_min: string; readonly proto_max: string };
 }
 
@@ -111,6 +112,23 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
     },
   },
   logging: { level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" } },
+  tracing: {
+    enabled: {
+      doc: "Sends an OpenTelemetry span of every run, as part of the trace that its WCP began.",
+      format: Boolean,
+      default: false,
+    },
+    endpoint: {
+      doc: "OTLP/HTTP endpoint for spans.",
+      format: "non-empty",
+      default: "http://127.0.0.1:4318/v1/traces",
+    },
+    ratio: {
+      doc: "Share of runs that are traced, 0 to 1, where the WCP has not decided.",
+      format: "ratio",
+      default: 1,
+    },
+  },
   protocol: {
     proto_min: { doc: "Lowest protocol version offered to a WCP.", format: "semver", default: "1.0.0" },
     proto_max: { doc: "Highest protocol version offered to a WCP.", format: "semver", default: "1.1.0" },

@@ -25,6 +25,7 @@ describe("the configuration", () => {
       runtime: { max_concurrency: "auto", tags: [], handler_timeout_s: 600, graceful_shutdown_s: 15 },
       handlers: { modules: [] },
       logging: { level: "info" },
+      tracing: { enabled: false, endpoint: "http://127.0.0.1:4318/v1/traces", ratio: 1 },
       protocol: { proto_min: "1.0.0", proto_max: "1.1.0" },
     });
   });
