@@ -14,6 +14,7 @@ export const USAGE = `subnet-devnet: a local network for one worker node: chain,
                        FIELD=TEXT   any other value (JSON for lists, tuples and booleans)
   --workflow NAME    which workflow to run, like audio/1.0.0; needed when there are several
   --handlers MODULE  (demo, up) a module with handlers for the WEP; may be given more than once
+  --wep URL          (demo, up) a WEP that runs already, like http://127.0.0.1:7070, instead of --handlers
   --spec FILE        (demo, up) an activity spec, registered as a workflow; may be given more than once
   --batching         (demo, up) the WCP puts many claims, heartbeats and completions into one transaction
   --keep             (demo) leave the network running afterwards, until Ctrl-C
@@ -29,6 +30,8 @@ Exit codes: 0 completed, 1 failed, 78 wrong usage, 130 stopped by Ctrl-C.
 export interface NetworkArgs {
   readonly dir: string | undefined;
   readonly handlers: readonly string[];
+  /** URL of a WEP that runs already. */
+  readonly wep: string | undefined;
   readonly specs: readonly string[];
   readonly batching: boolean;
 }
@@ -69,6 +72,7 @@ export function parseCommand(argv: readonly string[]): Command {
       const options = {
         dir: text,
         handlers: texts,
+        wep: text,
         spec: texts,
         input: texts,
         workflow: text,
@@ -81,7 +85,7 @@ export function parseCommand(argv: readonly string[]): Command {
       return { kind: "demo", network: networkArgs(values), run: runArgs(values), keep: values.keep ?? false };
     }
     case "up": {
-      const options = { dir: text, handlers: texts, spec: texts, batching: flag, help };
+      const options = { dir: text, handlers: texts, wep: text, spec: texts, batching: flag, help };
       const values = read(() => parseArgs({ args, options }).values);
       return values.help === true ? { kind: "help" } : { kind: "up", network: networkArgs(values) };
     }
@@ -101,16 +105,23 @@ export function parseCommand(argv: readonly string[]): Command {
 interface NetworkValues {
   readonly dir?: string | undefined;
   readonly handlers?: readonly string[] | undefined;
+  readonly wep?: string | undefined;
   readonly spec?: readonly string[] | undefined;
   readonly batching?: boolean | undefined;
 }
 
 function networkArgs(values: NetworkValues): NetworkArgs {
-  const { dir, handlers = [], spec: specs = [], batching = false } = values;
-  if ((handlers.length === 0) !== (specs.length === 0)) {
-    throw usageError("Give --handlers and --spec together: the spec says what the handlers are called with.");
+  const { dir, handlers = [], wep, spec: specs = [], batching = false } = values;
+  if (wep !== undefined && handlers.length > 0)
+    throw usageError("Give --handlers or --wep: one says what to run, the other where it runs already.");
+  if ((handlers.length === 0 && wep === undefined) !== (specs.length === 0)) {
+    throw usageError(
+      "Give --handlers or --wep together with --spec: the spec says what the handlers are called with.",
+    );
   }
-  return { dir, handlers, specs, batching };
+  if (wep !== undefined && !/^https?:$/.test(URL.parse(wep)?.protocol ?? ""))
+    throw usageError(`--wep "${wep}" is not a URL; write it like http://127.0.0.1:7070.`);
+  return { dir, handlers, wep, specs, batching };
 }
 
 interface RunValues {

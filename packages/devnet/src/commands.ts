@@ -98,8 +98,9 @@ function networkOptions(args: NetworkArgs, deps: CommandDeps): NetworkChoice {
   const sample = given ? undefined : findSample();
   const handlers = sample?.handlers ?? args.handlers.map(pathOf(deps));
   const specs = sample?.specs ?? args.specs.map(pathOf(deps));
-  const { batching } = args;
-  return { options: { dir, cwd, handlers, specs, batching }, sampleInput: sample?.input };
+  const { batching, wep } = args;
+  const where = wep === undefined ? {} : { wepUrl: wep };
+  return { options: { dir, cwd, handlers, specs, batching, ...where }, sampleInput: sample?.input };
 }
 
 async function start(options: DevnetOptions, deps: CommandDeps): Promise<Devnet> {

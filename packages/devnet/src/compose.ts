@@ -24,6 +24,8 @@ export interface DevnetOptions {
   readonly cwd: string;
   /** Absolute paths of modules with handlers, for the WEP. */
   readonly handlers: readonly string[];
+  /** A WEP that runs already: none is started. Default: one is, with the handlers. */
+  readonly wepUrl?: string;
   /** Absolute paths of activity specs, registered as workflows. */
   readonly specs: readonly string[];
   /** How many runs the WEP takes on at once. Default: one per core. */
@@ -60,7 +62,7 @@ export interface Devnet extends AsyncDisposable {
   readonly state: DevnetState;
   /** Aborts when one of its processes has ended by itself, with an error that says which. */
   readonly signal: AbortSignal;
-  /** Kills one of the node's processes with SIGKILL, as a crash would. */
+  /** Kills one of the node's processes with SIGKILL, as a crash would. Not one that ran already. */
   kill(name: "wep" | "wcp"): Promise<void>;
   /** Starts it again after {@link kill}, with the same configuration, and waits until it is ready. */
   restart(name: "wep" | "wcp"): Promise<void>;
@@ -99,12 +101,12 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
   // Started together, since none of them needs another to start; each is waited for where it is needed.
   const chain = stack.use(await supervisor.start(chainSpec(draft)));
   const store = stack.use(await supervisor.start(storeSpec(draft)));
-  const wep = stack.use(await startWep(startup, draft, { handlers: options.handlers, slots: options.slots }));
+  const wep = options.wepUrl === undefined ? stack.use(await startWep(startup, draft, options)) : undefined;
 
   const { state, walletPrivateKey } = await prepareChain(startup, draft, workflows);
   await startup.ready("store", state.store.endpoint, async () => true);
   startup.report({ name: "store", url: state.store.endpoint, about: `S3, bucket ${state.store.bucket}` });
-  await wep.ready();
+  await wep?.ready();
   const kinds = workflows.flatMap(({ spec }) => spec.activities.map(({ kind }) => kind));
   startup.report({ name: "wep", url: state.wep.endpoint, about: kinds.join(", ") });
 
@@ -114,7 +116,7 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
   await wcp.ready();
   startup.report({ name: "wcp", url: state.wcp.adminUrl, about: `worker ${state.chain.worker}` });
 
-  const stateNow = () => withProcesses(state, [chain, store, wep.current, wcp.current]);
+  const stateNow = () => withProcesses(state, [chain, store, wep?.current, wcp.current]);
   await writeState(stateNow(), options.cwd);
   const nodes = { wep, wcp };
   const owned = stack.move();
@@ -123,9 +125,9 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
       return stateNow();
     },
     signal: supervisor.signal,
-    kill: (name) => nodes[name].kill(),
+    kill: async (name) => nodes[name]?.kill(),
     restart: async (name) => {
-      await nodes[name].restart();
+      await nodes[name]?.restart();
       await writeState(stateNow(), options.cwd);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -184,7 +186,7 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
       secretAccessKey: randomBytes(20).toString("hex"),
     },
     wep: {
-      endpoint: `http://${at(ports.wep)}`,
+      endpoint: options.wepUrl ?? `http://${at(ports.wep)}`,
       healthUrl: `http://${at(ports.wepHealth)}`,
       configPath: join(dir, "wep.yaml"),
     },
@@ -197,9 +199,9 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
 async function startWep(
   startup: Startup,
   state: DevnetState,
-  options: { readonly handlers: readonly string[]; readonly slots: number | undefined },
+  { handlers, slots }: DevnetOptions,
 ): Promise<NodeProcess> {
-  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, options));
+  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, { handlers, slots }));
   const ready = () => startup.ready("wep", `${state.wep.healthUrl}/readyz`);
   return startNodeProcess(wepSpec(state), { supervisor: startup.supervisor, ready });
 }
@@ -251,6 +253,7 @@ async function startWcp(
   return startNodeProcess(wcpSpec(state, walletPrivateKey), { supervisor: startup.supervisor, ready });
 }
 
-function withProcesses(state: DevnetState, children: readonly Child[]): DevnetState {
-  return { ...state, processes: children.map(({ name, pid, logPath }) => ({ name, pid, log: logPath })) };
+function withProcesses(state: DevnetState, children: readonly (Child | undefined)[]): DevnetState {
+  const running = children.filter((child) => child !== undefined);
+  return { ...state, processes: running.map(({ name, pid, logPath }) => ({ name, pid, log: logPath })) };
 }

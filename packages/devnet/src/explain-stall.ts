@@ -12,9 +12,11 @@ export async function explainingStalls<T>(state: DevnetState, work: () => Promis
     return await work();
   } catch (error) {
     if (!(error instanceof DevnetError) || error.code !== "STALLED") throw error;
+    // A WEP that ran already has neither a log here nor a health server that is known.
+    const hasWep = state.processes.some(({ name }) => name === "wep");
     const reports = await Promise.all([
       report("wcp", `${state.wcp.adminUrl}/readyz`, state),
-      report("wep", `${state.wep.healthUrl}/readyz`, state),
+      ...(hasWep ? [report("wep", `${state.wep.healthUrl}/readyz`, state)] : []),
     ]);
     throw new DevnetError("STALLED", [error.message.replace(/^\[\w+\] /, ""), ...reports].join("\n"), {
       cause: error,

@@ -34,6 +34,14 @@ describe("command line", () => {
     });
   });
 
+  it("takes a WEP that runs already instead of handlers", () => {
+    const wep = "http://127.0.0.1:7070";
+    expect(parseCommand(["up", "--wep", wep, "--spec", "a.yaml"])).toMatchObject({
+      network: { wep, handlers: [], specs: ["a.yaml"] },
+    });
+    expect(parseCommand(["demo", "--wep", wep, "--spec", "a.yaml"])).toMatchObject({ network: { wep } });
+  });
+
   it.each([[["--help"]], [["-h"]], [["help"]], [["demo", "--help"]], [["submit", "-h"]]])(
     "gives help for %j",
     (argv) => {
@@ -49,6 +57,12 @@ describe("command line", () => {
     [["demo", "--input"], "--input"],
     [["submit", "--keep"], "--keep"],
     [["up", "--handlers", "a.ts"], "together"],
+    [["up", "--wep", "http://127.0.0.1:7070"], "together"],
+    [
+      ["up", "--wep", "http://127.0.0.1:7070", "--handlers", "a.ts", "--spec", "a.yaml"],
+      "--handlers or --wep",
+    ],
+    [["up", "--wep", "7070", "--spec", "a.yaml"], "not a URL"],
   ])("refuses %j with its usage and exit code 78", (argv, part) => {
     expect(() => parseCommand(argv)).toThrow(
       expect.objectContaining({ code: "BAD_USAGE", exitCode: 78, message: expect.stringContaining(part) }),
