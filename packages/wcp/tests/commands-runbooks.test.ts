@@ -9,10 +9,14 @@ const RUNBOOKS = at("../../../docs/runbooks");
 const PAGES = readdirSync(RUNBOOKS).filter((name) => name.endsWith(".md"));
 const textOf = (page: string) => readFileSync(`${RUNBOOKS}/${page}`, "utf8");
 
-/** Everything the process can say, with whatever is filled in left as it stands in the source. */
-const SOURCES = readdirSync(at("../src"), { recursive: true, encoding: "utf8" })
+/** Everything both processes can say, with whatever is filled in left as it stands in the source. */
+const SOURCES = ["../src", "../../kit/src", "../../wep-sdk/src"]
+  .flatMap((folder) => {
+    const names = readdirSync(at(folder), { recursive: true, encoding: "utf8" });
+    return names.map((name) => `${folder}/${name}`);
+  })
   .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-  .map((name) => readFileSync(at(`../src/${name}`), "utf8"))
+  .map((name) => readFileSync(at(name), "utf8"))
   .join("\n");
 
 const codeIn = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
@@ -22,12 +26,14 @@ function commandsIn(text: string): readonly string[] {
   return [...lines, ...codeIn(text).filter((code) => /^wcp [a-z]/.test(code))];
 }
 
-/** What the page says the log or `/readyz` will say. */
+/** What the page says the log or `/readyz` will say; in a table of reasons, what begins a row. */
 function quotesIn(text: string): readonly string[] {
   return text
     .split("\n")
-    .filter((line) => /\b(Log|Readyz)\b|\blog says\b|At the start:/.test(line))
-    .flatMap(codeIn)
+    .flatMap((line) => {
+      if (/\b(Log|Readyz)\b|\blog says\b|At the start:/.test(line)) return codeIn(line);
+      return codeIn(/^\| (`[^`]+`) \|/.exec(line)?.[1] ?? "");
+    })
     .filter((code) => code.includes(" ") && !code.startsWith("wcp "));
 }
 

@@ -14,6 +14,7 @@ import {
   explainHandshake,
   hangUpAfter,
   keepTls,
+  namesOf,
   refusalOf,
   sayFarewell,
   type TlsKeeper,
@@ -136,6 +137,15 @@ function openTls(options: TlsOptions, { clock, log, refusals, stack, admit }: Tl
     const reason =
       socket.alpnProtocol === "h2" ? refusal : (refusal ?? "no HTTP/2: the peer did not ask for ALPN h2");
     if (reason === undefined) {
+      const certificate = socket.getPeerX509Certificate();
+      log.info(
+        {
+          peer: addressOf(socket),
+          names: certificate === undefined ? [] : namesOf(certificate),
+          fingerprint: certificate?.fingerprint256,
+        },
+        "worker client's certificate accepted",
+      );
       admit(socket);
       return;
     }

@@ -29,6 +29,15 @@ export interface EndpointOptions extends Omit<SessionOptions, "url" | "address">
   readonly lostGraceMs?: number | undefined;
 }
 
+/** What the operator reads beside the reason, where it is another than that the WEP is not there. */
+const ADVICE: Readonly<Partial<Record<SessionEnded["code"], string>>> & { readonly UNREACHABLE: string } = {
+  UNREACHABLE:
+    "the WEP is not there; connecting again until it is (check wep_grpc_endpoint and that the WEP runs)",
+  INCOMPATIBLE: "the WEP cannot be used; upgrade the older of the two processes",
+  REFUSED:
+    "the WEP and this node do not trust each other; trying again until that is mended (docs/runbooks/tls.md)",
+};
+
 /** What happens to WEPs, for metrics. */
 export type WepEvent = "connected" | "disconnected" | "lost" | "run_interrupted";
 
@@ -294,9 +303,7 @@ export class WepEndpoint implements SlotOwner {
     const isNews = wasReady || this.#failure !== error.message;
     this.#failure = error.message;
     if (!isNews || error.code === "CLOSED") return;
-    const advice = isRefused
-      ? "the WEP cannot be used; upgrade the older of the two processes"
-      : "the WEP is not there; connecting again until it is (check wep_grpc_endpoint and that the WEP runs)";
+    const advice = ADVICE[error.code] ?? ADVICE.UNREACHABLE;
     this.#logger[isRefused ? "error" : "warn"]({ reason: error.message, runs: this.desk.size }, advice);
   }
 
