@@ -23,15 +23,32 @@ export interface Config {
   readonly runtime: {
     readonly max_concurrency: number | "auto";
     readonly tags: readonly string[];
+    /** Slots; 0: none of this class. All 0: no classes. */
+    readonly classes: { readonly cpu: number; readonly gpu: number; readonly io: number };
+    readonly isolation: "thread" | "none";
+    /** 0: Node's own limit. */
+    readonly thread_memory_mb: number;
     /** 0: no limit. */
     readonly handler_timeout_s: number;
     readonly graceful_shutdown_s: number;
   };
   /** Absolute paths. */
   readonly handlers: { readonly modules: readonly string[] };
-  readonly logging: { readonly level: LogLevel };
+  readonly specs: {
+    readonly strict_specs: boolean;
+    readonly list: readonly SpecEntry[];
+  };
+  readonly logging: { readonly level: LogLevel; readonly json: boolean };
   readonly tracing: { readonly enabled: boolean; readonly endpoint: string; readonly ratio: number };
   readonly protocol: { readonly proto_min: string; readonly proto_max: string };
+}
+
+/** Where a handler's inputs and outputs are written down. */
+export interface SpecEntry {
+  readonly kind: string;
+  readonly version: string;
+  /** Absolute. */
+  readonly path: string;
 }
 
 export interface ConfigInput {
@@ -50,6 +67,7 @@ type Raw = Omit<Config, "runtime"> & {
   };
 };
 
+const slots = (doc: string) => ({ doc, format: "count", default: 0 });
 const file = (doc: string) => ({ doc, format: String, default: "" });
 
 /** Every setting, with what it means and its default. `docs/configuration.md` is generated from it. */
@@ -93,6 +111,23 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
       default: "auto",
     },
     tags: { doc: "Told to the WCP with the capabilities.", format: "list", default: [] },
+    classes: {
+      cpu: slots(
+        "Slots for handlers of class cpu. With any class set, each has slots of its own, and max_concurrency is their sum.",
+      ),
+      gpu: slots("Slots for handlers of class gpu."),
+      io: slots("Slots for handlers of class io, which share threads."),
+    },
+    isolation: {
+      doc: "`thread`: handlers run in threads, so that one that blocks holds nothing up and one that does not stop is ended. `none`: in the process, for modules that cannot be loaded in threads; they must not block.",
+      format: ["thread", "none"],
+      default: "thread",
+    },
+    thread_memory_mb: {
+      doc: "Heap of one thread in MiB; a run that needs more fails and may be tried again. Buffers do not count. 0 for Node's own limit.",
+      format: "count",
+      default: 0,
+    },
     handler_timeout_s: {
       doc: "Seconds after which a handler is told to stop; 0 for no limit.",
       format: "count",
@@ -111,7 +146,26 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
       default: [],
     },
   },
-  logging: { level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" } },
+  specs: {
+    strict_specs: {
+      doc: "Refuses to start when a handler has no spec, or a spec no handler.",
+      format: Boolean,
+      default: false,
+    },
+    list: {
+      doc: "Activity specs of the handlers, checked at the start: tables of `kind`, `version` and `path`, which is relative to the configuration file.",
+      format: "tables",
+      default: [],
+    },
+  },
+  logging: {
+    level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" },
+    json: {
+      doc: "`true`: JSON lines. `false`: lines for people.",
+      format: Boolean,
+      default: true,
+    },
+  },
   tracing: {
     enabled: {
       doc: "Sends an OpenTelemetry span of every run, as part of the trace that its WCP began.",
@@ -154,7 +208,7 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     ...raw.handlers.modules.map((module) => resolve(base, module)),
     ...handlerModules.map((module) => resolve(cwd, module)),
   ];
-  const problems = tlsProblems(raw.server.tls);
+  const problems = [...tlsProblems(raw.server.tls), ...specProblems(raw.specs.list)];
   if (problems.length > 0) throw new ConfigError(problems);
   const { max_concurrency: concurrency } = raw.runtime;
   return {
@@ -162,6 +216,10 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     server: { ...raw.server, tls: withAbsolutePaths(raw.server.tls, dirname(path)) },
     runtime: { ...raw.runtime, max_concurrency: concurrency === "auto" ? "auto" : Number(concurrency) },
     handlers: { modules: [...new Set(modules)] },
+    specs: {
+      ...raw.specs,
+      list: raw.specs.list.map((spec) => ({ ...spec, path: resolve(dirname(path), spec.path) })),
+    },
   };
 }
 
@@ -171,6 +229,23 @@ function tlsProblems(tls: Config["server"]["tls"]): readonly string[] {
   return TLS_FILES.filter((name) => tls.enabled && tls[name] === "").map(
     (name) => `server.tls.${name}: is required when server.tls.enabled is true; wcp tls init makes all three`,
   );
+}
+
+const SPEC_KEYS = ["kind", "version", "path"] as const;
+
+function specProblems(list: readonly SpecEntry[]): readonly string[] {
+  return list.flatMap((spec, index) => {
+    const where = `specs.list[${index}]`;
+    const missing = SPEC_KEYS.filter((key) => typeof spec[key] !== "string" || spec[key] === "").map(
+      (key) =>
+        `${where}.${key}: is required and must be text; write {kind: audio.preprocess, version: "1.0.0", path: audio.yaml}`,
+    );
+    const unknown = Object.keys(spec).filter((key) => !SPEC_KEYS.some((known) => known === key));
+    return [
+      ...missing,
+      ...unknown.map((key) => `${where}.${key}: no such setting; there are ${SPEC_KEYS.join(", ")}`),
+    ];
+  });
 }
 
 function withAbsolutePaths(tls: Config["server"]["tls"], base: string): Config["server"]["tls"] {

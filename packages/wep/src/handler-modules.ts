@@ -1,81 +1,17 @@
-import { existsSync } from "node:fs";
-import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
 import { EXIT, StartupError } from "@subnet-worker/kit";
-import { type Handler, isHandler } from "@subnet-worker/wep-sdk";
+import { type Handler, loadHandlerModules, WepError } from "@subnet-worker/wep-sdk";
 
 /**
- * Imports modules and collects the handlers they export: by name, as a list
- * called `handlers`, or as the default export (one or a list).
+ * Imports modules into this process and collects the handlers they export.
  *
  * @param paths absolute
  * @throws {StartupError} with exit code 78, naming the file and what to do
  */
 export async function loadHandlers(paths: readonly string[]): Promise<Handler[]> {
-  const owners = new Map<string, string>();
-  const handlers: Handler[] = [];
-  for (const path of paths) {
-    const found = handlersIn(await importModule(path));
-    if (found.length === 0) {
-      throw refuse("NO_HANDLERS", `${path} exports no handlers; export what defineHandler() returns`);
-    }
-    for (const handler of found) {
-      const name = `${handler.kind} ${handler.version}`;
-      const owner = owners.get(name);
-      if (owner !== undefined) {
-        const files = owner === path ? `twice in ${path}` : `in ${owner} and in ${path}`;
-        throw refuse("DUPLICATE_HANDLER", `${name} is defined ${files}; change the kind or version of one`);
-      }
-      owners.set(name, path);
-      handlers.push(handler);
-    }
-  }
-  return handlers;
-}
-
-/** Everything with the handler brand, once each: a handler may be exported under several names. */
-function handlersIn(module: Readonly<Record<string, unknown>>): Handler[] {
-  const candidates = Object.values(module).flatMap((value) =>
-    Array.isArray(value) ? (value as unknown[]) : [value],
-  );
-  return [...new Set(candidates.filter(isHandler))];
-}
-
-async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
-  if (!existsSync(path)) {
-    throw refuse(
-      "NO_SUCH_MODULE",
-      `${path}: no such file; paths are relative to the configuration file, those of --handlers to the working directory`,
-    );
-  }
   try {
-    return (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
+    return await loadHandlerModules(paths);
   } catch (error) {
-    throw refuse(
-      "BAD_MODULE",
-      `${path} cannot be imported: ${describe(error)}; ${adviceFor(error, path)}`,
-      error,
-    );
+    if (!(error instanceof WepError)) throw error;
+    throw new StartupError(EXIT.badConfig, error.message, { cause: error });
   }
-}
-
-function adviceFor(error: unknown, path: string): string {
-  switch ((error as { code?: unknown } | null)?.code) {
-    case "ERR_MODULE_NOT_FOUND":
-      return `install what it imports (npm install in ${dirname(path)}), and write relative imports with their extension`;
-    case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
-      return "Node strips types and compiles nothing: replace enum, namespace and parameter properties, or compile to JavaScript";
-    case "ERR_UNKNOWN_FILE_EXTENSION":
-      return "use .js, .mjs or .ts";
-    default:
-      return error instanceof SyntaxError ? `run "node ${path}" to see the place` : "fix it and start again";
-  }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-function refuse(code: string, message: string, cause?: unknown): StartupError {
-  return new StartupError(EXIT.badConfig, `[${code}] ${message}`, cause === undefined ? {} : { cause });
 }

@@ -18,6 +18,8 @@ export interface WepProcess extends AsyncDisposable {
   readonly text: { stdout: string; stderr: string };
   /** The first log line with this message, now or when it comes; rejects when the process ends before. */
   logged(message: string): Promise<LogLine>;
+  /** Resolves once standard output that is no log line matches; rejects when the process ends before. */
+  printed(pattern: RegExp): Promise<void>;
   /** Exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
 }
@@ -46,23 +48,27 @@ export function startWep(args: readonly string[], options: WepProcessOptions = {
     text.stderr += chunk.toString();
   });
   const exited = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+  function seen<T>(find: () => T | undefined, what: string): Promise<T> {
+    const found = createDeferred<T>();
+    const look = () => {
+      const it = find();
+      if (it !== undefined) found.resolve(it);
+    };
+    watchers.add(look);
+    look();
+    void exited.then((code) =>
+      found.reject(new Error(`ended with ${code} before "${what}": ${text.stdout}${text.stderr}`)),
+    );
+    return found.promise;
+  }
   return {
     child,
     logs,
     text,
     exited,
-    logged(message) {
-      const found = createDeferred<LogLine>();
-      const look = () => {
-        const line = logs.find(({ msg }) => msg === message);
-        if (line !== undefined) found.resolve(line);
-      };
-      watchers.add(look);
-      look();
-      void exited.then((code) =>
-        found.reject(new Error(`ended with ${code} before "${message}": ${text.stderr}`)),
-      );
-      return found.promise;
+    logged: (message) => seen(() => logs.find(({ msg }) => msg === message), message),
+    async printed(pattern) {
+      await seen(() => (pattern.test(text.stdout) ? true : undefined), String(pattern));
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
@@ -84,7 +90,7 @@ export async function folderWith(files: Readonly<Record<string, string>>): Promi
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-/** A module of TypeScript with handlers that greet, wait to be stopped, never stop, block and lose a rejection. */
+/** A module of TypeScript with handlers that greet, wait to be stopped, never stop, block, spin and lose a rejection. */
 export const HANDLERS_TS = `
 import { defineHandler, type RunContext } from "SDK";
 
@@ -121,6 +127,14 @@ export const block = defineHandler({
   run() {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
     return {};
+  },
+});
+
+export const spin = defineHandler({
+  kind: "demo.spin",
+  version: "1.0.0",
+  run() {
+    for (;;);
   },
 });
 

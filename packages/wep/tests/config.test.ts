@@ -22,9 +22,18 @@ describe("the configuration", () => {
         allow_plaintext: false,
       },
       health: { host: "127.0.0.1", port: 7071 },
-      runtime: { max_concurrency: "auto", tags: [], handler_timeout_s: 600, graceful_shutdown_s: 15 },
+      runtime: {
+        max_concurrency: "auto",
+        tags: [],
+        classes: { cpu: 0, gpu: 0, io: 0 },
+        isolation: "thread",
+        thread_memory_mb: 0,
+        handler_timeout_s: 600,
+        graceful_shutdown_s: 15,
+      },
       handlers: { modules: [] },
-      logging: { level: "info" },
+      specs: { strict_specs: false, list: [] },
+      logging: { level: "info", json: true },
       tracing: { enabled: false, endpoint: "http://127.0.0.1:4318/v1/traces", ratio: 1 },
       protocol: { proto_min: "1.0.0", proto_max: "1.1.0" },
     });
@@ -63,6 +72,27 @@ describe("the configuration", () => {
     expect(
       read(folder.path, { env: { WEP__RUNTIME__MAX_CONCURRENCY: "auto" } }).runtime.max_concurrency,
     ).toBe("auto");
+  });
+
+  it("finds specs beside itself, and wants each to be whole", async () => {
+    const entry = (path: string) => `{ kind: audio.preprocess, version: "1.0.0", path: ${path} }`;
+    await using folder = await folderWith({
+      "wep.yaml": `specs: { strict_specs: true, list: [${entry("specs/audio.yaml")}, ${entry("/opt/a.yaml")}] }\n`,
+      "bad.yaml": "specs: { list: [{ kind: a, version: 1, file: b.yaml }] }\n",
+    });
+    const named = { kind: "audio.preprocess", version: "1.0.0" };
+    expect(read(folder.path).specs).toEqual({
+      strict_specs: true,
+      list: [
+        { ...named, path: join(folder.path, "specs/audio.yaml") },
+        { ...named, path: "/opt/a.yaml" },
+      ],
+    });
+    const attempt = () => read(folder.path, { configPath: "bad.yaml" });
+    expect(attempt).toThrow(/3 problems/);
+    expect(attempt).toThrow(/specs\.list\[0\]\.version: is required and must be text/);
+    expect(attempt).toThrow(/specs\.list\[0\]\.path: is required/);
+    expect(attempt).toThrow(/specs\.list\[0\]\.file: no such setting; there are kind, version, path/);
   });
 
   it("takes an empty file for no settings", async () => {

@@ -35,6 +35,7 @@ describe("handler modules", () => {
         "demo.block",
         "demo.careless",
         "demo.greet",
+        "demo.spin",
         "demo.stubborn",
         "demo.wait",
         "list",

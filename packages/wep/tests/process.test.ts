@@ -51,6 +51,7 @@ describe("wep, started alone with one command", () => {
         "demo.stubborn 1.0.0",
         "demo.careless 1.0.0",
         "demo.block 1.0.0",
+        "demo.spin 1.0.0",
       ].toSorted(),
     });
     expect(await (await fetch(`${wep.healthUrl}/readyz`)).json()).toEqual({ ready: true, reasons: [] });
@@ -109,8 +110,26 @@ describe("wep, started alone with one command", () => {
     expect(wep.process.text.stderr).toBe("");
   });
 
-  it("ends, with 1, also when a handler never does", async () => {
+  it("ends with 0 also when a handler never does, as its thread is ended", async () => {
     await using wep = await listening({ WEP__RUNTIME__GRACEFUL_SHUTDOWN_S: "0" });
+    await using client = await TestStream.open(wep.port);
+    for (const taskKind of ["demo.stubborn", "demo.spin"]) {
+      client.send("assign", assignment({ taskKind }));
+      await client.next("ack");
+    }
+    wep.process.child.kill("SIGTERM");
+    for (const _ of ["stubborn", "spin"]) {
+      expect(await client.next("completion")).toMatchObject({ errorCode: 5001, retryable: true });
+    }
+    expect(await wep.process.exited).toBe(0);
+    expect(wep.process.text.stderr).toBe("");
+  });
+
+  it("ends, with 1, also when a handler in the process never does", async () => {
+    await using wep = await listening({
+      WEP__RUNTIME__GRACEFUL_SHUTDOWN_S: "0",
+      WEP__RUNTIME__ISOLATION: "none",
+    });
     await using client = await TestStream.open(wep.port);
     client.send("assign", assignment({ taskKind: "demo.stubborn" }));
     await client.next("ack");
@@ -122,17 +141,58 @@ describe("wep, started alone with one command", () => {
     );
   });
 
-  it("survives a handler that drops a rejected promise, and says so", async () => {
-    await using wep = await listening();
+  it.each(["thread", "none"])(
+    "survives a handler that drops a rejected promise, and says so: %s",
+    async (isolation) => {
+      await using wep = await listening({ WEP__RUNTIME__ISOLATION: isolation });
+      await using client = await TestStream.open(wep.port);
+      client.send("assign", assignment({ taskKind: "demo.careless" }));
+      expect(await client.next("completion")).toMatchObject({ status: "SUCCESS" });
+      const line = await wep.process.logged(
+        "a promise was rejected and nobody awaited it; look for a missing await in a handler",
+      );
+      expect(line).toMatchObject({ level: "error", err: { message: "nobody awaits this" } });
+      client.send("assign", greeting());
+      await client.next("completion");
+    },
+  );
+
+  it("answers pings, and runs other work, while a handler spins", async () => {
+    await using wep = await listening({ WEP__RUNTIME__MAX_CONCURRENCY: "2" });
     await using client = await TestStream.open(wep.port);
-    client.send("assign", assignment({ taskKind: "demo.careless" }));
-    expect(await client.next("completion")).toMatchObject({ status: "SUCCESS" });
-    const line = await wep.process.logged(
-      "a promise was rejected and nobody awaited it; look for a missing await in a handler",
-    );
-    expect(line).toMatchObject({ level: "error", err: { message: "nobody awaits this" } });
+    const spinning = assignment({ taskKind: "demo.spin", heartbeatIntervalS: 1 });
+    client.send("assign", spinning);
+    await client.next("ack");
+    client.send("ping", { nonce: 7n });
+    await client.next("pong");
+    await client.next("progress");
     client.send("assign", greeting());
-    await client.next("completion");
+    expect(resultOf(await client.next("completion"))).toEqual({ greeting: "Hello, Ada" });
+    expect((await fetch(`${wep.healthUrl}/healthz`)).status).toBe(200);
+    client.send("cancel", { activityId: spinning.activityId, reason: "requested" });
+    expect(await client.next("completion")).toMatchObject({ errorCode: 5001 });
+  });
+
+  it("announces classes with their slots, when it has any", async () => {
+    await using wep = await listening({ WEP__RUNTIME__CLASSES__CPU: "2", WEP__RUNTIME__CLASSES__IO: "32" });
+    await using client = await TestStream.open(wep.port);
+    expect(await client.next("capabilities")).toMatchObject({
+      maxConcurrency: 34,
+      classes: [
+        { name: "cpu", maxConcurrency: 2 },
+        { name: "io", maxConcurrency: 32 },
+      ],
+    });
+  });
+
+  it("writes lines for people when told to", async () => {
+    await using folder = await folderWith({ "handlers.ts": HANDLERS_TS });
+    await using wep = startWep(["run", "--handlers", "handlers.ts", ...FREE_PORTS], {
+      cwd: folder.path,
+      env: { WEP__LOGGING__JSON: "false" },
+    });
+    await wep.printed(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}wep listening {2}.*port=\d+/m);
+    expect(wep.logs).toEqual([]);
   });
 
   it("ends at once, with 1, on a second signal", async () => {
@@ -189,6 +249,16 @@ describe("wep does not start", () => {
     await using wep = startWep(["run", "--handlers", "a.ts", ...FREE_PORTS], { cwd: folder.path });
     expect(await wep.exited).toBe(78);
     expect(wep.text.stderr).toMatch(message);
+  });
+
+  it("with strict_specs and a handler that has no spec: 78", async () => {
+    await using folder = await folderWith({ "handlers.ts": HANDLERS_TS });
+    await using wep = startWep(["run", "--handlers", "handlers.ts", ...FREE_PORTS], {
+      cwd: folder.path,
+      env: { WEP__SPECS__STRICT_SPECS: "true" },
+    });
+    expect(await wep.exited).toBe(78);
+    expect(wep.text.stderr).toContain("handler demo.greet 1.0.0 has no spec; add its kind, version and path");
   });
 
   it("on an address this machine does not have: 78", async () => {
