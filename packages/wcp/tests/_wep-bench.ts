@@ -41,6 +41,8 @@ export class PoolBench implements AsyncDisposable {
   readonly pool: WepPool;
   readonly clock: FakeClock = new FakeClock();
   readonly logs: Logs = captureLogs();
+  /** What happened to WEPs, in order. */
+  readonly events: string[] = [];
   /** Runs of tasks that are not taken up yet. */
   readonly wanted: Set<string> = new Set();
   onUpload: (wish: UploadWish) => Promise<UploadTicket> = () => Promise.reject(new Error("no uploads here"));
@@ -61,6 +63,7 @@ export class PoolBench implements AsyncDisposable {
       {
         clock: this.clock,
         logger: this.logs.logger,
+        onEvent: (event) => void this.events.push(event),
         isWanted: (_activityId, runId) => this.wanted.has(runId),
         ...deps,
       },
@@ -146,4 +149,36 @@ export function completion(overrides: Record<string, unknown> = {}) {
     resultInline: new TextEncoder().encode('{"ok":true}'),
     ...overrides,
   };
+}
+
+export interface Greeting {
+  readonly instanceId?: string;
+  readonly maxBatch?: number;
+  readonly capabilities?: Parameters<WepStream["welcome"]>[0];
+  /** Default: none follows. */
+  readonly inventory?: readonly {
+    readonly activityId: string;
+    readonly runId: string;
+    readonly state?: string;
+    readonly percent?: number;
+    readonly checkpointRef?: string;
+  }[];
+}
+
+/** The handshake of a WEP that tells what it has. */
+export async function greet(stream: WepStream, greeting: Greeting = {}): Promise<void> {
+  const { instanceId = "wep-1", maxBatch = 0, capabilities = { maxConcurrency: 2 }, inventory } = greeting;
+  await stream.next("hello");
+  stream.send("helloAck", { min: "1.0.0", max: "1.1.0", instanceId, agent: "scripted/1", maxBatch });
+  stream.send("capabilities", { ...capabilities, inventoryFollows: inventory !== undefined });
+  if (inventory !== undefined) {
+    stream.send("inventory", { runs: inventory.map((run) => ({ state: "running", ...run })) });
+  }
+}
+
+/** Round trips of the stream: whatever was sent before has been read. */
+export async function heard(stream: WepStream): Promise<void> {
+  const nonce = BigInt(stream.heard.length) + 1_000_000n;
+  stream.send("ping", { nonce });
+  await stream.next("pong", (pong) => pong.nonce === nonce);
 }

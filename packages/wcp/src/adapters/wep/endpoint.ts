@@ -189,6 +189,7 @@ export class WepEndpoint implements SlotOwner {
     const backoff = createBackoff(BACKOFF);
     while (!stop.signal.aborted) {
       await this.#connect(stop.signal, () => backoff.reset());
+      if (this.#isOver) break;
       await this.#deps.clock.sleep(backoff.nextMs(), stop.signal);
     }
     signal.removeEventListener("abort", onAbort);
@@ -321,8 +322,15 @@ export class WepEndpoint implements SlotOwner {
     return `WEP ${this.url} has been away for ${Math.round(this.#awayMs / 1_000)} s, and the run with it (${this.#failure})`;
   }
 
+  get #isOver(): boolean {
+    return this.#isRetired && this.#slots.size === 0;
+  }
+
+  /** Gently: the last acknowledgement may not be written yet. */
   #endIfIdle(): void {
-    if (this.#isRetired && this.#slots.size === 0) this.#stop?.abort();
+    if (!this.#isOver) return;
+    if (this.#session === undefined) this.#stop?.abort();
+    else this.#session.finish();
   }
 
   #onCapabilities(capabilities: Capabilities): void {

@@ -85,6 +85,7 @@ export class SessionEnded extends Error {
 }
 
 const OUTBOUND_LIMIT = 10_000;
+const FAREWELL_MS = 1_000;
 /** How much longer a busy peer without pings is given: its HTTP/2 may share a thread with its handler. */
 const PATIENCE_WITH_BUSY = 10;
 
@@ -100,6 +101,7 @@ export class Session {
   #awaitsInventory = false;
   #isReady = false;
   #end: SessionEnded | undefined;
+  #farewell: Disposable | undefined;
 
   constructor(options: SessionOptions, deps: SessionDeps) {
     this.#options = options;
@@ -140,6 +142,13 @@ export class Session {
     return Promise.reject(new Error(`it speaks protocol ${this.#peer?.version ?? "?"}, which has no ping`));
   }
 
+  /** Ends it when what waits is written, and the peer has ended too or had time to. */
+  finish(): void {
+    this.#end ??= new SessionEnded("CLOSED", "closed by us");
+    this.#outbound.close();
+    this.#farewell ??= this.#deps.clock.timer(FAREWELL_MS, () => this.#abort.abort());
+  }
+
   /** Ends it from our side. */
   close(): void {
     this.#stop(new SessionEnded("CLOSED", "closed by us"));
@@ -171,6 +180,7 @@ export class Session {
     } finally {
       signal.removeEventListener("abort", stop);
       this.#liveness[Symbol.dispose]();
+      this.#farewell?.[Symbol.dispose]();
       this.#outbound.close();
       this.#abort.abort();
       sessions.abort();
