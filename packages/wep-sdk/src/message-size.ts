@@ -1,12 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CompletionSchema, type Envelope, TASK_ERROR } from "@subnet-worker/protocol";
+import type { Outcome } from "./run-state.ts";
 
 /** More than ids, numbers and tags of one message take on the wire. */
 const OVERHEAD_BYTES = 512;
 /** UTF-8 of one UTF-16 unit at worst. */
 const MOST_BYTES_PER_CHAR = 3;
-
-type CompletionFields = MessageInitShape<typeof CompletionSchema>;
 
 /**
  * What a message takes at most, without encoding it. Only what handlers and peers
@@ -27,32 +26,30 @@ export function estimateBytes({ msg }: Envelope): number {
   }
 }
 
-/** A completion as it can be sent: see {@link limitCompletion}. */
-export interface Limits {
-  readonly maxBytes: number;
-  /** Whether the peer knows error codes. */
-  readonly hasAdditions: boolean;
-}
-
 /**
- * The completion, or, where it is too large to be sent, a failed one that says so:
- * a peer that refused it would end the stream, and get it again on the next one.
+ * The outcome, or, where its completion would be too large to be sent, a failure that
+ * says so: a peer that refused it would end the stream, and get it again on the next.
  */
-export function limitCompletion(
-  completion: CompletionFields,
-  { maxBytes, hasAdditions }: Limits,
-): CompletionFields {
-  const sizeBytes = completionBytes(completion);
-  if (sizeBytes <= maxBytes) return completion;
-  const { activityId = "", runId = "" } = completion;
-  const error =
-    `[QUOTA_EXCEEDED] the result takes ${sizeBytes} bytes, and a message at most ${maxBytes}; ` +
-    "upload it with ctx.upload() and return its object key";
-  const failed = { activityId, runId, status: "ERROR", error };
-  return hasAdditions ? { ...failed, errorCode: TASK_ERROR.QUOTA_EXCEEDED } : failed;
+export function limitOutcome(outcome: Outcome, maxBytes: number): Outcome {
+  if (outcome.status !== "SUCCESS") return outcome;
+  const sizeBytes = completionBytes({ resultInline: outcome.result });
+  if (sizeBytes <= maxBytes) return outcome;
+  return {
+    status: "ERROR",
+    code: TASK_ERROR.QUOTA_EXCEEDED,
+    message:
+      `[QUOTA_EXCEEDED] the result takes ${sizeBytes} bytes, and a message at most ${maxBytes}; ` +
+      "upload it with ctx.upload() and return its object key",
+    retryable: false,
+    retryAfterMs: 0,
+  };
 }
 
-function completionBytes({ resultInline, error, resultRef }: CompletionFields): number {
+function completionBytes({
+  resultInline,
+  error,
+  resultRef,
+}: MessageInitShape<typeof CompletionSchema>): number {
   return OVERHEAD_BYTES + (resultInline?.byteLength ?? 0) + textBytes(error) + textBytes(resultRef);
 }
 

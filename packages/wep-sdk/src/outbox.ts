@@ -30,6 +30,8 @@ export interface OutboxOptions {
   readonly batchBytes: number;
   /** Told of each message as it is handed to the transport. */
   readonly onTaken?: (message: Envelope) => void;
+  /** Told when the transport asks for more. */
+  readonly onFree?: () => void;
 }
 
 /** A place in the queue; what stands in it may be replaced. */
@@ -109,6 +111,7 @@ export class Outbox {
         this.#notify();
         this.#options.onTaken?.(next);
         yield next;
+        this.#options.onFree?.();
         this.#settleWritten();
       } else if (!this.isEmpty) {
         continue;

@@ -6,6 +6,7 @@ import { execute, type Execution, type RunHost } from "./execution.ts";
 import { requestGrant, type UploadWish } from "./grant-request.ts";
 import type { Handler } from "./handler.ts";
 import { Attachment, type Link } from "./link.ts";
+import { limitOutcome } from "./message-size.ts";
 import type { RunMetrics } from "./metrics.ts";
 import { type ProgressNews, type ProgressReport, ProgressReporter } from "./progress.ts";
 import {
@@ -155,7 +156,7 @@ export class Run implements RunHost {
   }
 
   settle(outcome: Outcome): void {
-    this.#apply({ kind: "settled", outcome });
+    this.#apply({ kind: "settled", outcome: limitOutcome(outcome, this.#settings.maxMessageBytes) });
   }
 
   /** Asks the handler to stop. Harmless at any time. */

@@ -104,7 +104,15 @@ class Node implements AsyncDisposable {
     ...(this.#handlers.isEmpty ? ["no handlers are registered"] : []),
   ];
 
-  readonly onReadiness = (listener: () => void): Disposable => this.#runs.onChange(listener);
+  readonly onReadiness = (listener: () => void): Disposable => {
+    // Runs come and go by the thousand, and readiness hangs on draining alone.
+    let wasDraining = this.#runs.isDraining;
+    return this.#runs.onChange(() => {
+      if (this.#runs.isDraining === wasDraining) return;
+      wasDraining = this.#runs.isDraining;
+      listener();
+    });
+  };
 
   readonly onStream = (requests: AsyncIterable<Envelope>, transport: Transport): AsyncIterable<Envelope> => {
     const session = new Session(this.#sessionDeps, transport);
@@ -131,7 +139,15 @@ class Node implements AsyncDisposable {
   }
 
   get #sessionDeps(): SessionDeps {
-    return { ...this.#parts, runs: this.#runs, identity: this.#identity, envelopes: this.#envelopes };
+    const onOpen = (session: Session) => this.#doubtOlder(session);
+    return { ...this.#parts, runs: this.#runs, identity: this.#identity, envelopes: this.#envelopes, onOpen };
+  }
+
+  #doubtOlder(newest: Session): void {
+    if (newest.nodeId === "") return;
+    for (const other of this.#sessions) {
+      if (other !== newest && other.nodeId === newest.nodeId) other.doubt();
+    }
   }
 
   get #parts() {

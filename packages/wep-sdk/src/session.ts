@@ -7,6 +7,8 @@
 // 4. What waits to be written is bounded: a reader that finds the outbox full stops
 //    reading, and HTTP/2 flow control holds the peer.
 // 5. Why a stream ended is logged once, when it is over.
+// 6. Once a newer stream of its node is there, nothing on this one starts or stops a run
+//    before its peer has shown that it still speaks on it.
 import { randomInt } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Logger } from "@subnet-worker/kit";
@@ -20,6 +22,7 @@ import {
   type UploadGrant,
 } from "@subnet-worker/protocol";
 import { capabilitiesOf, capacityOf } from "./announcement.ts";
+import { Doubt } from "./doubt.ts";
 import type { EnvelopeLog } from "./envelope-log.ts";
 import type { CancelReason } from "./errors.ts";
 import { GrantDesk } from "./grant-desk.ts";
@@ -27,7 +30,6 @@ import { meet, NOBODY, type Peer, readHello } from "./handshake.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, Refusal, UploadAsk } from "./link.ts";
 import { Liveness } from "./liveness.ts";
-import { limitCompletion } from "./message-size.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import type { RunTable } from "./run-table.ts";
 import type { Settings } from "./settings.ts";
@@ -39,6 +41,8 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly envelopes: EnvelopeLog;
+  /** Told when the handshake is done. */
+  readonly onOpen: (session: Session) => void;
   /** This process, for `hello_ack`. */
   readonly identity: { readonly instanceId: string; readonly agent: string };
 }
@@ -55,6 +59,9 @@ export interface Transport {
 /** How long a farewell may take to be written before the stream is reset. */
 const FAREWELL_MS = 1_000;
 
+/** A write that takes so long waited for the peer to read. */
+const SLOW_WRITE_MS = 100;
+
 export class Session implements Link {
   readonly #deps: SessionDeps;
   readonly #transport: Transport;
@@ -69,10 +76,11 @@ export class Session implements Link {
   #isOpen = false;
   #isPeerDraining = false;
   #isPeerDone = false;
-  /** The reader waits for room in the outbox, and hears nothing. */
-  #isHeld = false;
+  /** When the transport was handed what it writes now. */
+  #handedAtMs = 0;
   /** Free slots as the peer knows them. */
   #announced = -1;
+  #doubt: Doubt | undefined;
   #liveness: Liveness | undefined;
   #farewell: Disposable | undefined;
   /** Why the stream ends, as soon as anything says so. */
@@ -87,7 +95,14 @@ export class Session implements Link {
       capacity: settings.outboxLength,
       capacityBytes: settings.outboxBytes,
       batchBytes: Math.min(settings.batchBytes, settings.maxMessageBytes),
-      onTaken: (message) => this.#show("out", message),
+      onTaken: (message) => {
+        this.#handedAtMs = clock.monotonicMs();
+        this.#show("out", message);
+      },
+      onFree: () => {
+        // What had to wait and went through was let through by the peer, however slow it is.
+        if (clock.monotonicMs() - this.#handedAtMs >= SLOW_WRITE_MS) this.#liveness?.seen();
+      },
     });
     this.#grants = new GrantDesk({ clock, timeoutMs: settings.grantTimeoutMs });
     this.#openedAtMs = clock.monotonicMs();
@@ -139,6 +154,13 @@ export class Session implements Link {
     this.#outbox.push({ envelope: envelope("drain", this.hasAdditions ? { reason } : {}), key: "drain" });
   }
 
+  /** Another stream of the same node was opened: its peer may have given this one up. Harmless if it has not. */
+  doubt(): void {
+    if (!this.#isOpen || !this.hasAdditions || this.#doubt !== undefined) return;
+    this.#doubt = new Doubt(newNonce(), this.#deps.settings.outboxLength);
+    this.#outbox.push({ envelope: envelope("ping", { nonce: this.#doubt.nonce }) });
+  }
+
   /** Ends the stream once what waits is written; resets it when the peer does not read. */
   end(failure?: ConnectError): void {
     this.#why ??=
@@ -167,16 +189,7 @@ export class Session implements Link {
   }
 
   sendCompletion(completion: Parameters<Link["sendCompletion"]>[0], onWritten: () => void): void {
-    const { maxMessageBytes: maxBytes } = this.#deps.settings;
-    const sendable = limitCompletion(completion, { maxBytes, hasAdditions: this.hasAdditions });
-    if (sendable !== completion) {
-      const { activityId, runId } = completion;
-      this.#log.warn(
-        { activity_id: activityId, run_id: runId, reason: sendable.error },
-        "result too large to be sent: the run failed",
-      );
-    }
-    this.#outbox.push({ envelope: envelope("completion", sendable), onWritten });
+    this.#outbox.push({ envelope: envelope("completion", completion), onWritten });
   }
 
   async requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
@@ -224,12 +237,17 @@ export class Session implements Link {
         this.#endIfDone();
       }),
     );
+    this.#deps.onOpen(this);
   }
 
   async #read(reader: AsyncIterator<Envelope>): Promise<void> {
     try {
       for (;;) {
-        if (this.#outbox.isFull) await this.#holdUntilRoom();
+        if (this.#outbox.isFull) {
+          await this.#outbox.room();
+          // Nothing was heard, because nobody listened.
+          this.#liveness?.seen();
+        }
         const next = await reader.next();
         if (next.done === true) break;
         this.#liveness?.seen();
@@ -242,13 +260,6 @@ export class Session implements Link {
       // Either the stream broke, and its signal says so, or the peer sent what is no message.
       this.end(readFailure(error, this.#deps.settings));
     }
-  }
-
-  async #holdUntilRoom(): Promise<void> {
-    this.#isHeld = true;
-    await this.#outbox.room();
-    this.#isHeld = false;
-    this.#liveness?.seen();
   }
 
   #take(message: Envelope): void {
@@ -277,8 +288,10 @@ export class Session implements Link {
     }
   }
 
-  #receive({ msg }: Envelope): void {
+  #receive(message: Envelope): void {
     const { runs } = this.#deps;
+    if (this.#doubt !== undefined && Doubt.concerns(message)) return this.#holdBack(message, this.#doubt);
+    const { msg } = message;
     switch (msg.case) {
       case "assign":
         return this.#assign(msg.value);
@@ -297,11 +310,28 @@ export class Session implements Link {
       case "uploadGrant":
         return this.#grants.settle(msg.value);
       case "pong":
-        return undefined;
+        return this.#onPong(msg.value.nonce);
       default:
         // Later versions say more; what this build does not know is no error.
         return this.#log.debug({ message: msg.case }, "message ignored");
     }
+  }
+
+  #holdBack(message: Envelope, doubt: Doubt): void {
+    if (doubt.isFull) {
+      throw new ConnectError(
+        "a newer stream of this node is open, and this one answers no ping; use one",
+        Code.Aborted,
+      );
+    }
+    doubt.hold(message);
+  }
+
+  #onPong(nonce: bigint): void {
+    if (this.#doubt?.nonce !== nonce) return;
+    const held = this.#doubt.held();
+    this.#doubt = undefined;
+    for (const message of held) this.#receive(message);
   }
 
   #assign(assignment: TaskAssignment): void {
@@ -348,12 +378,10 @@ export class Session implements Link {
   }
 
   #sendPing(): void {
-    this.#outbox.push({ envelope: envelope("ping", { nonce: BigInt(randomInt(2 ** 47)) }), key: "ping" });
+    this.#outbox.push({ envelope: envelope("ping", { nonce: newNonce() }), key: "ping" });
   }
 
   #show(direction: "in" | "out", message: Envelope): void {
-    // While nothing is read, what the transport takes is the only sign of life.
-    if (direction === "out" && this.#isHeld) this.#liveness?.seen();
     const { envelopes } = this.#deps;
     if (!envelopes.isActive) return;
     envelopes.show(direction, { peer: this.#transport.remoteAddress, nodeId: this.#peer.nodeId }, message);
@@ -372,7 +400,7 @@ export class Session implements Link {
   }
 
   #logEnd(fallback: string): void {
-    const { text, isFault } = this.#why ?? { text: fallback, isFault: false };
+    const { text, isFault } = this.#why ?? { text: fallback, isFault: true };
     const fields = {
       why: text,
       open_runs: this.#deps.runs.openRunsOf(this),
@@ -396,6 +424,10 @@ const REASONS: ReadonlySet<string> = new Set<CancelReason>([
 
 function reasonOf({ reason }: Cancel): CancelReason {
   return REASONS.has(reason) ? (reason as CancelReason) : "requested";
+}
+
+function newNonce(): bigint {
+  return BigInt(randomInt(2 ** 47));
 }
 
 function invalid(message: string): ConnectError {
