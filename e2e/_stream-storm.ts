@@ -40,10 +40,11 @@ export function startStreamStorm(proxy: StreamProxy, options: StormOptions): Str
   const counts = new Map<StreamFault, number>();
   const blow = async () => {
     const { random, mostClearMs, mostFaultMs } = options;
+    const draw = shuffledForEver(random);
     while (!over.signal.aborted) {
       await systemClock.sleep(random.between(mostClearMs / 10, mostClearMs), over.signal);
       if (over.signal.aborted) break;
-      const fault = random.pick(FAULTS);
+      const fault = draw();
       counts.set(fault, (counts.get(fault) ?? 0) + 1);
       if (strike(proxy, fault, random)) {
         await systemClock.sleep(random.between(mostFaultMs / 10, mostFaultMs), over.signal);
@@ -60,6 +61,17 @@ export function startStreamStorm(proxy: StreamProxy, options: StormOptions): Str
       over.abort();
       await done;
     },
+  };
+}
+
+/** Each fault once, in any order, again and again: a short storm has all of them. */
+function shuffledForEver(random: Random): () => StreamFault {
+  let left: StreamFault[] = [];
+  return () => {
+    if (left.length === 0) left = [...FAULTS];
+    const fault = random.pick(left);
+    left = left.filter((other) => other !== fault);
+    return fault;
   };
 }
 

@@ -1,6 +1,7 @@
 import { systemClock } from "@subnet-worker/kit";
 import { expect, test } from "vitest";
 import type { Alive } from "./_leak-probe.ts";
+import type { LogLine } from "./_logs.ts";
 import { createRandom } from "./_random.ts";
 import { startStreamNet, type StreamNet, type WepSeat } from "./_stream-net.ts";
 import { CLEAR, STALLED, type StreamWeather } from "./_stream-proxy.ts";
@@ -11,7 +12,7 @@ import { until } from "./_until.ts";
 const TASKS = Number(process.env["STREAM_TASKS"] ?? 1_000);
 const SEED = Number(process.env["STREAM_SEED"] ?? 20_261_121);
 const WEPS = 2;
-const SLOTS = 48;
+const SLOTS = 64;
 const WARM_UP = 50;
 /** Short beside the storm's faults, so that they are found; long beside this machine's hiccups. */
 const POOL = { ping_interval: "500ms", silence: "2500ms" };
@@ -43,7 +44,7 @@ test(
     const before = await look(net);
 
     const storms = net.seats.map(({ proxy }) =>
-      startStreamStorm(proxy, { random: random.fork(), mostClearMs: 2_000, mostFaultMs: 5_000 }),
+      startStreamStorm(proxy, { random: random.fork(), mostClearMs: 3_000, mostFaultMs: 4_000 }),
     );
     const startedMs = systemClock.monotonicMs();
     await runTasks(net, { from: WARM_UP, count: TASKS, mostMs: 1_500 });
@@ -67,11 +68,31 @@ test(
       held: 0,
     });
     const twice = [...net.starts()].filter(([, count]) => count !== 1);
-    expect(twice, `handlers that ran more than once; ${told}`).toEqual([]);
+    expect(twice, `handlers that ran more than once; ${told}\n${storyOfRepeated(net)}`).toEqual([]);
     expect(net.starts().size).toBe(all);
     await expectNoLeak(net, before);
   },
 );
+
+/** What the WEPs and the WCP said of the first activity that was started more than once, and of their streams. */
+function storyOfRepeated(net: StreamNet): string {
+  const lines = net.seats.flatMap((seat) => seat.lines());
+  const starts = Map.groupBy(
+    lines.filter(({ msg }) => msg === "run started"),
+    ({ activity_id: id }) => id,
+  );
+  const repeated = starts.entries().find(([, all]) => all.length > 1)?.[0];
+  const isAbout = (line: LogLine) =>
+    line.activity_id === repeated ||
+    hasLeft(line.msg) ||
+    line.msg === "worker client connected" ||
+    line["wep"] !== undefined;
+  return [...lines, ...net.wcp.lines()]
+    .filter(isAbout)
+    .toSorted((a, b) => String(a["time"]).localeCompare(String(b["time"])))
+    .map((line) => JSON.stringify(line))
+    .join("\n");
+}
 
 /** Enqueues activities, and returns when the chain has them all as completed. */
 async function runTasks(
@@ -91,30 +112,32 @@ async function runTasks(
 /** Nothing is under way, and each WEP has one stream and owes nothing. */
 async function untilQuiet(net: StreamNet): Promise<void> {
   await net.untilIdle();
-  for (const { proxy, wep } of net.seats) {
-    const health = await wep.healthUrl();
-    const read = async () => {
-      const text = await (await fetch(`${health}/metrics`)).text();
-      const value = (series: string) => Number(new RegExp(`^${series} (\\S+)$`, "m").exec(text)?.[1]);
-      return {
-        streams: value("wep_streams"),
-        unacknowledged: value("wep_completions_unacknowledged"),
-        busy: value('wep_slots\\{state="busy"\\}'),
-        open: proxy.open,
-        orphaned: proxy.orphaned,
-      };
-    };
-    let seen = await read();
-    const quiet = { streams: 1, unacknowledged: 0, busy: 0, open: 1, orphaned: 0 };
-    await until(
-      "one stream, and nothing under way",
-      async () => {
-        seen = await read();
-        return JSON.stringify(seen) === JSON.stringify(quiet);
-      },
-      { instead: () => `${JSON.stringify(seen)}\n${wep.stdout().slice(-2_000)}` },
-    );
-  }
+  const quiet = net.seats.map(() => ({ streams: 1, unacknowledged: 0, busy: 0, open: 1, orphaned: 0 }));
+  const readAll = () => Promise.all(net.seats.map(readSeat));
+  let seen = await readAll();
+  await until(
+    "one stream at each WEP, and nothing under way",
+    async () => {
+      seen = await readAll();
+      return JSON.stringify(seen) === JSON.stringify(quiet);
+    },
+    {
+      instead: () =>
+        [JSON.stringify(seen), ...net.seats.map(({ wep }) => wep.stdout().slice(-2_000))].join("\n"),
+    },
+  );
+}
+
+async function readSeat({ proxy, wep }: WepSeat) {
+  const text = await (await fetch(`${await wep.healthUrl()}/metrics`)).text();
+  const value = (series: string) => Number(new RegExp(`^${series} (\\S+)$`, "m").exec(text)?.[1]);
+  return {
+    streams: value("wep_streams"),
+    unacknowledged: value("wep_completions_unacknowledged"),
+    busy: value('wep_slots\\{state="busy"\\}'),
+    open: proxy.open,
+    orphaned: proxy.orphaned,
+  };
 }
 
 async function look(net: StreamNet): Promise<Stats> {
@@ -198,6 +221,10 @@ test("a connection that went dead, both ways or one way, is found by both sides 
   expect([...net.starts().values()]).toEqual(DEATHS.map(() => 1));
 });
 
+function hasLeft(msg: string | undefined): boolean {
+  return msg?.startsWith("worker client disconnected") === true;
+}
+
 /** How long each side takes to give the connection up, and that the run is found on the next one. */
 async function findDead({ proxy, wep }: WepSeat, weather: StreamWeather) {
   const dialled = proxy.accepted;
@@ -207,7 +234,7 @@ async function findDead({ proxy, wep }: WepSeat, weather: StreamWeather) {
   const [wcpMs, wepMs] = await Promise.all([
     until("the WCP to dial again", () => proxy.accepted > dialled).then(sinceStart),
     wep
-      .find("the WEP to drop the dead stream", ({ msg }) => msg === "worker client disconnected")
+      .find("the WEP to drop the dead stream", ({ msg }) => hasLeft(msg))
       .then(sinceStart),
   ]);
   await wep.find("the run to be found again", ({ msg }) => msg === "run re-attached");
