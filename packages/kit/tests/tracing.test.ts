@@ -8,7 +8,7 @@ import { createLogger, type Logger } from "../src/logger.ts";
 import { startTracing, type Tracing, type TracingOptions } from "../src/tracing/index.ts";
 import { ToldExporter } from "../src/tracing/told-exporter.ts";
 import { formatTraceparent, parseTraceContext } from "../src/tracing/traceparent.ts";
-import { OtlpReceiver } from "./_otlp-receiver.ts";
+import { OtlpReceiver } from "../../testkit/src/otlp-receiver.ts";
 
 const silent = createLogger({ name: "test", level: "silent" });
 

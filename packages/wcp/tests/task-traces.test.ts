@@ -98,6 +98,9 @@ describe("a task's span", () => {
       after: { "subnet_worker.outcome": "success" },
       ended: { failure: undefined },
     });
+    expect(traces.traceIdOf("0xab")).toBe("trace-1"); // for the line that says it is done
+    traces.onState(task({ kind: "claiming" }, { id: "0xcd" }));
+    traces.onState(task({ kind: "lost", reason: "taken" }, { id: "0xcd" }));
     expect(traces.traceIdOf("0xab")).toBeUndefined();
   });
 

@@ -1,7 +1,7 @@
 import { createLogger, systemClock } from "@subnet-worker/kit";
 import { startTracing } from "@subnet-worker/kit/tracing";
 import { describe, expect, it } from "vitest";
-import { OtlpReceiver } from "../../kit/tests/_otlp-receiver.ts";
+import { OtlpReceiver } from "@subnet-worker/testkit";
 import { defineHandler, type ServeOptions, TerminalError } from "../src/index.ts";
 import { assignment, TestStream } from "./_stream.ts";
 import { resultOf, startWep } from "./_wep.ts";

@@ -30,6 +30,8 @@ function attributesOf(task: Task): SpanAttributes {
 export class TaskTraces implements Disposable {
   readonly #tracer: Tracer;
   readonly #spans = new Map<string, Span>();
+  /** Of the span that ended last: its task's last line is still to be written. */
+  #last: { readonly taskId: string; readonly traceId: string } | undefined;
 
   constructor(tracer: Tracer) {
     this.#tracer = tracer;
@@ -43,6 +45,7 @@ export class TaskTraces implements Disposable {
     tell(span, task);
     if (!FINAL_STATES.has(task.state.kind)) return;
     this.#spans.delete(task.id);
+    this.#last = { taskId: task.id, traceId: span.traceId };
     end(span, task);
   };
 
@@ -52,9 +55,12 @@ export class TaskTraces implements Disposable {
     ...this.#spanOf(task).context,
   });
 
-  /** Of the span that is open; `undefined` for none. */
+  /** Of the span that is open, or ended just now; `undefined` for none. */
   traceIdOf(taskId: unknown): string | undefined {
-    return typeof taskId === "string" ? this.#spans.get(taskId)?.traceId : undefined;
+    if (typeof taskId !== "string") return undefined;
+    return (
+      this.#spans.get(taskId)?.traceId ?? (this.#last?.taskId === taskId ? this.#last.traceId : undefined)
+    );
   }
 
   /** Ends what is open: the tasks go on at the next start, in the same traces. */
