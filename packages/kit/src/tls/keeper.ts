@@ -49,6 +49,7 @@ class FileTlsKeeper implements TlsKeeper {
   #look: Disposable | undefined;
   #settle: Disposable | undefined;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
+  #isToldOver = false;
 
   constructor(files: TlsFiles, deps: TlsKeeperDeps) {
     this.#files = files;
@@ -156,8 +157,12 @@ class FileTlsKeeper implements TlsKeeper {
     const { identity } = this.#material;
     if (identity === undefined) return;
     const leftMs = identity.expiresAtMs - clock.nowMs();
-    if (leftMs > EXPIRY_WARNING_MS || clock.nowMs() - this.#warnedAtMs < DAY_MS) return;
+    if (leftMs > EXPIRY_WARNING_MS) return;
+    // That it is over is told at once, however short ago it was that it soon would be.
+    const isToldOfThis = this.#isToldOver === leftMs <= 0;
+    if (isToldOfThis && clock.nowMs() - this.#warnedAtMs < DAY_MS) return;
     this.#warnedAtMs = clock.nowMs();
+    this.#isToldOver = leftMs <= 0;
     const facts = {
       file: this.#files.certFile,
       names: identity.names,
