@@ -46,10 +46,14 @@ export function openStream(url: string, hello: Parameters<typeof envelope<"hello
       outgoing.push(message);
       wake.resolve();
     },
-    find: (kind, fits = () => true) =>
-      until(`a ${kind}`, () => of(kind).find(fits), {
-        instead: () => received.map((message) => message.case).join(", "),
-      }),
+    async find(kind, fits = () => true) {
+      const look = () => {
+        const value = of(kind).find(fits);
+        return value === undefined ? undefined : { value };
+      };
+      const instead = () => received.map((message) => message.case).join(", ");
+      return (await until(`a ${kind}`, look, { instead })).value;
+    },
     async [Symbol.asyncDispose]() {
       abort.abort();
       wake.resolve();

@@ -8,7 +8,7 @@ from table_profile import BadTable, Lines, Profile, records
 
 MAX_BYTES = 4 * 1024**3
 LOOK_EVERY_ROWS = 1_000
-CHECKPOINT_EVERY_S = 2
+CHECKPOINT_EVERY_S = 1
 
 
 @wep.handler("table.profile", "1.0.0")

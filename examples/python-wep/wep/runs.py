@@ -45,9 +45,12 @@ class Run:
         self.stopped_at = 0.0
         self.started_at = self.ended_at = time.monotonic()
         self.has_thread = True
+        #: Its completion is stored elsewhere; it is here only until its handler returns.
+        self.is_forgotten = False
         self.session = None
         self.completion = None
         self.percent, self.message, self.checkpoint = 0, "", ""
+        self.sent_checkpoint = ""
         self.has_news = True  # the first report says that it has begun
         self.reported_at = 0.0
         self._table = table
@@ -152,7 +155,13 @@ class RunTable:
         with self._lock:
             self._sessions.add(session)
             session.send_capacity(self._free())
-            session.send_inventory([run for run in self._runs.values() if run.node_id == session.node_id])
+            session.send_inventory(
+                [
+                    run
+                    for run in self._runs.values()
+                    if run.node_id == session.node_id and not run.is_forgotten
+                ]
+            )
             if self.is_draining:
                 session.send_drain()
 
@@ -169,6 +178,7 @@ class RunTable:
             key = (assign.activity_id, assign.run_id)
             run = self._runs.get(key)
             if run is not None and run.stop_reason != "superseded":
+                run.is_forgotten = False
                 session.send_ack(assign)
                 run.session = session
                 run.has_news = run.is_open
@@ -233,6 +243,8 @@ class RunTable:
                 else:
                     self._send_completion(run)
                     self._drop_excess()
+            elif run.is_forgotten:
+                self._forget(run)  # a handler that returned at last
             self._announce()
 
     # ---- the end
@@ -271,6 +283,8 @@ class RunTable:
             return Code.SYSTEM_OVERLOAD, "this worker is draining; assign elsewhere"
         for older in self._of_activity(assign.activity_id, session.node_id):
             self._stop(older, "superseded")
+        if (assign.activity_id, assign.run_id) in self._runs:
+            return Code.SYSTEM_OVERLOAD, "this very run was superseded and still stops; assign a new run_id"
         if self._free() == 0:
             return Code.SYSTEM_OVERLOAD, f"all {self.max_concurrency} slots are busy; wait for capacity"
         return None
@@ -304,6 +318,9 @@ class RunTable:
         if run.session is not None and (run.has_news or not only_news):
             run.has_news, run.reported_at = False, time.monotonic()
             run.session.send_progress(run)
+            if run.checkpoint != run.sent_checkpoint:
+                run.sent_checkpoint = run.checkpoint
+                run.log("checkpoint sent", percent=run.percent, chars=len(run.checkpoint))
 
     def _send_completion(self, run) -> None:
         if run.completion is not None and run.session is not None:
@@ -313,7 +330,7 @@ class RunTable:
                 self._forget(run)
 
     def _forget(self, run) -> None:
-        run.session = None
+        run.session, run.is_forgotten = None, True
         if not run.has_thread:
             self._runs.pop((run.assign.activity_id, run.assign.run_id), None)
         self._changed.notify_all()

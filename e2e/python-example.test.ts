@@ -1,0 +1,183 @@
+// What examples/python-wep promises: its own tests, generated code that is current, a README that works as it stands.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TASK_ERROR } from "@subnet-worker/protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPlace, recordOf } from "./_demo.ts";
+import { hasPython, PYTHON_PATH, startPython } from "./_python.ts";
+import { freePort } from "./_rpc-proxy.ts";
+
+const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
+const EXAMPLE = join(REPOSITORY, "examples", "python-wep");
+const SIMPLE = join(REPOSITORY, "e2e", "fixtures", "simple-wep");
+const GENERATED = [
+  { name: "the example", folder: EXAMPLE, proto: join(REPOSITORY, "proto") },
+  {
+    name: "the simplest WEP",
+    folder: SIMPLE,
+    proto: join(REPOSITORY, "packages", "protocol", "wire-baseline"),
+  },
+] as const;
+
+const env = { ...process.env, PATH: PYTHON_PATH };
+
+function run(command: string, args: readonly string[], cwd: string = EXAMPLE) {
+  return spawnSync(command, args, { cwd, env, encoding: "utf8" });
+}
+
+/** Another version writes the same messages in other words. */
+const protoc = run("protoc", ["--version"]).stdout?.trim();
+const hasGenerators =
+  protoc === "libprotoc 3.21.12" && run("sh", ["-c", "command -v grpc_python_plugin"]).status === 0;
+
+/** Compares what a module describes with what buf reads in the proto, apart from what only tools for JSON want. */
+const COMPARE = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from google.protobuf import descriptor_pb2
+from execution.v1 import execution_pb2
+def plain(file):
+    file.ClearField("source_code_info")
+    todo = list(file.message_type)
+    for message in todo:
+        todo.extend(message.nested_type)
+        for field in message.field:
+            field.ClearField("json_name")
+    return file
+theirs = descriptor_pb2.FileDescriptorSet.FromString(sys.stdin.buffer.read()).file
+theirs = next(each for each in theirs if each.name == "execution/v1/execution.proto")
+# buf adds extensions of its own to a file.
+theirs.DiscardUnknownFields()
+ours = descriptor_pb2.FileDescriptorProto()
+execution_pb2.DESCRIPTOR.CopyToProto(ours)
+assert plain(ours) == plain(theirs), f"{ours}\\n---\\n{theirs}"
+print(len(ours.message_type))
+`;
+
+describe.skipIf(!hasPython)("examples/python-wep (needs python3 with grpcio)", () => {
+  let dir: string;
+
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), "e2e-"));
+  });
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  test("passes its own tests", () => {
+    const { status, stderr } = run("python3", ["-B", "-m", "unittest", "discover", "tests"]);
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/Ran \d+ tests[^]*OK/)]);
+  });
+
+  test.for(GENERATED)("has generated messages that say what the proto says: $name", ({ folder, proto }) => {
+    const buf = join(REPOSITORY, "node_modules", ".bin", "buf");
+    const image = spawnSync(buf, ["build", "-o", "-#format=binpb"], { cwd: proto });
+    expect(String(image.stderr)).toBe("");
+    const compared = spawnSync("python3", ["-B", "-c", COMPARE, join(folder, "gen")], {
+      env,
+      input: image.stdout,
+    });
+    expect([compared.status, String(compared.stderr)]).toEqual([0, ""]);
+    expect(Number(compared.stdout)).toBeGreaterThan(8);
+  });
+
+  test.skipIf(!hasGenerators).for(GENERATED)(
+    "gets its generated code from generate.sh, byte for byte (needs protoc 3.21.12 and grpc_python_plugin): $name",
+    ({ folder }) => {
+      const out = mkdtempSync(join(dir, "gen-"));
+      const generated = run(join(folder, "generate.sh"), [out]);
+      expect([generated.status, generated.stderr]).toEqual([0, ""]);
+      const files = (root: string) =>
+        readdirSync(root, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && !entry.name.endsWith(".pyc"))
+          .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+          .toSorted();
+      expect(files(out)).toEqual(files(join(folder, "gen")));
+      for (const file of files(out))
+        expect(readFileSync(join(out, file), "utf8"), file).toBe(
+          readFileSync(join(folder, "gen", file), "utf8"),
+        );
+    },
+  );
+
+  test("has the codes of the task error taxonomy", () => {
+    const script = "import json, wep; print(json.dumps({code.name: code.value for code in wep.Code}))";
+    const { NONE: _none, ...codes } = TASK_ERROR;
+    expect(JSON.parse(run("python3", ["-B", "-c", script]).stdout)).toEqual(codes);
+  });
+
+  describe("README", () => {
+    const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
+    const blocks = Array.from(readme.matchAll(/^```(\w+)\n(.*?)^```$/gms), ([, language, code = ""]) => ({
+      language,
+      code,
+    }));
+    const [serve = "", demo = ""] = blocks.flatMap(({ language, code }) => (language === "sh" ? [code] : []));
+    const words = blocks.find(({ language }) => language === "python")?.code ?? "";
+
+    /** In a copy of the example, with another port. */
+    function copyExample(): string {
+      const copy = mkdtempSync(join(dir, "example-"));
+      cpSync(EXAMPLE, copy, { recursive: true });
+      return copy;
+    }
+
+    test("runs the sample on a whole network, as it says", { timeout: 60_000 }, async () => {
+      const port = await freePort();
+      const withPort = (code: string) => code.trim().replaceAll("7070", String(port));
+      const [program, ...args] = withPort(serve).split(" ");
+      expect(program).toBe("python3");
+      await using wep = await startPython(args, { cwd: EXAMPLE });
+      await wep.find("the WEP to listen", ({ msg }) => msg === "wep listening");
+
+      const [start, typed] = withPort(demo).split(" run devnet ");
+      expect(start).toBe("npx -y pnpm@12.21.0 --silent -w");
+      using place = openPlace();
+      // The script that pnpm would run, which takes paths from where it was called.
+      cpSync(join(EXAMPLE, "table.yaml"), join(place.cwd, "table.yaml"));
+      cpSync(join(EXAMPLE, "samples"), join(place.cwd, "samples"), { recursive: true });
+      const { code, stdout, stderr } = await place.run(typed?.split(" ") ?? []).done;
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/rows 7\b/);
+      const report = recordOf(place).steps[0]?.outputs.find(({ name }) => name === "report_object_key")?.file;
+      expect(JSON.parse(readFileSync(report ?? "none", "utf8"))).toMatchObject({ rows: 7, malformed: 1 });
+    });
+
+    test("shows a handler that works as it stands", { timeout: 60_000 }, async () => {
+      const copy = copyExample();
+      writeFileSync(join(copy, "words.py"), words);
+      const port = await freePort();
+      await using wep = await startPython(["words.py", "--port", String(port)], { cwd: copy });
+      await wep.find("the WEP to listen", ({ msg }) => msg === "wep listening");
+
+      using place = openPlace();
+      writeFileSync(join(place.cwd, "words.yaml"), WORDS_SPEC);
+      writeFileSync(join(place.cwd, "fox.txt"), "the quick brown fox jumps over the lazy dog");
+      const url = `http://127.0.0.1:${port}`;
+      const inputs = ["--input", "text_object_key=@fox.txt", "--input", "longest=2"];
+      const { code, stderr } = await place.run(["demo", "--wep", url, "--spec", "words.yaml", ...inputs])
+        .done;
+      expect([code, stderr]).toEqual([0, ""]);
+      const outputs = recordOf(place).steps[0]?.outputs ?? [];
+      expect(Number(outputs.find(({ name }) => name === "words")?.value)).toBe(9);
+      const report = outputs.find(({ name }) => name === "report_object_key")?.file ?? "none";
+      expect(readFileSync(report, "utf8")).toBe("quick\nbrown");
+    });
+  });
+});
+
+const WORDS_SPEC = `name: words
+version: words/1.0.0
+activities:
+  - id: words
+    kind: text.words
+    name: Words
+    worker: text
+    input_params:
+      - { name: text_object_key, type: string }
+      - { name: longest, type: uint32 }
+    output_params:
+      - { name: words, type: uint64 }
+      - { name: report_object_key, type: string }
+`;
