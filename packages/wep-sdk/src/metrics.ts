@@ -55,10 +55,24 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
       this.set(sources.unacknowledged());
     },
   });
+  // Looking up labels costs more than counting, and there are few of them.
+  const counted = memo((kind) => memo((status) => runs.labels({ kind, status })));
+  const timed = memo((kind) => durations.labels({ kind }));
   return {
     runEnded({ kind, status, durationMs }) {
-      runs.inc({ kind, status });
-      durations.observe({ kind }, durationMs / 1_000);
+      counted(kind)(status).inc();
+      timed(kind).observe(durationMs / 1_000);
     },
+  };
+}
+
+function memo<T>(make: (name: string) => T): (name: string) => T {
+  const made = new Map<string, T>();
+  return (name) => {
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const value = make(name);
+    made.set(name, value);
+    return value;
   };
 }
