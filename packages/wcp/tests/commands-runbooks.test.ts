@@ -61,7 +61,9 @@ describe("the runbooks", () => {
       expect(SOURCES.includes(`"${metric.replace(/\{.*/, "")}"`), metric).toBe(true);
     }
     const settings = codes.filter((code) =>
-      /^(tx_policy|scheduler|ethereum|db|admin|storage)\.[a-z_]+$/.test(code),
+      /^(tx_policy|scheduler|ethereum|db|admin|storage|wep_pool|wep_tls|control|tracing)\.[a-z_]+$/.test(
+        code,
+      ),
     );
     const reference = readFileSync(at("../../../docs/configuration.md"), "utf8");
     for (const setting of settings) {
