@@ -200,6 +200,27 @@ function describeTheRest(createPlace: () => StorePlace): void {
     expect([store.cursor("enqueued"), store.cursor("other")]).toEqual([later, old]);
   });
 
+  it("keeps which queues the operator paused or let go on, until the configuration decides again", async () => {
+    using place = createPlace();
+    {
+      using store = place.open();
+      expect(store.queuePauses()).toEqual(new Map());
+      await store.saveQueuePause("a", true);
+      await store.saveQueuePause("b", true);
+      await store.saveQueuePause("c", true);
+      await store.saveQueuePause("b", false);
+      await store.saveQueuePause("c", undefined);
+      await store.saveQueuePause("d", undefined);
+    }
+    using store = place.open();
+    expect(store.queuePauses()).toEqual(
+      new Map([
+        ["a", true],
+        ["b", false],
+      ]),
+    );
+  });
+
   it("hands out what the operator asks for, oldest first, until it is answered", async () => {
     using place = createPlace();
     {

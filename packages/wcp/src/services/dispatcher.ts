@@ -308,7 +308,7 @@ export class Dispatcher implements Service, OfferSink {
     this.#driven.add(id); // D3
     const task = this.#deps.book.get(id);
     if (task?.state.kind === "offered") this.#claiming.add(id);
-    else if (task !== undefined && task.state.kind !== "settling") this.#backlog.resumed(task);
+    else if (task !== undefined) this.#backlog.resumed(task);
     this.#work.start(async () => {
       try {
         await this.#drive(id, slot, signal);
