@@ -28,6 +28,17 @@ describe("the keepalive of a connection", () => {
     expect(session).toMatchObject({ pings: 6, destroyed: false });
   });
 
+  it("does not ping one that is gone, which Node would take for a fault of the caller", async () => {
+    const clock = new FakeClock();
+    const session = fakeSession(true);
+    using _ = keepSessionAlive(session as unknown as ServerHttp2Session, clock);
+    await clock.advance(15_000);
+    session.destroyed = true;
+    await clock.advance(60_000);
+    expect(session.pings).toBe(1);
+    expect(clock.pendingCount).toBe(0);
+  });
+
   it("destroys one that does not answer, and then leaves it alone", async () => {
     const clock = new FakeClock();
     const session = fakeSession(false);

@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
+import { type Clock, createLogger } from "@subnet-worker/kit";
 import type { Capabilities } from "@subnet-worker/protocol";
 import { type PeerInfo, Session, SessionEnded } from "../../adapters/wep/session.ts";
+import type { WepTransport } from "../../adapters/wep/transport.ts";
+import type { Config } from "../../config.ts";
+import { openWepTransport } from "../../open-wep.ts";
 import { fail, ok, type Outcome, reasonOf, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
@@ -81,6 +85,7 @@ async function examineWep(
 }
 
 function handshakeAdvice({ code }: SessionEnded): string {
+  if (code === "REFUSED") return "the reason says which side must change; docs/runbooks/tls.md has them all";
   return code === "INCOMPATIBLE"
     ? "the two processes are too far apart: upgrade the older one"
     : "something else listens there, or the WEP hangs: check that wep_grpc_endpoint is the WEP's own port (7070) and not its health port (7071), then restart the WEP";
@@ -114,8 +119,22 @@ function tcpProblem(url: string, clock: Patient["io"]["clock"]): Promise<string 
   });
 }
 
+/** What the certificates' keeper has to say is the doctor's own to tell. */
+const SILENT = createLogger({ name: "doctor", level: "silent" });
+
+function transportOf(config: Config, clock: Clock): WepTransport | SessionEnded {
+  try {
+    return openWepTransport(config, { clock, logger: SILENT });
+  } catch (error) {
+    return new SessionEnded("REFUSED", reasonOf(error));
+  }
+}
+
 /** Shakes hands, hears what it can do, and hangs up. A WEP serves several clients; its runs are not touched. */
-async function meet({ io }: Patient, url: string): Promise<Met | SessionEnded> {
+async function meet({ io, config }: Patient, url: string): Promise<Met | SessionEnded> {
+  const opened = transportOf(config, io.clock);
+  if (opened instanceof SessionEnded) return opened;
+  using transport = opened;
   const done = new AbortController();
   let peer: PeerInfo | undefined;
   let capabilities: Capabilities | undefined;
@@ -130,6 +149,7 @@ async function meet({ io }: Patient, url: string): Promise<Met | SessionEnded> {
     },
     {
       clock: io.clock,
+      connect: transport.connect,
       events: {
         onReady: (ready) => {
           peer = ready;
