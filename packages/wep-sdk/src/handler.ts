@@ -11,13 +11,16 @@ export interface HandlerDefinition<I, O> {
   readonly kind: string;
   /** Semantic version, matched exactly: `1.0.0`. */
   readonly version: string;
-  /** Whose slots its runs take, where the server has slots by class. Default `cpu`. */
+  /**
+   * Whose slots its runs take, where the server has slots by class. In threads, runs
+   * of class `io` share one, the others have one each. Default `cpu`.
+   */
   readonly class?: WorkClass;
   /**
    * Does the work. Delivery is at least once, so a second run of the same
-   * activity must be harmless. It shares its thread with the stream: what computes
-   * for more than a few seconds without awaiting belongs in a worker thread, or the
-   * worker client takes this process for dead and the lease is not kept alive.
+   * activity must be harmless. Handlers of modules run in threads and may compute for
+   * as long as they need. Those passed to `serve({ handlers })` share their thread with
+   * the stream: one that computes for seconds without awaiting loses its lease.
    *
    * @returns the outputs by parameter name
    */
