@@ -100,7 +100,8 @@ export class Session implements Link {
         this.#show("out", message);
       },
       onFree: () => {
-        // What had to wait and went through was let through by the peer, however slow it is.
+        // What had to wait and went through was let through by the peer, however slow it is; and while the
+        // outbox is full, nothing else is heard of it.
         if (clock.monotonicMs() - this.#handedAtMs >= SLOW_WRITE_MS) this.#liveness?.seen();
       },
     });
@@ -243,11 +244,7 @@ export class Session implements Link {
   async #read(reader: AsyncIterator<Envelope>): Promise<void> {
     try {
       for (;;) {
-        if (this.#outbox.isFull) {
-          await this.#outbox.room();
-          // Nothing was heard, because nobody listened.
-          this.#liveness?.seen();
-        }
+        if (this.#outbox.isFull) await this.#outbox.room();
         const next = await reader.next();
         if (next.done === true) break;
         this.#liveness?.seen();
