@@ -1,12 +1,16 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { once } from "node:events";
+import { createLogger } from "@subnet-worker/kit";
+import { FakeClock } from "@subnet-worker/testkit";
 import { TestAuthority, type TestCertificate, writeCertificate } from "@subnet-worker/testkit/certificates";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ServeOptions } from "../src/index.ts";
+import { openDoor } from "../src/rpc-door.ts";
 import { scriptedHandler, startWep, type TestWep, until } from "./_wep.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -204,5 +208,26 @@ describe("a WEP without TLS", () => {
     });
     await using wep = await startWep({ handlers: [], host: "0.0.0.0", allowPlaintext: true });
     expect(wep.logs).toContainEqual(expect.objectContaining({ level: "warn", host: "0.0.0.0" }));
+  });
+});
+
+describe("a connection that says nothing", () => {
+  it("is closed after ten seconds", async () => {
+    const clock = new FakeClock();
+    const logger = createLogger({ name: "t", level: "silent" });
+    using door = openDoor({ tls: undefined }, { clock, log: logger, admit: () => undefined });
+    door.server.listen(0, "127.0.0.1");
+    await once(door.server, "listening");
+    const socket = connectTcp((door.server.address() as AddressInfo).port, "127.0.0.1");
+    await once(socket, "connect");
+    await until(() => door.sockets.size === 1);
+    await clock.advance(9_999);
+    expect(door.sockets.size).toBe(1);
+    const closed = once(socket, "close");
+    await clock.advance(1);
+    await closed;
+    await until(() => door.sockets.size === 0);
+    expect(clock.pendingCount).toBe(0);
+    door.server.close();
   });
 });
