@@ -8,8 +8,10 @@ import { readConfig } from "./config.ts";
 /** Beyond the runs' grace: aborting them, last completions, closing sockets. */
 const CLOSING_MS = 15_000;
 let deadlineMs = CLOSING_MS;
+let exitCode: number = EXIT.ok;
 
 await runProcess(main, { deadlineMs: () => deadlineMs });
+if (exitCode !== EXIT.ok) process.exitCode = exitCode;
 // A handler that ignores its signal must not keep a drained process alive.
 systemClock.timer(1_000, () => process.exit(EXIT.fault));
 
@@ -21,7 +23,7 @@ async function main(signal: AbortSignal): Promise<void> {
   }
   if (command.kind === "tail") {
     const { tailToStdout } = await import("./commands/tail.ts");
-    await tailToStdout(command, signal);
+    exitCode = await tailToStdout(command, signal);
     return;
   }
   const config = configure({ ...command, env: { ...process.env, ...command.env }, cwd: process.cwd() });

@@ -7,6 +7,7 @@ import { createDeferred } from "@subnet-worker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { tail, type TailOptions } from "../src/commands/tail.ts";
 import { formatEvent, type TailEvent } from "../src/commands/tail-format.ts";
+import { startWep } from "./_wep-process.ts";
 
 const ID = `0x${"ab".repeat(32)}`;
 const OTHER = `0x${"cd".repeat(32)}`;
@@ -185,6 +186,27 @@ describe("wep tail", () => {
       exitCode: 75,
       message: expect.stringContaining("it has stopped, or was restarted"),
     });
+  });
+
+  it("as a program tells people in plain words, and ends with the code", async () => {
+    await using program = startWep(["tail", "--url", "7071"]);
+    expect(await program.exited).toBe(78);
+    expect(program.text).toEqual({
+      stdout: "",
+      stderr: expect.stringMatching(/^wep: --url: "7071" is not a URL/),
+    });
+  });
+
+  it("as a program ends without a word when nobody reads it any more", async () => {
+    await using source = await Source.start();
+    await using program = startWep(["tail", "--url", source.url]);
+    await source.isHeard;
+    program.child.stdout?.destroy();
+    while (program.child.exitCode === null) {
+      source.emit(about(ID, 1));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([await program.exited, program.text.stderr]).toEqual([0, ""]);
   });
 
   it("says what is wrong with the URL, or with what answers there", async () => {

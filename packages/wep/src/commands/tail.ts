@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { createInterface } from "node:readline";
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import { activityOf, formatEvent, type TailEvent } from "./tail-format.ts";
 
@@ -24,7 +23,7 @@ export type WriteLine = (line: string) => Promise<void>;
 export async function tail(options: TailOptions, write: WriteLine, signal: AbortSignal): Promise<void> {
   const events = await open(options, signal);
   try {
-    for await (const line of createInterface({ input: events, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of linesOf(events)) {
       const event = JSON.parse(line) as TailEvent;
       if (isWanted(event, options.activity)) await write(options.isJson ? line : formatEvent(event));
     }
@@ -32,6 +31,17 @@ export async function tail(options: TailOptions, write: WriteLine, signal: Abort
     if (!signal.aborted) throw gone(options.url, error);
   }
   if (!signal.aborted) throw gone(options.url, undefined);
+}
+
+/** Not through node:readline, which raises what comes after its reader has gone, and ends the process. */
+async function* linesOf(events: IncomingMessage): AsyncGenerator<string> {
+  events.on("error", () => undefined); // the loop hears of it too, unless it has ended
+  let rest = "";
+  for await (const chunk of events.setEncoding("utf8")) {
+    const lines = (rest + String(chunk)).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
 }
 
 function isWanted(event: TailEvent, activity: string | undefined): boolean {
@@ -110,8 +120,11 @@ function gone(url: string, cause: unknown): StartupError {
   );
 }
 
-/** {@link tail} to standard output, at the pace of whoever reads it; ends without a word when nobody does any more. */
-export async function tailToStdout(options: TailOptions, signal: AbortSignal): Promise<void> {
+/**
+ * {@link tail} to standard output, at the pace of whoever reads it; ends without a word when nobody does
+ * any more. What went wrong is for people, so it is told in plain words. Returns the exit code.
+ */
+export async function tailToStdout(options: TailOptions, signal: AbortSignal): Promise<number> {
   const unread = new AbortController();
   const stopped = AbortSignal.any([signal, unread.signal]);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -121,5 +134,12 @@ export async function tailToStdout(options: TailOptions, signal: AbortSignal): P
   const write: WriteLine = async (line) => {
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain", { signal: stopped });
   };
-  await tail(options, write, stopped);
+  try {
+    await tail(options, write, stopped);
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    process.stderr.write(`wep: ${error.message}\n`);
+    return error.exitCode;
+  }
 }
