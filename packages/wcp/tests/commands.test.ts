@@ -148,6 +148,16 @@ describe("wcp config check", () => {
     ],
     ["no key", { [KEY]: "" }, "the wallet has no key"],
     [
+      "plain text to another host",
+      { WCP__WEP_GRPC_ENDPOINT: "http://10.0.0.7:7070" },
+      "http://10.0.0.7:7070 is plain text to another host",
+    ],
+    [
+      "certificates that are not there",
+      { WCP__WEP_GRPC_ENDPOINT: "https://10.0.0.7:7070", WCP__WEP_TLS__CA_FILE: "gone.crt" },
+      "gone.crt does not exist; correct the path, or make it (wcp tls init)",
+    ],
+    [
       "a queue that no file describes",
       { WCP__SCHEDULER__QUEUE_NAME: "x/1.0.0/y" },
       "no file in specs.files describes x/1.0.0/y",

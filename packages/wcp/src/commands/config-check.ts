@@ -1,8 +1,9 @@
-import { EXIT, StartupError } from "@subnet-worker/kit";
+import { createLogger, EXIT, StartupError } from "@subnet-worker/kit";
 import { originsOf, type SettingOrigin } from "@subnet-worker/kit/config";
 import { redactUrl } from "../adapters/rpc/json-rpc.ts";
 import { type Config, CONFIG_SCHEMA, locateConfig } from "../config.ts";
 import { keySourceOf, readSpecs } from "../open.ts";
+import { openWepTransport } from "../open-wep.ts";
 import { configLocation, type Invocation, loadCommandConfig, type RunCommand } from "./command.ts";
 import { formatDuration, formatTable } from "./table.ts";
 
@@ -28,6 +29,10 @@ export const checkConfig: RunCommand = async (invocation) => {
   const key = keySourceOf(config);
   if (key.kind === "none") throw new StartupError(EXIT.badConfig, key.problem);
   readSpecs(config);
+  const { clock } = invocation.io;
+  openWepTransport(config, { clock, logger: createLogger({ name: "wcp", level: "silent" }) })[
+    Symbol.dispose
+  ]();
   return EXIT.ok;
 };
 
