@@ -73,7 +73,7 @@ describe("an inventory", () => {
     await heard(stream);
     for (let beat = 0; beat < 10 && !stream.isOver; beat += 1) await bench.clock.advance(1_000);
     await stream.closed;
-    await until(() => bench.pool.notReady()[0]?.includes("no handshake from") === true);
+    await until(() => bench.pool.notReady()[0]?.includes("its inventory did not come") === true);
   });
 
   it("keeps a drain that came before it", async () => {
@@ -116,7 +116,16 @@ describe("an inventory", () => {
     expect(await again.next("assign")).toMatchObject(RUN);
   });
 
-  it("counts as an ack of what is in it, and tells how far it has come", async () => {
+  it("counts as an ack of what is in it: with the next instance it is lost", async () => {
+    await using scene = await open({ instanceId: "a" });
+    const run = scene.bench.start();
+    await scene.stream.next("assign");
+    await cutAndBack(scene, { instanceId: "a", inventory: [RUN] });
+    await cutAndBack(scene, { instanceId: "b", inventory: [] });
+    expect(await run.outcome).toMatchObject({ kind: "interrupted" });
+  });
+
+  it("tells how far it has come", async () => {
     await using scene = await open({ instanceId: "a" });
     const run = scene.bench.start();
     await scene.stream.next("assign");
@@ -126,8 +135,6 @@ describe("an inventory", () => {
     });
     await again.next("assign");
     expect(run.progress).toEqual([[60, "", "c/6"]]);
-    await cutAndBack(scene, { instanceId: "b", inventory: [] });
-    expect(await run.outcome).toMatchObject({ kind: "interrupted" });
   });
 
   it("with a run that nobody wants has it cancelled, by its run id", async () => {

@@ -122,6 +122,23 @@ describe("a file of endpoints", () => {
     await inTime(bench, () => urlsOf(bench).join() === wep(1).url);
   });
 
+  it("that is just being written changes nothing until it is done", async () => {
+    const { file, bench } = open(wep(0).url);
+    await using _ = bench;
+    const stream = await wep(0).next();
+    await greet(stream);
+    await bench.ready();
+    for (let write = 0; write < 30; write += 1) {
+      writeFileSync(file, write % 2 === 0 ? "" : wep(0).url.slice(0, -write % 7));
+      await bench.clock.advance(150);
+      await settle(5);
+    }
+    writeFileSync(file, `${wep(0).url}\n${wep(1).url}`);
+    await inTime(bench, () => urlsOf(bench).length === 2);
+    expect(bench.events).toEqual(["connected"]);
+    expect(stream.isOver).toBe(false);
+  });
+
   it("that is empty, with nothing configured, makes the node say that it has no WEP", async () => {
     const { bench } = open("");
     await using _ = bench;

@@ -12,6 +12,8 @@ export interface EndpointsFileDeps {
 
 // Watching alone misses a file that is replaced through links, and works on no network file system.
 const LOOK_AGAIN_MS = 3_000;
+/** A file that is just being written may be empty, or end in the middle of a line. */
+const SETTLED_MS = 200;
 
 /**
  * A list of endpoints in a file, one URL per line, read again when it changes. What is after a # is a comment.
@@ -20,7 +22,11 @@ const LOOK_AGAIN_MS = 3_000;
 export class EndpointsFile {
   readonly #path: string;
   readonly #deps: EndpointsFileDeps;
+  /** What is in force. */
   #text: string | undefined;
+  /** What was read last, and may not be all of it yet. */
+  #news: string | undefined;
+  #timer: Disposable | undefined;
   #urls: readonly string[] = [];
   #problem: string | undefined;
 
@@ -46,13 +52,13 @@ export class EndpointsFile {
   async run(signal: AbortSignal): Promise<void> {
     using _watcher = this.#watch();
     while (!signal.aborted) {
-      this.look();
+      this.#look();
       await this.#deps.clock.sleep(LOOK_AGAIN_MS, signal);
     }
+    this.#timer?.[Symbol.dispose]();
   }
 
-  /** Reads it now. */
-  look(): void {
+  #look(): void {
     let text: string;
     try {
       text = readFileSync(this.#path, "utf8");
@@ -61,7 +67,19 @@ export class EndpointsFile {
       return;
     }
     this.#problem = undefined;
+    const isSettled = this.#text === undefined || text === this.#news;
+    this.#news = text;
     if (text === this.#text) return;
+    if (isSettled) this.#take(text);
+    else this.#lookSoon();
+  }
+
+  #lookSoon(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = this.#deps.clock.timer(SETTLED_MS, () => this.#look());
+  }
+
+  #take(text: string): void {
     this.#text = text;
     this.#urls = this.#parse(text);
     this.#deps.logger.info({ file: this.#path, weps: this.#urls.length }, "list of WEPs read");
@@ -97,7 +115,7 @@ export class EndpointsFile {
   #watch(): Disposable {
     let watcher: FSWatcher | undefined;
     try {
-      watcher = watch(dirname(this.#path), { persistent: false }, () => this.look());
+      watcher = watch(dirname(this.#path), { persistent: false }, () => this.#lookSoon());
       watcher.on("error", (error) => this.#onUnwatched(error));
     } catch (error) {
       this.#onUnwatched(error as Error);

@@ -165,7 +165,10 @@ export class Session {
     if (signal.aborted) stop();
     using _handshake = this.#deps.clock.timer(handshakeTimeoutMs, () => {
       if (this.#isReady) return;
-      this.#stop(new SessionEnded("UNREACHABLE", `no handshake from ${url} within ${handshakeTimeoutMs} ms`));
+      const missing = this.#missing();
+      this.#stop(
+        new SessionEnded("UNREACHABLE", `no handshake from ${url} within ${handshakeTimeoutMs} ms${missing}`),
+      );
     });
     try {
       const client = createClient(Execution, transport);
@@ -185,6 +188,12 @@ export class Session {
       this.#abort.abort();
       sessions.abort();
     }
+  }
+
+  /** How far the handshake came. */
+  #missing(): string {
+    if (this.#peer === undefined) return "";
+    return `: it answered, but its ${this.#awaitsInventory ? "inventory" : "capabilities"} did not come`;
   }
 
   #hello(): Envelope {
