@@ -1,7 +1,8 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "@subnet-worker/kit";
-import { type InputDescriptor, TASK_ERROR } from "@subnet-worker/protocol";
+import type { InputDescriptor } from "@subnet-worker/protocol";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { isRetryableError, isTerminalError, RetryableError, TerminalError } from "./errors.ts";
 import { displayUrl, isHttpUrl, readExcerpt, retryAfterMs, sendHttp } from "./http-request.ts";
 import { createInputFile, DEFAULT_MAX_BYTES, type InputFile } from "./input-file.ts";

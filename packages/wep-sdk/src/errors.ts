@@ -1,4 +1,4 @@
-import { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
+import { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
 
 // Brands live on well-known symbols, so that an error made by one installed copy
 // of this package is recognised by another.

@@ -1,4 +1,4 @@
-import { parseVersion } from "@subnet-worker/protocol";
+import { parseVersion } from "@subnet-worker/protocol/version";
 import { WORK_CLASSES, type WorkClass } from "./classes.ts";
 import type { RunContext } from "./context.ts";
 import { WepError } from "./errors.ts";

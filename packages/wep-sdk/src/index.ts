@@ -16,8 +16,8 @@ export {
 export { defineHandler, type Handler, type HandlerDefinition, isHandler } from "./handler.ts";
 export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
 export type { InputValue, OutputValue } from "./values.ts";
-export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
-export { serve } from "./server.ts";
+export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
+export { serve } from "./serve.ts";
 export type { HandlerInfo, HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";
 export type { EnvelopeEvent } from "./envelope-log.ts";
 export type { ClassOptions, WorkClass } from "./classes.ts";

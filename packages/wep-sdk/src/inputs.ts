@@ -1,5 +1,6 @@
-import { toTyped } from "@subnet-worker/activity-spec";
-import { type InputDescriptor, TASK_ERROR } from "@subnet-worker/protocol";
+import { toTyped } from "@subnet-worker/activity-spec/abi-value";
+import type { InputDescriptor } from "@subnet-worker/protocol";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { TerminalError } from "./errors.ts";
 import type { InputFile } from "./input-file.ts";
 import type { InputValue } from "./values.ts";

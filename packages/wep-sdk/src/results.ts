@@ -1,4 +1,4 @@
-import { TASK_ERROR } from "@subnet-worker/protocol";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { isRetryableError, isTerminalError, TerminalError } from "./errors.ts";
 import { isInputFile } from "./input-file.ts";
 import type { Outcome } from "./run-state.ts";

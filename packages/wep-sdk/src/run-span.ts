@@ -1,5 +1,6 @@
 import type { Span, Tracer } from "@subnet-worker/kit/tracing";
-import { type TaskAssignment, taskErrorName } from "@subnet-worker/protocol";
+import type { TaskAssignment } from "@subnet-worker/protocol";
+import { taskErrorName } from "@subnet-worker/protocol/task-error";
 import type { Outcome } from "./run-state.ts";
 
 /**

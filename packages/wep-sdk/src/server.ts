@@ -22,24 +22,7 @@ import { infosOf } from "./threads/handler-info.ts";
 import { type CompleteOptions, withModules } from "./threads/serve-modules.ts";
 import { AGENT } from "./version.ts";
 
-/**
- * Serves handlers to worker clients, as gRPC on `host:port`.
- *
- * @throws {WepError} DUPLICATE_HANDLER, INVALID_HANDLER, INVALID_OPTION, ADDRESS_IN_USE or ADDRESS_UNUSABLE;
- *   NO_SUCH_MODULE, BAD_MODULE or NO_HANDLERS for `modules`
- * @example
- * ```ts
- * import { defineHandler, serve } from "@subnet-worker/wep-sdk";
- *
- * const greet = defineHandler<{ name: string }>({
- *   kind: "demo.greet",
- *   version: "1.0.0",
- *   run: ({ name }) => ({ greeting: `Hello, ${name}` }),
- * });
- * await using server = await serve({ handlers: [greet], port: 0, health: false });
- * console.log(server.address.port);
- * ```
- */
+/** What {@link serve} of serve.ts does, once it is asked to. */
 export async function serve(options: ServeOptions): Promise<WepServer> {
   const { host = "127.0.0.1", port = 7070, health = { port: 7071 } } = options;
   await using stack = new AsyncDisposableStack();

@@ -1,4 +1,5 @@
-import { type Clock, createBackoff } from "@subnet-worker/kit";
+import { createBackoff } from "@subnet-worker/kit/backoff";
+import type { Clock } from "@subnet-worker/kit";
 
 export interface TransferSettings {
   /** Failures in a row, without a byte of progress between them, before giving up. */

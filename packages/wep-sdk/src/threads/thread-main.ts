@@ -1,6 +1,8 @@
 // The first module of a handler thread: the only place that imports what a partner wrote.
 import { workerData } from "node:worker_threads";
-import { createLogger, type LogLevel, systemClock } from "@subnet-worker/kit";
+// No module here or below imports a whole package: each thread has code and heap of its own.
+import { systemClock } from "@subnet-worker/kit/clock";
+import { createLogger, type LogLevel } from "@subnet-worker/kit/logger";
 import { WepError } from "../errors.ts";
 import type { Handler } from "../handler.ts";
 import { infosOf } from "./handler-info.ts";

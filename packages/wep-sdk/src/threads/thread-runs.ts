@@ -1,6 +1,7 @@
 // The runs of one handler thread, seen from the inside.
 import type { Clock, Logger } from "@subnet-worker/kit";
-import { TASK_ERROR, type TaskAssignment, type UploadGrant } from "@subnet-worker/protocol";
+import type { TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { UploadWish } from "../grant-request.ts";
 import type { Handler } from "../handler.ts";
 import { callHandler, RunScope, type ScopeSource } from "../handler-call.ts";
