@@ -99,6 +99,14 @@ describe("wcp tls show", () => {
     expect(out).toContain(certificate("wep.crt").fingerprint256);
   });
 
+  it("shows one that has neither subject nor issuer", async () => {
+    writeFileSync(join(cwd, "nameless.crt"), NAMELESS);
+    const { code, out } = await wcp("show", "nameless.crt");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^subject +x\.test$/m);
+    expect(out).toMatch(/^issuer +none$/m);
+  });
+
   it("refuses what is no certificate", async () => {
     await init();
     expect(await wcp("show", at("wep.key"))).toMatchObject({
@@ -136,3 +144,15 @@ describe("wcp tls renew", () => {
     expect((await wcp("renew", at("ca.crt"))).err).toMatch(/is an authority/);
   });
 });
+
+/** As other tools make them: everything is in the extensions. */
+const NAMELESS = `-----BEGIN CERTIFICATE-----
+MIIBaTCCAQ6gAwIBAgIUKTjYym04rPzGTfOc/B5L0R+xnhYwCgYIKoZIzj0EAwIw
+ADAeFw0yNjExMjExNTQ3NTJaFw0yNjEyMjExNTQ3NTJaMAAwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAARabpFKfW5s+C6pANC7dNfqOfbylXSXXIh8EqK7/vx8sNF8
+a/x1vF1KJyPZsnTkuQTvig4jU9LVhFreJ0wKgoDwo2YwZDAdBgNVHQ4EFgQURwoz
+1QI/CBL4bE2d1UZe4Njvnx8wHwYDVR0jBBgwFoAURwoz1QI/CBL4bE2d1UZe4Njv
+nx8wDwYDVR0TAQH/BAUwAwEB/zARBgNVHREECjAIggZ4LnRlc3QwCgYIKoZIzj0E
+AwIDSQAwRgIhAISMwe8b2ulDkli31CnP1qmQt1P3UHrOUWc+B2clIwRzAiEAmpea
+dRIyRWb0OimKRq1sVktYIbBWAgdyjwG2s40y9zU=
+-----END CERTIFICATE-----`;

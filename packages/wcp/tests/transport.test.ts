@@ -108,7 +108,7 @@ async function startWep(
   server.on("session", (session) => {
     session.on("goaway", (_code, _lastStream, debug) => farewells.push(String(debug)));
   });
-  return { ...(await listen(server as unknown as Server)), shown, farewells };
+  return { ...(await listen(server)), shown, farewells };
 }
 
 /** How the first session with a WEP goes: `ready`, or why it ended. */

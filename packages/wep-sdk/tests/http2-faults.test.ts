@@ -1,7 +1,7 @@
 // What has crashed HTTP/2 servers of Node, and connect's on top of them. Clients here
 // speak HTTP/2 or bytes, with no gRPC library that would be too polite.
 import { connect as connectHttp2, constants } from "node:http2";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp } from "node:net";
 import { once } from "node:events";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -68,7 +68,7 @@ describe("a server whose peer misbehaves", () => {
     ["cancels the stream", (raw: RawGrpc) => raw.stream.close(constants.NGHTTP2_CANCEL)],
     ["resets it as an internal error", (raw: RawGrpc) => raw.stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
     ["destroys its session", (raw: RawGrpc) => raw.session.destroy()],
-    ["resets the TCP connection", (raw: RawGrpc) => (raw.session.socket as Socket).destroy()],
+    ["resets the TCP connection", (raw: RawGrpc) => raw.session.socket.destroy()],
     ["ends its side", (raw: RawGrpc) => raw.end()],
   ])("keeps the run of a client that %s in the middle of it", async (_how, leave) => {
     const work = scriptedHandler();

@@ -166,7 +166,10 @@ function checkDates(certificate: X509Certificate, file: string, nowMs: number): 
 
 /** What to call a certificate in a message. */
 export function nameOf(certificate: X509Certificate): string {
-  return certificate.subject.replaceAll("\n", ", ") || namesOf(certificate)[0] || certificate.serialNumber;
+  // Node's types have no undefined there; a certificate without a subject has.
+  const subject = certificate.subject as string | undefined;
+  const words = (subject ?? "").replaceAll("\n", ", ");
+  return words === "" ? (namesOf(certificate)[0] ?? certificate.serialNumber) : words;
 }
 
 function readText(file: string, what: string): string {

@@ -163,7 +163,8 @@ function fieldsOf(certificate: X509Certificate, nowMs: number): readonly (readon
     ["subject", nameOf(certificate)],
     ["names", namesOf(certificate).join(", ") || "none"],
     ["for", ca ? "an authority" : sideOf(certificate) === "wep" ? "a WEP (server)" : "a WCP (client)"],
-    ["issuer", issuer.replaceAll("\n", ", ")],
+    // As with a subject, a certificate may have none.
+    ["issuer", (issuer as string | undefined)?.replaceAll("\n", ", ") ?? "none"],
     ["valid", `${validFromDate.toISOString()} to ${validToDate.toISOString()} (${state})`],
     ["sha256", fingerprint256],
   ];
