@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, parse as parsePath, resolve } from "node:path";
 import {
   ConfigError,
   type ConfigSchema,
@@ -259,7 +259,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
   },
   control: {
     socket: text(
-      "Unix socket that `wcp wep` and `wcp queue` speak through; relative to the configuration file. Empty: wcp.sock beside the database.",
+      "Unix socket that `wcp wep` and `wcp queue` speak through; relative to the configuration file. Empty: beside the database, with its name: wcp.sock for wcp.db.",
       "",
     ),
   },
@@ -329,7 +329,11 @@ export function readConfig(location: ConfigLocation): Config {
     },
     specs: { files: config.specs.files.map((name) => resolve(base, name)) },
     db,
-    control: { socket: resolveIfSet(base, config.control.socket) || join(dirname(db.path), "wcp.sock") },
+    control: {
+      socket:
+        resolveIfSet(base, config.control.socket) ||
+        join(dirname(db.path), `${parsePath(db.path).name}.sock`),
+    },
     ethereum: {
       ...config.ethereum,
       keystore_file: resolveIfSet(base, config.ethereum.keystore_file),

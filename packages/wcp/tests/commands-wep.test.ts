@@ -152,6 +152,15 @@ describe("without a node", () => {
     }
   });
 
+  it("each database has a socket of its own, so that two nodes can share a folder", async () => {
+    const { err } = await bench.wcp(["wep", "ls"], { env: { WCP__DB__PATH: "second.sqlite" } });
+    expect(err).toContain(`no node serves ${bench.path("second.sock")}:`);
+    const elsewhere = await bench.wcp(["wep", "ls"], {
+      env: { WCP__DB__PATH: "second.sqlite", WCP__CONTROL__SOCKET: "wcp.sock" },
+    });
+    expect(elsewhere.code).toBe(0);
+  });
+
   it("something else on the socket is told as such", async () => {
     await server[Symbol.asyncDispose]();
     rmSync(bench.path("wcp.sock"), { force: true });

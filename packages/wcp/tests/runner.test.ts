@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { TaskInput } from "../src/ports.ts";
 import { failure, SUCCESS } from "./_fake-executor.ts";
 import { FAKE_STORAGE, NodeBench } from "./_node-bench.ts";
-import { idOf } from "./_builders.ts";
+import { anOffer, idOf } from "./_builders.ts";
 import { settle } from "./_until.ts";
 
 const KEYED: TaskInput = {
@@ -56,6 +56,18 @@ describe("an assignment", () => {
     node.source.onInputs = async () => ({ inputs: [empty], workflowInputs: [] });
     await node.offer();
     expect((await node.executor.nextRun()).assignment.inputs).toEqual([empty]);
+  });
+});
+
+describe("what travels beside a task", () => {
+  const traits = { metadata: { traceparent: "00-network", tenant_id: "t-7" } };
+
+  it("is what its network gave, and nothing where it gave none", async () => {
+    await using node = await NodeBench.start();
+    await node.dispatcher.offer(anOffer({ id: idOf(1), traits }));
+    expect((await node.executor.nextRun()).assignment.metadata).toEqual(traits.metadata);
+    await node.offer(2);
+    expect((await node.executor.nextRun()).assignment.metadata).toBeUndefined();
   });
 });
 
