@@ -278,6 +278,20 @@ describe("a run on which the stream ends each time", () => {
     });
   });
 
+  it("goes on with a WEP that tells no inventory, and is the same process as when it acked", async () => {
+    await using scene = await open({ instanceId: "a" });
+    const run = await acked(scene);
+    for (let cut = 0; cut < 6; cut += 1) {
+      scene.wep.cut();
+      await until(() => scene.bench.pool.stats().connected === 0);
+      const again = await scene.bench.reconnected(scene.wep);
+      await greet(again, { instanceId: "a" });
+      await again.next("assign");
+      if (cut === 5) again.send("completion", completion());
+    }
+    expect(await run.outcome).toMatchObject({ kind: "succeeded" });
+  });
+
   it("goes on for as long as the WEP says that it has it", async () => {
     await using scene = await open({ instanceId: "a" });
     const run = await acked(scene);
