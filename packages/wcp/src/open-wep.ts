@@ -1,5 +1,5 @@
 import { EXIT, StartupError } from "@subnet-worker/kit";
-import { TlsError } from "@subnet-worker/kit/tls";
+import { TlsError, type TlsFiles } from "@subnet-worker/kit/tls";
 import { openTransport, type TransportDeps, type WepTransport } from "./adapters/wep/transport.ts";
 import type { Config } from "./config.ts";
 
@@ -9,8 +9,8 @@ import type { Config } from "./config.ts";
  * @throws {StartupError} exit code 78 for certificates that cannot be used
  */
 export function openWepTransport({ wep_tls: tls }: Config, deps: TransportDeps): WepTransport {
-  const { ca_file: caFile, cert_file: certFile, key_file: keyFile, server_name: serverName } = tls;
-  const files = { caFile, ...(certFile === "" ? {} : { certFile, keyFile }) };
+  const { ca_file: caFile, server_name: serverName } = tls;
+  const files = tlsFilesOf(tls);
   try {
     return openTransport(
       {
@@ -23,4 +23,10 @@ export function openWepTransport({ wep_tls: tls }: Config, deps: TransportDeps):
     if (!(error instanceof TlsError)) throw error;
     throw new StartupError(EXIT.badConfig, `wep_tls: ${error.message}`, { cause: error });
   }
+}
+
+/** The files that `wep_tls` names. */
+export function tlsFilesOf(tls: Config["wep_tls"]): TlsFiles {
+  const { ca_file: caFile, cert_file: certFile, key_file: keyFile } = tls;
+  return { caFile, ...(certFile === "" ? {} : { certFile, keyFile }) };
 }

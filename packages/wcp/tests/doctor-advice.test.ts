@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TestAuthority, type TlsFilePaths, writeCertificate } from "@subnet-worker/testkit/certificates";
 import { Wallet } from "ethers";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DoctorBench, type Settings } from "./_doctor-bench.ts";
@@ -9,10 +10,18 @@ const NOTHING = "http://127.0.0.1:9";
 const EMPTY_ADDRESS = "0x00000000000000000000000000000000000000aa";
 
 let bench: DoctorBench;
+/** Of a certificate that is good for a few days more. */
+let brief: TlsFilePaths;
+
 beforeAll(async () => {
   bench = await DoctorBench.start();
+  const authority = await TestAuthority.create();
+  const certificate = await authority.issue({ names: ["wcp"], validToMs: Date.now() + 5.5 * DAY_MS });
+  brief = writeCertificate(bench.dir, "brief", { ...certificate, ca: authority.cert });
 });
 afterAll(() => bench[Symbol.asyncDispose]());
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
 interface Case {
   readonly what: string;
@@ -52,6 +61,26 @@ const CASES: readonly Case[] = [
     }),
     detail: "unencrypted to 192.0.2.1:8545",
     advice: "use https and wss",
+  },
+  {
+    what: "a certificate that ends soon",
+    id: "wep.certificates",
+    verdict: "warn",
+    settings: () => ({
+      "wep_tls.ca_file": brief.caFile,
+      "wep_tls.cert_file": brief.certFile,
+      "wep_tls.key_file": brief.keyFile,
+    }),
+    detail: "wcp, 5 days left",
+    advice: "wcp tls renew",
+  },
+  {
+    what: "an authority that is none",
+    id: "wep.certificates",
+    verdict: "fail",
+    settings: () => ({ "wep_tls.ca_file": brief.certFile }),
+    detail: "lacks the CA flag",
+    advice: "correct wep_tls",
   },
   {
     what: "no key",

@@ -8,6 +8,7 @@ import type { Config } from "../../config.ts";
 import { openWepTransport } from "../../open-wep.ts";
 import { fail, ok, type Outcome, reasonOf, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
+import { examineCertificates } from "./wep-tls.ts";
 
 const TCP_TIMEOUT_MS = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -21,6 +22,7 @@ interface Met {
 /** Every executor, and whether what the queues hold can be run by one. */
 export async function examineWeps(patient: Patient): Promise<void> {
   const { exam, config } = patient;
+  examineCertificates(patient);
   const met: Met[] = [];
   const looked = config.wep_grpc_endpoint.map((url, index) => examineWep(patient, { url, index, met }));
   await Promise.all(looked);
