@@ -10,8 +10,10 @@ type Value<K extends Case> = Extract<Message, { case: K }>["value"];
 /** A WCP of which each message is written down by the test. Disposal breaks the stream off. */
 export interface StreamClient extends AsyncDisposable {
   send(message: Envelope): void;
-  /** All that came, in its order. */
+  /** All that came, in its order; what came in batches as if it had come singly. */
   readonly received: readonly Message[];
+  /** How many batches came. */
+  batches(): number;
   of<K extends Case>(kind: K): readonly Value<K>[];
   /** The first of this kind that fits; waits for it. */
   find<K extends Case>(kind: K, fits?: (value: Value<K>) => boolean): Promise<Value<K>>;
@@ -33,13 +35,18 @@ export function openStream(url: string, hello: Parameters<typeof envelope<"hello
     }
   }
   const received: Message[] = [];
+  let batches = 0;
   const ended = (async () => {
-    for await (const { msg } of client.taskStream(requests(), { signal: abort.signal })) received.push(msg);
+    for await (const { msg } of client.taskStream(requests(), { signal: abort.signal })) {
+      if (msg.case === "batch") batches += 1;
+      received.push(...(msg.case === "batch" ? msg.value.envelopes.map((each) => each.msg) : [msg]));
+    }
   })().catch((error: unknown) => error);
   const of = <K extends Case>(kind: K) =>
     received.filter((message) => message.case === kind).map(({ value }) => value as Value<K>);
   return {
     received,
+    batches: () => batches,
     ended,
     of,
     send(message) {

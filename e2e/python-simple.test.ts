@@ -9,7 +9,7 @@ import { hasPython, startPython } from "./_python.ts";
 import { freePort } from "./_rpc-proxy.ts";
 import { readTally, startTaskChain, TALLY_QUEUE, TALLY_SPEC_PATH, type TaskChain } from "./_task-chain.ts";
 import { until } from "./_until.ts";
-import { configWith, makeWcp, type TestWallet, wcpConfig, type WcpProcess } from "./_wcp.ts";
+import { configWith, makeWcp, startWcp, type TestWallet, wcpConfig, type WcpProcess } from "./_wcp.ts";
 
 const SIMPLEST_WEP = fileURLToPath(new URL("fixtures/simple-wep/simple_wep.py", import.meta.url));
 
@@ -46,7 +46,7 @@ describe.skipIf(!hasPython)("the simplest WEP, in Python (needs python3 with grp
     return wep;
   }
 
-  async function startWcp(): Promise<WcpProcess> {
+  async function startNode(): Promise<WcpProcess> {
     const base = wcpConfig(chain.facts, `http://127.0.0.1:${wepPort}`, TALLY_SPEC_PATH);
     const config = configWith(base, { scheduler: { queue_name: [TALLY_QUEUE] } });
     const env = { WCP__ETHEREUM__WALLET_PRIVATE_KEY: wallet.privateKey };
@@ -101,7 +101,7 @@ describe.skipIf(!hasPython)("the simplest WEP, in Python (needs python3 with grp
 
   test("completes several activities one at a time, and is sent nothing that it does not know", async () => {
     const wep = await startWep();
-    const wcp = await startWcp();
+    const wcp = await startNode();
     const numbers = [101, 102, 103, 104, 105, 106];
     await enqueue(numbers, 100);
     await expectCompletedOnce(wcp, numbers);
@@ -116,7 +116,7 @@ describe.skipIf(!hasPython)("the simplest WEP, in Python (needs python3 with grp
 
   test("may leave run_id out of its completions", async () => {
     await startWep("--without-run-id");
-    const wcp = await startWcp();
+    const wcp = await startNode();
     const numbers = [201, 202, 203];
     await enqueue(numbers, 20);
     await expectCompletedOnce(wcp, numbers);
@@ -125,7 +125,7 @@ describe.skipIf(!hasPython)("the simplest WEP, in Python (needs python3 with grp
 
   test("killed with an activity under way and started again is given it again, and the rest after it", async () => {
     const wep = await startWep();
-    const wcp = await startWcp();
+    const wcp = await startNode();
     const numbers = [301, 302, 303];
     await enqueue(numbers, 1_500);
     const { number: interrupted } = await wep.find("work to begin", ({ msg }) => msg === "work begun");
@@ -155,5 +155,48 @@ describe.skipIf(!hasPython)("the simplest WEP, in Python (needs python3 with grp
     // A WEP of 1.0.0 keeps no completions: what it was doing for the stream that is gone is done again.
     await expectCompletedOnce(second, numbers);
     expect(new Set(begun())).toEqual(new Set(numbers));
+  });
+});
+
+describe.skipIf(!hasPython)("examples/python-wep with TLS (needs python3 with grpcio)", () => {
+  const EXAMPLE = fileURLToPath(new URL("../examples/python-wep", import.meta.url));
+
+  test("is reached by a WCP whose certificate is of its authority, and by no other", async () => {
+    await using stack = new AsyncDisposableStack();
+    const dir = mkdtempSync(join(tmpdir(), "e2e-"));
+    stack.defer(() => rmSync(dir, { recursive: true, force: true }));
+    const chain = stack.use(await startTaskChain());
+    const { privateKey } = await chain.worker();
+    const init = async (name: string) => {
+      const args = ["tls", "init", "--dir", name, "--wep-name", "127.0.0.1"];
+      await using made = await startWcp(args, { cwd: dir, env: {} });
+      expect(await made.ended, made.stderr()).toBe(0);
+      return (file: string) => join(dir, name, file);
+    };
+    const [ours, others] = [await init("ours"), await init("others")];
+
+    const port = await freePort();
+    const files = ["--tls-cert", ours("wep.crt"), "--tls-key", ours("wep.key"), "--tls-ca", ours("ca.crt")];
+    const wep = stack.use(
+      await startPython(["worker.py", "--port", String(port), ...files], { cwd: EXAMPLE }),
+    );
+    await wep.find("the WEP to listen", ({ msg }) => msg === "wep listening");
+    const start = async (at: typeof ours) => {
+      const base = wcpConfig(chain.facts, `https://127.0.0.1:${port}`, TALLY_SPEC_PATH);
+      const tls = { ca_file: ours("ca.crt"), cert_file: at("wcp.crt"), key_file: at("wcp.key") };
+      const config = configWith(base, { scheduler: { queue_name: [TALLY_QUEUE] }, wep_tls: tls });
+      const env = { WCP__ETHEREUM__WALLET_PRIVATE_KEY: privateKey };
+      return stack.use(await makeWcp({ dir, config, env }).start());
+    };
+    const stranger = await start(others);
+    // grpcio hangs up without a word; it says why in its own log.
+    await until("a refusal", () => wep.stderr().includes("certificate verify failed"), {
+      instead: () => stranger.stdout().slice(-3_000) + wep.stdout() + wep.stderr().slice(-3_000),
+    });
+    expect(await stranger.reasons()).not.toEqual([]);
+    await stranger[Symbol.asyncDispose]();
+    expect(wep.lines().filter(({ msg }) => msg === "WCP connected")).toEqual([]);
+    await (await start(ours)).untilReady();
+    expect(wep.lines().filter(({ msg }) => msg === "WCP connected")).toHaveLength(1);
   });
 });

@@ -252,6 +252,27 @@ describe.skipIf(!hasPython)("examples/python-wep on the wire (needs python3 with
     );
   });
 
+  test("takes many messages in one, and sends many in one to a WCP that takes them", async () => {
+    const stream = await connect({ ...NODE, maxBatch: 100 });
+    expect(stream.received[0]?.case).toBe("helloAck"); // alone
+    const [helloAck] = stream.of("helloAck");
+    const ids = Array.from({ length: 10 }, (_, each) => `id ${each}`);
+    const assigns = ids.map((id) => assign({ id, kind: "test.other" }));
+    expect(helloAck?.maxBatch).toBeGreaterThanOrEqual(assigns.length);
+    stream.send(envelope("batch", { envelopes: assigns }));
+    await stream.find("rejection", ({ activityId }) => activityId === ids.at(-1));
+    expect(stream.of("rejection").map(({ activityId }) => activityId)).toEqual(ids);
+    expect(stream.batches()).toBeGreaterThan(0);
+  });
+
+  test("sends single messages to a WCP that takes no batches", async () => {
+    const stream = await connect();
+    const assigns = Array.from({ length: 10 }, (_, each) => assign({ id: `id ${each}`, kind: "test.other" }));
+    stream.send(envelope("batch", { envelopes: assigns }));
+    await stream.find("rejection", ({ activityId }) => activityId === "id 9");
+    expect(stream.batches()).toBe(0);
+  });
+
   test("sends nothing numbered 20 or above to a WCP of 1.0.0, which needs no acks", async () => {
     const stream = await connect({ min: "1.0.0", max: "1.0.0" });
     stream.send(assign({ id: "x", kind: "test.other" }));

@@ -26,6 +26,8 @@ PING_INTERVAL_S = 5
 SILENCE_S = 15
 #: A WCP that lets more than this wait for it gets no more of its messages read.
 OUTBOX_LENGTH = 1_024
+#: Messages that we take in one.
+MAX_BATCH = 64
 
 
 def triple(version: str):
@@ -69,20 +71,23 @@ class Outbox:
                 self._by_key[key] = slot
             self._ready.notify_all()
 
-    def take(self, timeout_s: float):
-        """The next one; None when there is none in time, or never will be."""
+    def take(self, timeout_s: float, most: int):
+        """The next ones, at most so many; none when there are none in time, or never will be."""
         with self._ready:
             self._ready.wait_for(lambda: self._slots or self.is_over, timeout_s)
-            if not self._slots:
-                return None
-            key, message = self._slots.popleft()
-            self._by_key.pop(key, None)
+            taken = [self._slots.popleft() for _ in range(min(most, len(self._slots)))]
+            for key, _message in taken:
+                self._by_key.pop(key, None)
             self._ready.notify_all()
-            return message
+            return [message for _key, message in taken]
 
     def wait_for_room(self) -> None:
         with self._ready:
             self._ready.wait_for(lambda: len(self._slots) < OUTBOX_LENGTH or self.is_over)
+
+    def wait_until_empty(self) -> None:
+        with self._ready:
+            self._ready.wait_for(lambda: not self._slots or self.is_over)
 
     def end(self) -> None:
         with self._ready:
@@ -94,6 +99,7 @@ class Session:
     def __init__(self, table, context, tags=()):
         self.has_additions = False
         self.node_id = ""
+        self._max_batch = 1
         self._table = table
         self._context = context
         self._tags = tags
@@ -114,9 +120,11 @@ class Session:
         ping_at = time.monotonic() + PING_INTERVAL_S
         try:
             while True:
-                message = self._outbox.take(1)
-                if message is not None:
-                    yield message
+                messages = self._outbox.take(1, self._max_batch)
+                if len(messages) > 1:
+                    yield pb.Envelope(batch=pb.Batch(envelopes=messages))
+                elif messages:
+                    yield messages[0]
                 elif self._outbox.is_over:
                     break
                 now = time.monotonic()
@@ -224,6 +232,9 @@ class Session:
             if waiting is not None:
                 waiting[1] = request.upload_grant
                 waiting[0].set()
+        elif kind == "batch":
+            for each in request.batch.envelopes:
+                self._receive(each)
         elif kind == "ping":
             self._send(pong=pb.Pong(nonce=request.ping.nonce))
         # The rest, of this version or a later one, needs no answer.
@@ -246,10 +257,14 @@ class Session:
         ours = pb.Version(min=RANGE[0], max=RANGE[1])
         capabilities = pb.Capabilities(max_concurrency=self._table.max_concurrency, tags=self._tags)
         if self.has_additions:
-            ours.instance_id, ours.agent = INSTANCE_ID, AGENT
+            ours.instance_id, ours.agent, ours.max_batch = INSTANCE_ID, AGENT, MAX_BATCH
             capabilities.kinds.extend(pb.TaskKind(kind=kind, version=version) for kind, version in HANDLERS)
             capabilities.inventory_follows = True
         self._send(hello_ack=ours)
+        # Nothing shares a message with it: the WCP learns from it whether we take batches at all.
+        self._outbox.wait_until_empty()
+        if self.has_additions:
+            self._max_batch = max(1, min(hello.max_batch, OUTBOX_LENGTH))
         self._send(capabilities=capabilities)
         self._table.attach(self)
         if self._outbox.is_over:
