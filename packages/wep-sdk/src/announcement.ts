@@ -33,8 +33,6 @@ export function capabilitiesOf(
 export function capacityOf(runs: RunTable, hasAdditions: boolean): Envelope {
   const availableSlots = runs.freeSlots;
   if (!hasAdditions) return envelope("capacity", { availableSlots });
-  const classes = runs.slots.pools
-    .filter(({ name }) => name !== "")
-    .map(({ name, free }) => ({ name, availableSlots: runs.isDraining ? 0 : free }));
+  const classes = runs.classSlots.map(({ name, free }) => ({ name, availableSlots: free }));
   return envelope("capacity", { availableSlots, classes });
 }

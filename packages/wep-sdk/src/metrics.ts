@@ -3,8 +3,16 @@ import { Counter, Gauge, Histogram, type Registry } from "@subnet-worker/kit";
 /** What the gauges read when they are scraped. */
 export interface MetricSources {
   readonly slots: () => { readonly busy: number; readonly free: number };
+  /** The same by class; empty where there are no classes. */
+  readonly classSlots: () => readonly ClassSlots[];
   readonly streams: () => number;
   readonly unacknowledged: () => number;
+}
+
+export interface ClassSlots {
+  readonly name: string;
+  readonly busy: number;
+  readonly free: number;
 }
 
 export interface RunMetrics {
@@ -37,6 +45,18 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
       const { busy, free } = sources.slots();
       this.set({ state: "busy" }, busy);
       this.set({ state: "free" }, free);
+    },
+  });
+  void new Gauge({
+    name: "wep_class_slots",
+    help: "Slots for runs by class of work (cpu, gpu, io) and state: busy or free.",
+    labelNames: ["class", "state"],
+    registers,
+    collect() {
+      for (const { name, busy, free } of sources.classSlots()) {
+        this.set({ class: name, state: "busy" }, busy);
+        this.set({ class: name, state: "free" }, free);
+      }
     },
   });
   void new Gauge({

@@ -21,7 +21,7 @@ export interface RunTableDeps {
 
 /** All runs of a server, over all its streams: who may start, and who is still owed a completion. */
 export class RunTable {
-  readonly slots: Slots;
+  readonly #slots: Slots;
   readonly #deps: RunTableDeps;
   readonly #runDeps: RunDeps;
   readonly #ledger = new RunLedger();
@@ -32,19 +32,26 @@ export class RunTable {
   /** @throws {WepError} INVALID_OPTION for a handler of a class without slots */
   constructor(deps: RunTableDeps) {
     this.#deps = deps;
-    this.slots = new Slots(deps.settings);
-    this.#pools = new Map(deps.handlers.all.map((handler) => [handler, this.slots.poolOf(handler)]));
+    this.#slots = new Slots(deps.settings);
+    this.#pools = new Map(deps.handlers.all.map((handler) => [handler, this.#slots.poolOf(handler)]));
     const { clock, log, metrics } = deps;
     this.#runDeps = { clock, log, metrics, onChange: (run) => this.#changed(run) };
   }
 
   get busySlots(): number {
-    return this.slots.busy;
+    return this.#slots.busy;
   }
 
   /** Of all classes; 0 while draining. */
   get freeSlots(): number {
-    return this.#isDraining ? 0 : this.slots.free;
+    return this.#isDraining ? 0 : this.#slots.free;
+  }
+
+  /** Slots by class; empty where there are no classes. No slot is free while draining. */
+  get classSlots(): readonly { readonly name: string; readonly busy: number; readonly free: number }[] {
+    return this.#slots.pools
+      .filter(({ name }) => name !== "")
+      .map(({ name, busy, free }) => ({ name, busy, free: this.#isDraining ? 0 : free }));
   }
 
   get openRuns(): number {
@@ -184,7 +191,7 @@ export class RunTable {
   }
 
   #poolOf(handler: Handler): SlotPool {
-    return this.#pools.get(handler) ?? this.slots.poolOf(handler);
+    return this.#pools.get(handler) ?? this.#slots.poolOf(handler);
   }
 
   #changed(run: Run): void {

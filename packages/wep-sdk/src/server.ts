@@ -76,6 +76,7 @@ class Node implements AsyncDisposable {
     this.#handlers = new HandlerRegistry(options.handlers);
     const metrics = createWepMetrics(this.metrics, {
       slots: () => ({ busy: this.#runs.busySlots, free: this.#runs.freeSlots }),
+      classSlots: () => this.#runs.classSlots,
       streams: () => [...this.#sessions].filter((session) => session.isOpen).length,
       unacknowledged: () => this.#runs.unacknowledged,
     });

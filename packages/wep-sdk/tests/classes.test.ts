@@ -62,6 +62,8 @@ describe("classes", () => {
         { name: "gpu", availableSlots: 0 },
       ],
     });
+    expect(await wep.metric('wep_class_slots{class="gpu",state="free"}')).toBe(0);
+    expect(await wep.metric('wep_class_slots{class="cpu",state="free"}')).toBe(1);
     stream.send("assign", assignment());
     const other = await work.nextCall();
     call.end.resolve({});
