@@ -8,6 +8,7 @@ import type { Handler } from "./handler.ts";
 import { Attachment, type Link } from "./link.ts";
 import { limitOutcome } from "./message-size.ts";
 import type { RunMetrics } from "./metrics.ts";
+import { patientClock } from "./patient-clock.ts";
 import { type ProgressNews, type ProgressReport, ProgressReporter } from "./progress.ts";
 import {
   holdsSlot,
@@ -267,7 +268,10 @@ export class Run implements RunHost {
         minIntervalMs: this.#settings.progressIntervalMs,
         keepaliveMs: Math.max(0, this.assignment.heartbeatIntervalS) * 500,
       },
-      { clock: this.#deps.clock, send: (report, onTaken) => this.#sendProgress(report, onTaken) },
+      {
+        clock: patientClock(this.#deps.clock),
+        send: (report, onTaken) => this.#sendProgress(report, onTaken),
+      },
     );
     return this.#progress;
   }
@@ -292,7 +296,7 @@ export class Run implements RunHost {
 
   #arm(ms: number, fire: () => void): void {
     this.#disarm();
-    this.#timer = this.#deps.clock.timer(ms, fire);
+    this.#timer = patientClock(this.#deps.clock).timer(ms, fire);
   }
 
   #disarm(): void {

@@ -1,0 +1,196 @@
+// The pool without a server: what a run's host is told, and what threads are left.
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { create } from "@bufbuild/protobuf";
+import { type Clock, createLogger, systemClock } from "@subnet-worker/kit";
+import { TaskAssignmentSchema } from "@subnet-worker/protocol";
+import { createDeferred, FakeClock } from "@subnet-worker/testkit";
+import { describe, expect, it } from "vitest";
+import type { Execution, RunHost } from "../src/execution.ts";
+import type { Outcome } from "../src/run-state.ts";
+import { ThreadPool, type ThreadOptions } from "../src/threads/thread-pool.ts";
+import { DEFAULT_TRANSFER } from "../src/transfer-retry.ts";
+import { until } from "./_wep.ts";
+
+const MODULE = fileURLToPath(new URL("_handlers.ts", import.meta.url));
+const log = createLogger({ name: "wep", level: "silent" });
+
+function openPool({
+  clock = systemClock,
+  ...threads
+}: ThreadOptions & { clock?: Clock } = {}): Promise<ThreadPool> {
+  const options = { ...threads, modules: [MODULE], transfer: DEFAULT_TRANSFER, progressIntervalMs: 500 };
+  return ThreadPool.open(options, { clock, log });
+}
+
+interface Begun {
+  readonly execution: Execution;
+  readonly outcome: Promise<Outcome>;
+  /** Resolves at the first report. */
+  readonly reported: Promise<void>;
+}
+
+/** Lets the pool run a handler, and keeps what it tells. */
+function begin(pool: ThreadPool, kind: string, input: Record<string, unknown> = {}): Begun {
+  const outcome = createDeferred<Outcome>();
+  const reported = createDeferred();
+  const inputs = Object.entries(input).map(([name, value]) => ({ name, inlineJson: JSON.stringify(value) }));
+  const host: RunHost = {
+    assignment: create(TaskAssignmentSchema, {
+      activityId: "a",
+      runId: "r",
+      taskKind: kind,
+      taskVersion: "1.0.0",
+      inputs,
+    }),
+    clock: systemClock,
+    transfer: DEFAULT_TRANSFER,
+    log,
+    report: () => {
+      reported.resolve();
+      return Promise.resolve();
+    },
+    requestGrant: () => Promise.reject(new Error("no storage")),
+    settle: (ended) => outcome.resolve(ended),
+  };
+  const handler = pool.handlers.find((each) => each.kind === kind);
+  return { execution: pool.execute(handler!, host), outcome: outcome.promise, reported: reported.promise };
+}
+
+function resultOf(outcome: Outcome): unknown {
+  if (outcome.status !== "SUCCESS") throw new Error(outcome.message);
+  return JSON.parse(new TextDecoder().decode(outcome.result));
+}
+
+async function threadOf(pool: ThreadPool): Promise<number> {
+  return (resultOf(await begin(pool, "where").outcome) as { thread: number }).thread;
+}
+
+describe("a pool of threads", () => {
+  it("has as many threads as runs at the same time, and keeps as many as it is told to", async () => {
+    await using pool = await openPool({ maxIdle: 2 });
+    expect(pool.counts).toEqual({ all: 1, idle: 1 });
+    const waiting = [begin(pool, "wait"), begin(pool, "wait"), begin(pool, "wait")];
+    expect(pool.counts).toEqual({ all: 3, idle: 0 });
+    for (const { execution } of waiting) execution.stop("requested");
+    for (const { outcome } of waiting) expect(resultOf(await outcome)).toMatchObject({ cancelled: true });
+    await until(() => pool.counts.all === 2);
+    expect(pool.counts).toEqual({ all: 2, idle: 2 });
+  });
+
+  it("lets go of threads that nobody needed for a minute, except one", async () => {
+    const clock = new FakeClock();
+    await using pool = await openPool({ clock, maxIdle: 4 });
+    const waiting = [begin(pool, "wait"), begin(pool, "wait"), begin(pool, "wait")];
+    for (const { execution, outcome } of waiting) {
+      execution.stop("requested");
+      await outcome;
+    }
+    await clock.advance(59_000);
+    expect(pool.counts).toEqual({ all: 3, idle: 3 });
+    await clock.advance(61_000);
+    await until(() => pool.counts.all === 1);
+    await clock.advance(600_000);
+    expect(pool.counts).toEqual({ all: 1, idle: 1 });
+  });
+
+  it("gives a handler the thread that ran it before, which may still have what it loaded", async () => {
+    await using pool = await openPool({ maxIdle: 4 });
+    const own = await threadOf(pool);
+    const held = begin(pool, "wait");
+    await held.reported;
+    const other = begin(pool, "large", { chars: 1 });
+    await other.outcome;
+    held.execution.stop("requested");
+    await held.outcome;
+    // The thread of "wait", which was that of "where", was freed last; "large" has its own.
+    expect(await threadOf(pool)).toBe(own);
+    const again = begin(pool, "large", { chars: 1 });
+    expect(pool.counts.all).toBe(2);
+    expect(await threadOf(pool)).toBe(own);
+    await again.outcome;
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "leaves no thread behind after 200 runs, of which some crashed and some were ended",
+    async () => {
+      const pool = await openPool({ maxIdle: 4 });
+      for (let round = 0; round < 50; round += 1) {
+        const runs = [
+          begin(pool, "where"),
+          begin(pool, "where_io", { until: MODULE }),
+          begin(pool, "large", { chars: 9 }),
+        ];
+        for (const { outcome } of runs) expect((await outcome).status).toBe("SUCCESS");
+        if (round % 20 === 3)
+          expect(await begin(pool, "crash", { how: "exit" }).outcome).toMatchObject({ code: 2001 });
+        else if (round % 20 === 7) {
+          const spinning = begin(pool, "spin");
+          await spinning.reported;
+          spinning.execution.terminate();
+        } else await begin(pool, "fail", { how: "terminal" }).outcome;
+      }
+      await until(() => pool.counts.all === pool.counts.idle);
+      expect(threadCount()).toBe(pool.counts.all);
+      await pool[Symbol.asyncDispose]();
+      expect(pool.counts).toEqual({ all: 0, idle: 0 });
+      expect(threadCount()).toBe(0);
+    },
+  );
+});
+
+describe("a run that has to be taken off a shared thread", () => {
+  it("leaves the others there when the thread answers, and the thread ends after them", async () => {
+    const clock = new FakeClock();
+    await using pool = await openPool({ clock });
+    const other = begin(pool, "where_io", { until: "/nowhere" });
+    const deaf = begin(pool, "deaf_io");
+    await Promise.all([other.reported, deaf.reported]);
+    deaf.execution.terminate();
+    expect(pool.counts.all).toBe(2); // one warm in its place
+    const answered = begin(pool, "where_io", { until: MODULE });
+    await answered.outcome;
+    // Its answer has come by the time that another thread has had a whole run.
+    await clock.advance(5_000);
+    other.execution.stop("requested");
+    expect(await other.outcome).toMatchObject({
+      status: "ERROR",
+      message: expect.not.stringContaining("CRASHED"),
+    });
+    await until(() => pool.counts.all === 1);
+  });
+
+  it("ends them with the thread when it is blocked", async () => {
+    const clock = new FakeClock();
+    await using pool = await openPool({ clock });
+    const other = begin(pool, "where_io", { until: "/nowhere" });
+    const spinning = begin(pool, "spin_io");
+    await Promise.all([other.reported, spinning.reported]);
+    spinning.execution.terminate();
+    await clock.advance(999);
+    expect(pool.counts.all).toBe(2);
+    await clock.advance(1);
+    expect(await other.outcome).toMatchObject({
+      code: 2002,
+      retryable: true,
+      message: expect.stringContaining("another of its runs blocked it and was ended by force"),
+    });
+  });
+
+  it("keeps a result that was there before", async () => {
+    await using pool = await openPool();
+    const done = begin(pool, "where");
+    const blockedUntilMs = performance.now() + 1_000;
+    while (performance.now() < blockedUntilMs); // its result waits for the event loop
+    done.execution.terminate();
+    expect(resultOf(await done.outcome)).toMatchObject({ main: false });
+  });
+});
+
+/** Threads of handlers that the system has of this process. */
+function threadCount(): number {
+  const names = readdirSync("/proc/self/task").map((id) =>
+    readFileSync(`/proc/self/task/${id}/comm`, "utf8"),
+  );
+  return names.filter((name) => name.trim() === "wep handlers").length;
+}
