@@ -1,5 +1,5 @@
 // Imports OpenTelemetry, so nothing imports this file but startTracing(), once tracing is on.
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import {
   type Attributes,
   type Context,
@@ -128,11 +128,11 @@ class OpenSpan implements Span {
   }
 
   set(attributes: SpanAttributes): void {
-    this.#span.setAttributes(defined(attributes));
+    if (this.#span.isRecording()) this.#span.setAttributes(defined(attributes));
   }
 
   event(name: string, attributes: SpanAttributes = {}): void {
-    this.#span.addEvent(name, defined(attributes));
+    if (this.#span.isRecording()) this.#span.addEvent(name, defined(attributes));
   }
 
   within<T>(run: () => T): T {
@@ -154,19 +154,35 @@ function contextOf(metadata: TraceContext): Context {
 }
 
 function defined(attributes: SpanAttributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
+  const kept: Attributes = {};
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
 }
 
 /** Random ids, but for a trace that has a seed. */
 class SeededIds implements IdGenerator {
   seed: string | undefined;
+  /** Random bytes are cheap by the thousand. */
+  readonly #pool = Buffer.alloc(4_096);
+  #used = this.#pool.length;
 
   generateTraceId(): string {
-    if (this.seed === undefined) return randomBytes(16).toString("hex");
-    return createHash("sha256").update(this.seed).digest("hex").slice(0, 32);
+    return this.seed === undefined ? this.#random(16) : hash("sha256", this.seed, "hex").slice(0, 32);
   }
 
   generateSpanId(): string {
-    return randomBytes(8).toString("hex");
+    return this.#random(8);
+  }
+
+  #random(bytes: number): string {
+    if (this.#used + bytes > this.#pool.length) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
+    this.#used += bytes;
+    return this.#pool.toString("hex", this.#used - bytes, this.#used);
   }
 }
