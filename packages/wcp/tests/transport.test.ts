@@ -268,6 +268,14 @@ describe("the way to a WEP in plain text", () => {
     expect(await meet(lax, target)).toBe("ready");
   });
 
+  it("hints at TLS where a server of another make hangs up on plain text", async () => {
+    await using wep = await startWep();
+    using transport = open();
+    expect(await meet(transport, { url: `http://127.0.0.1:${wep.port}` })).toMatch(
+      /may speak TLS: write https:/,
+    );
+  });
+
   it("is none to https://", async () => {
     using transport = open({ tls: undefined });
     expect(await meet(transport, { url: "https://127.0.0.1:1" })).toMatch(/needs wep_tls\.ca_file/);

@@ -308,7 +308,12 @@ function toSessionEnded(error: unknown, url: string): SessionEnded {
       { cause: error },
     );
   }
-  return new SessionEnded("UNREACHABLE", `${url}: ${rawMessage}`, { cause: error });
+  // What Node makes of a peer that hangs up without a word of HTTP/2, as TLS servers do on plain text.
+  const hint =
+    url.startsWith("http:") && rawMessage.includes("CANCEL (0x8)")
+      ? "; if every try ends so, the WEP may speak TLS: write https://"
+      : "";
+  return new SessionEnded("UNREACHABLE", `${url}: ${rawMessage}${hint}`, { cause: error });
 }
 
 function isHttp2Failure(error: unknown): boolean {
