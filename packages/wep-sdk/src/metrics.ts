@@ -36,6 +36,19 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800],
     registers,
   });
+  registerGauges(registers, sources);
+  // Looking up labels costs more than counting, and there are few of them.
+  const counted = memo((kind) => memo((status) => runs.labels({ kind, status })));
+  const timed = memo((kind) => durations.labels({ kind }));
+  return {
+    runEnded({ kind, status, durationMs }) {
+      counted(kind)(status).inc();
+      timed(kind).observe(durationMs / 1_000);
+    },
+  };
+}
+
+function registerGauges(registers: Registry[], sources: MetricSources): void {
   void new Gauge({
     name: "wep_slots",
     help: "Slots for runs, by state: busy or free. None is free while draining.",
@@ -75,15 +88,6 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
       this.set(sources.unacknowledged());
     },
   });
-  // Looking up labels costs more than counting, and there are few of them.
-  const counted = memo((kind) => memo((status) => runs.labels({ kind, status })));
-  const timed = memo((kind) => durations.labels({ kind }));
-  return {
-    runEnded({ kind, status, durationMs }) {
-      counted(kind)(status).inc();
-      timed(kind).observe(durationMs / 1_000);
-    },
-  };
 }
 
 function memo<T>(make: (name: string) => T): (name: string) => T {

@@ -54,6 +54,13 @@ export class RunTable {
       .map(({ name, busy, free }) => ({ name, busy, free: this.#isDraining ? 0 : free }));
   }
 
+  /** Equal values are equal capacities, class by class. */
+  get capacityMark(): number | string {
+    return this.#slots.pools.length === 1
+      ? this.freeSlots
+      : this.classSlots.map(({ free }) => free).join(" ");
+  }
+
   get openRuns(): number {
     return this.#ledger.openRuns;
   }

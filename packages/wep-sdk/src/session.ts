@@ -78,8 +78,8 @@ export class Session implements Link {
   #isPeerDone = false;
   /** When the transport was handed what it writes now. */
   #handedAtMs = 0;
-  /** Free slots as the peer knows them. */
-  #announced = -1;
+  /** The capacity as the peer knows it. */
+  #announced: number | string = "";
   #doubt: Doubt | undefined;
   #liveness: Liveness | undefined;
   #farewell: Disposable | undefined;
@@ -234,7 +234,7 @@ export class Session implements Link {
     if (runs.isDraining) this.sendDrain("this worker shuts down");
     this.#disposables.use(
       runs.onChange(() => {
-        if (this.#announced !== runs.freeSlots) this.#outbox.push(this.#capacity);
+        if (this.#announced !== runs.capacityMark) this.#outbox.push(this.#capacity);
         this.#endIfDone();
       }),
     );
@@ -346,8 +346,9 @@ export class Session implements Link {
   /** Asked when it is written: what changed and changed back is not news. */
   #capacityNews(): Envelope | undefined {
     const { runs } = this.#deps;
-    if (this.#announced === runs.freeSlots) return undefined;
-    this.#announced = runs.freeSlots;
+    const mark = runs.capacityMark;
+    if (this.#announced === mark) return undefined;
+    this.#announced = mark;
     return capacityOf(runs, this.hasAdditions);
   }
 

@@ -1,3 +1,4 @@
+import { envelope } from "@subnet-worker/protocol";
 import { describe, expect, it } from "vitest";
 import { defineHandler, serve, WepError } from "../src/index.ts";
 import { assignment, TestStream } from "./_stream.ts";
@@ -73,6 +74,30 @@ describe("classes", () => {
     other.end.resolve({});
     await stream.next("completion");
     await stream.next("completion");
+  });
+
+  it("are told when one frees a slot while another takes one", async () => {
+    await using wep = await startWep({
+      handlers: [work.handler, train.handler],
+      maxConcurrency: "auto",
+      classes: { cpu: 1, gpu: 1 },
+    });
+    await using stream = await TestStream.open(wep.port, { nodeId: "node-1", maxBatch: 10 });
+    const task = assignment();
+    stream.send("assign", task);
+    await work.nextCall();
+    await stream.next("capacity", ({ availableSlots }) => availableSlots === 1);
+    stream.sendBatch([
+      envelope("cancel", { activityId: task.activityId, reason: "requested" }),
+      envelope("assign", assignment({ taskKind: "test.train" })),
+    ]);
+    await stream.next("completion");
+    (await train.nextCall()).end.resolve({});
+    await stream.next("completion");
+    const told = stream.heard.flatMap(({ msg }) =>
+      msg.case === "capacity" ? [msg.value.classes.map(({ availableSlots }) => availableSlots)] : [],
+    );
+    expect(told).toContainEqual([1, 0]);
   });
 
   it("are none where none are set: one pool, without a name", async () => {
