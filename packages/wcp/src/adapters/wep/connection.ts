@@ -28,6 +28,10 @@ export const MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;
 /** A message of the peer's may be this much larger than it should: it is better read than argued about. */
 const READ_MARGIN = 4;
 
+// A connection is there for one stream. The manager's idle timer would be set when that stream closes, also
+// after the connection has, and keep all that was of it for 15 minutes. More than a timer can count: none.
+const NEVER_MS = 2 ** 31;
+
 // HTTP/2's 64 KiB would stop a peer that sends many completions at once until each window's worth is read.
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -41,10 +45,14 @@ export class ListenedSessions extends Http2SessionManager {
   #isProbing = false;
 
   constructor(url: string, options: ClientSessionOptions | SecureClientSessionOptions = {}) {
-    super(url, undefined, {
-      ...options,
-      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false, ...options.settings },
-    });
+    super(
+      url,
+      { idleConnectionTimeoutMs: NEVER_MS },
+      {
+        ...options,
+        settings: { initialWindowSize: WINDOW_BYTES, enablePush: false, ...options.settings },
+      },
+    );
   }
 
   override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
