@@ -10,6 +10,8 @@ const PRELOAD = fileURLToPath(new URL("fixtures/leak-probe.ts", import.meta.url)
 export interface Alive {
   /** Also those that do not keep the process alive. */
   readonly timers: number;
+  /** For how many milliseconds each of them was set, ascending. */
+  readonly timersMs: readonly number[];
   readonly sockets: number;
   /** Sockets and HTTP/2 streams. */
   readonly duplexes: number;

@@ -56,6 +56,7 @@ class Direction {
     this.#from.on("end", () => this.#onEnd());
     this.#from.on("close", () => this.#onEnd());
     this.#to.on("drain", () => this.pump());
+    this.#to.on("close", () => this.#closeIfOver());
   }
 
   /** Sends what is due. */
@@ -86,6 +87,12 @@ class Direction {
   #onEnd(): void {
     this.#hasEnded = true;
     this.pump();
+    this.#closeIfOver();
+  }
+
+  /** Both sides have gone, whether or not they heard of each other. */
+  #closeIfOver(): void {
+    if (this.#hasEnded && this.#to.destroyed) this.#from.destroy();
   }
 
   #forget(): void {
