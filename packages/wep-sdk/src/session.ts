@@ -204,6 +204,7 @@ export class Session implements Link {
   async #shakeHands(reader: AsyncIterator<Envelope>): Promise<void> {
     const { settings, clock } = this.#deps;
     const hello = await readHello(reader, { clock, timeoutMs: settings.helloTimeoutMs });
+    this.#peer = { ...NOBODY, nodeId: hello.nodeId };
     this.#show("in", envelope("hello", hello));
     this.#log = this.#log.child({
       wcp_instance_id: hello.instanceId || undefined,

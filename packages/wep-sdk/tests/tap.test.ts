@@ -35,6 +35,7 @@ describe("a tap", () => {
       new Set(["helloAck", "capabilities", "inventory", "capacity", "ack", "completion"]),
     );
     expect(kinds("out").filter((kind) => kind === "completion")).toHaveLength(2);
+    expect(new Set(events.map(({ nodeId }) => nodeId))).toEqual(new Set(["node-1"]));
     const assigned = events.find(({ envelope: message }) => "assign" in (message as Shown));
     expect(assigned).toMatchObject({ nodeId: "node-1", peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
     expect(Math.abs(Date.now() - assigned!.atMs)).toBeLessThan(60_000);
