@@ -147,6 +147,9 @@ describe.skipIf(!hasPython)("examples/python-wep on the wire (needs python3 with
     stream.send(assign({ kind: "test.wait" }));
     await stream.find("progress", ({ checkpointRef }) => checkpointRef === "at the beginning");
     stream.send(envelope("cancel", { activityId: "a", reason, runId: "another" }));
+    stream.send(envelope("ping", { nonce: 1n }));
+    await stream.find("pong");
+    expect(wep.lines().filter(({ msg }) => msg === "run stopping")).toEqual([]);
     stream.send(envelope("cancel", { activityId: "a", reason, runId: "1" }));
     const completion = await stream.find("completion");
     expect(completion).toMatchObject({ status: "ERROR", errorCode, retryable });
