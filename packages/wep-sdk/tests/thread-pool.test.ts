@@ -1,5 +1,8 @@
 // The pool without a server: what a run's host is told, and what threads are left.
 import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
 import { type Clock, createLogger, systemClock } from "@subnet-worker/kit";
@@ -8,18 +11,40 @@ import { createDeferred, FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import type { Execution, RunHost } from "../src/execution.ts";
 import type { Outcome } from "../src/run-state.ts";
+import type { SlotClass } from "../src/classes.ts";
+import { threadsOf } from "../src/threads/serve-modules.ts";
 import { ThreadPool, type ThreadOptions } from "../src/threads/thread-pool.ts";
 import { DEFAULT_TRANSFER } from "../src/transfer-retry.ts";
 import { until } from "./_wep.ts";
 
 const MODULE = fileURLToPath(new URL("_handlers.ts", import.meta.url));
+const SDK = new URL("../src/index.ts", import.meta.url).href;
+/** A module that the first thread can load, and no other. */
+const ONCE = `
+  import { existsSync, writeFileSync } from "node:fs";
+  import { defineHandler } from "${SDK}";
+  const marker = new URL("loaded", import.meta.url);
+  if (existsSync(marker)) process.exit(9);
+  writeFileSync(marker, "");
+  export const once = defineHandler({
+    kind: "once",
+    version: "1.0.0",
+    run: (_, ctx) => new Promise((resolve) => ctx.signal.addEventListener("abort", () => resolve({}))),
+  });
+`;
 const log = createLogger({ name: "wep", level: "silent" });
+
+interface PoolOptions extends ThreadOptions {
+  readonly clock?: Clock;
+  readonly modules?: readonly string[];
+}
 
 function openPool({
   clock = systemClock,
+  modules = [MODULE],
   ...threads
-}: ThreadOptions & { clock?: Clock } = {}): Promise<ThreadPool> {
-  const options = { ...threads, modules: [MODULE], transfer: DEFAULT_TRANSFER, progressIntervalMs: 500 };
+}: PoolOptions = {}): Promise<ThreadPool> {
+  const options = { ...threads, modules, transfer: DEFAULT_TRANSFER, progressIntervalMs: 500 };
   return ThreadPool.open(options, { clock, log });
 }
 
@@ -139,6 +164,37 @@ describe("a pool of threads", () => {
   );
 });
 
+describe("a server", () => {
+  it.each([
+    [{ maxConcurrency: 8, classes: [] }, 8],
+    [{ maxConcurrency: 35, classes: [slots("cpu", 2), slots("gpu", 1), slots("io", 32)] }, 3],
+    [{ maxConcurrency: 32, classes: [slots("io", 32)] }, 1],
+  ])("keeps a thread for each run that has one to itself: %j", (settings, count) => {
+    expect(threadsOf(settings)).toBe(count);
+  });
+});
+
+describe("a thread that cannot start", () => {
+  it("is no fault of its run, which may run again", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "wep-test-"));
+    const path = join(folder, "a.mjs");
+    await writeFile(path, ONCE);
+    await using pool = await openPool({ modules: [path] });
+    const first = begin(pool, "once");
+    const second = begin(pool, "once");
+    expect(await second.outcome).toMatchObject({
+      code: 2002,
+      retryable: true,
+      message: expect.stringMatching(
+        /modules cannot be loaded any more: .*while they were imported: process\.exit\(9\)/,
+      ),
+    });
+    first.execution.stop("requested");
+    await first.outcome;
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe("a run that has to be taken off a shared thread", () => {
   it("leaves the others there when the thread answers, and the thread ends after them", async () => {
     const clock = new FakeClock();
@@ -186,6 +242,10 @@ describe("a run that has to be taken off a shared thread", () => {
     expect(resultOf(await done.outcome)).toMatchObject({ main: false });
   });
 });
+
+function slots(name: SlotClass["name"], count: number): SlotClass {
+  return { name, slots: count, tags: [] };
+}
 
 /** Threads of handlers that the system has of this process. */
 function threadCount(): number {

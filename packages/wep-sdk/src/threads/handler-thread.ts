@@ -236,7 +236,8 @@ export class HandlerThread {
   async #bury(end: ThreadEnd): Promise<void> {
     this.#pingTimer?.[Symbol.dispose]();
     this.#port.close();
-    this.#ready.reject(new WepError("BAD_MODULE", importEnded(end, this.#options.modules)));
+    this.#ready.reject(new WepError("BAD_MODULE", neverReady(end, this.#options.modules).message));
+    const why = this.#isReady || end.kind === "ended" ? end : neverReady(end, this.#options.modules);
     const runs = [...this.#runs];
     const isShared = runs.length > 1 || this.#orphans.length > 0;
     this.#runs.clear();
@@ -246,7 +247,7 @@ export class HandlerThread {
     const { memoryMb } = this.#options;
     for (const [run, host] of runs) {
       this.#orphans.push(run);
-      host.settle(crashOutcome(end, { isShared, memoryMb }));
+      host.settle(crashOutcome(why, { isShared, memoryMb }));
     }
     await Promise.all(this.#orphans.map((run) => this.#removeScratch(run)));
   }
@@ -288,14 +289,17 @@ function logFields(end: ThreadEnd, runs: number): Readonly<Record<string, unknow
   return end.kind === "exit" ? { why: `process.exit(${end.exitCode})`, runs } : { why: end.kind, runs };
 }
 
-function importEnded(end: ThreadEnd, modules: readonly string[]): string {
+/** What ended a thread before it had loaded its modules is not the doing of its runs. */
+function neverReady(end: ThreadEnd, modules: readonly string[]): ThreadEnd & { readonly kind: "unusable" } {
+  if (end.kind === "unusable") return end;
   const why =
     end.kind === "exception"
       ? String(end.error)
       : end.kind === "exit"
         ? `process.exit(${end.exitCode})`
-        : end.kind;
-  return `${modules.join(", ")} ended the thread while they were imported: ${why}; fix it and start again`;
+        : end.why;
+  const message = `${modules.join(", ")} ended the thread while they were imported: ${why}; fix it and start again`;
+  return { kind: "unusable", message };
 }
 
 /** WepError writes the code itself. */

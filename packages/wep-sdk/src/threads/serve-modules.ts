@@ -3,7 +3,7 @@ import { createLogger, type Logger, systemClock } from "@subnet-worker/kit";
 import { WepError } from "../errors.ts";
 import type { Handler } from "../handler.ts";
 import type { ServeOptions } from "../server-options.ts";
-import { resolveSettings } from "../settings.ts";
+import { resolveSettings, type Settings } from "../settings.ts";
 import { infosOf } from "./handler-info.ts";
 import { ThreadPool } from "./thread-pool.ts";
 
@@ -30,6 +30,12 @@ export async function withModules(
   return { ...options, handlers, logger };
 }
 
+/** As many as there can be runs that have one each. */
+export function threadsOf({ maxConcurrency, classes }: Pick<Settings, "maxConcurrency" | "classes">): number {
+  const sharing = classes.find(({ name }) => name === "io")?.slots ?? 0;
+  return Math.max(1, maxConcurrency - sharing);
+}
+
 function openPool(
   modules: readonly string[],
   options: ServeOptions & { readonly logger: Logger },
@@ -38,7 +44,9 @@ function openPool(
   if (relative !== undefined) {
     throw new WepError("INVALID_OPTION", `modules: ${relative} is a relative path; make it absolute`);
   }
-  const { transfer, progressIntervalMs } = resolveSettings(options);
+  const settings = resolveSettings(options);
+  const { transfer, progressIntervalMs } = settings;
   const { logger: log, clock = systemClock, threads } = options;
-  return ThreadPool.open({ ...threads, modules, transfer, progressIntervalMs }, { log, clock });
+  const maxIdle = threadsOf(settings);
+  return ThreadPool.open({ maxIdle, ...threads, modules, transfer, progressIntervalMs }, { log, clock });
 }

@@ -1,6 +1,5 @@
 // The threads of a server. A thread is free for one run of class cpu or gpu, or for
 // many of class io at the same time; when it is empty it is free for either again.
-import { availableParallelism } from "node:os";
 import type { Clock, Logger } from "@subnet-worker/kit";
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import { type Execution, type Executor, broughtBy, type RunHost } from "../execution.ts";
@@ -20,7 +19,7 @@ export interface ThreadOptions {
    * (nodejs/node#47224). Default: Node's own limit.
    */
   readonly memoryMb?: number;
-  /** Threads kept for the next run; those that a whole minute does not need end, except one. Default: one per core. */
+  /** Threads kept for the next run; those that a whole minute does not need end, except one. Default: one per slot that is not of class io. */
   readonly maxIdle?: number;
   /** Runs of class io that share a thread. Default 64. */
   readonly ioRunsPerThread?: number;
@@ -147,7 +146,7 @@ export class ThreadPool implements Executor, AsyncDisposable {
     }
     this.#shared.delete(thread);
     this.#idle.push(thread);
-    this.#trim(this.#options.maxIdle ?? availableParallelism());
+    this.#trim(this.#options.maxIdle ?? 1);
     if (this.#idle.length > 1 && this.#trimming === undefined) this.#trimLater();
   }
 
