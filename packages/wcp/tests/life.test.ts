@@ -55,6 +55,7 @@ function interrupted(name: string): Service {
 describe("a process that is asked to stop", () => {
   it("takes no more, settles what is under way, and ends", async () => {
     const { node, life, ask, ended } = start();
+    await settle(); // it has looked at what it holds
     await node.offer();
     const run = await node.executor.nextRun();
     ask.abort();
@@ -70,6 +71,7 @@ describe("a process that is asked to stop", () => {
 
   it("ends after its deadline with what is left on disk, and says so", async () => {
     const { node, ask, ended } = start();
+    await settle(); // it has looked at what it holds
     await node.offer();
     await node.executor.nextRun();
     ask.abort();
@@ -123,6 +125,7 @@ describe("a process with a service that fails", () => {
         }),
     };
     const { node, ended, stop } = start([failing]);
+    await settle(); // it has looked at what it holds
     await node.offer();
     await node.executor.nextRun();
     fail(new Error("a defect"));

@@ -135,9 +135,10 @@ export class Dispatcher implements Service, OfferSink {
       return;
     }
     if (this.#driven.has(offer.id)) return; // D3
-    const task = await this.#deps.book.offer(offer);
-    if (task === undefined) this.#doubt(offer);
-    else this.#waitForClaim(task);
+    const offered = this.#deps.book.offer(offer);
+    if (offered === undefined) return this.#doubt(offer);
+    this.#waitForClaim(offered.task);
+    await offered.stored;
   }
 
   #waitForClaim(task: Task): void {
@@ -160,8 +161,10 @@ export class Dispatcher implements Service, OfferSink {
   async endDoubt(offer: Offer, isUndone: boolean): Promise<void> {
     this.#doubts.delete(offer.id);
     if (!isUndone || this.#draining || this.#driven.has(offer.id)) return;
-    const task = await this.#deps.book.offer(offer, isUndone);
-    if (task !== undefined) this.#waitForClaim(task);
+    const offered = this.#deps.book.offer(offer, isUndone);
+    if (offered === undefined) return;
+    this.#waitForClaim(offered.task);
+    await offered.stored;
   }
 
   /** Given up a moment ago, or given up while its run has not stopped yet (D3). */
@@ -376,12 +379,10 @@ export class Dispatcher implements Service, OfferSink {
       this.#window = nextWindow(this.#window, outcome.kind, { most, startedIn });
       this.#wake.notify();
     }
-    await this.#deps.book.move(
-      task.id,
-      outcome.kind === "won"
-        ? { kind: "claim_won", lease: outcome.lease }
-        : { kind: "lost", reason: outcome.reason },
-    );
+    const { book } = this.#deps;
+    // Claimed once more after a crash, it is won once more: its assignment is what must not be forgotten.
+    if (outcome.kind === "won") book.note(task.id, { kind: "claim_won", lease: outcome.lease });
+    else await book.move(task.id, { kind: "lost", reason: outcome.reason });
   }
 
   async #execute(task: Task, held: Slot | undefined, signal: AbortSignal): Promise<void> {

@@ -29,17 +29,18 @@ export class TaskBook {
 
   /**
    * Adds an offered task, or offers again one that was lost. `undefined` when it is open or done already,
-   * unless the network `isUndone`: it has lost the outcome, and the lease with it.
+   * unless the network `isUndone`: it has lost the outcome, and the lease with it. It is in the book at
+   * once, and on disk when `stored` resolves: whatever is done about it is stored after it, or with it.
    */
-  async offer(offer: Offer, isUndone = false): Promise<Task | undefined> {
+  offer(offer: Offer, isUndone = false): { readonly task: Task; readonly stored: Promise<Task> } | undefined {
     if (this.#open.has(offer.id)) return undefined;
-    const stored = this.#deps.store.task(offer.id);
-    if (stored === undefined) {
-      return this.#add({ ...offer, round: 1, state: { kind: "offered" } }, "new");
-    }
-    if (stored.state.kind === "done" && !isUndone) return undefined;
-    const state = nextTask(stored.state, { kind: "offered_again" });
-    return this.#add({ ...stored, round: stored.round + 1, state }, stored.state.kind);
+    const known = this.#deps.store.task(offer.id);
+    if (known?.state.kind === "done" && !isUndone) return undefined;
+    const task: Task =
+      known === undefined
+        ? { ...offer, round: 1, state: { kind: "offered" } }
+        : { ...known, round: known.round + 1, state: nextTask(known.state, { kind: "offered_again" }) };
+    return { task, stored: this.#add(task, known?.state.kind ?? "new") };
   }
 
   /**

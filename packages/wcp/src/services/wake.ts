@@ -2,6 +2,7 @@
 export class Wake {
   #pending = false;
   #waiting: (() => void) | undefined;
+  #heard: AbortSignal | undefined;
 
   notify(): void {
     if (this.#waiting === undefined) {
@@ -19,11 +20,10 @@ export class Wake {
       this.#pending = false;
       return;
     }
-    const stop = () => this.notify();
-    signal.addEventListener("abort", stop, { once: true });
+    if (this.#heard !== signal) signal.addEventListener("abort", () => this.notify(), { once: true });
+    this.#heard = signal;
     await new Promise<void>((resolve) => {
       this.#waiting = resolve;
     });
-    signal.removeEventListener("abort", stop);
   }
 }
