@@ -80,6 +80,11 @@ export interface QueueLook {
   readonly mayContest: () => boolean;
 }
 
+/**
+ * How many tasks whoever has had no slot can make up for afterwards. None would be unfair too: slots of
+ * several kinds become free in any order, so that at times those go first who are further on already.
+ */
+export const CREDIT = 8;
 /** Tenants that have nothing left and are kept all the same: they come back. */
 const IDLE_MEMBERS = 64;
 
@@ -87,8 +92,8 @@ const IDLE_MEMBERS = 64;
  * One queue: its limits, and the order of its tasks.
  *
  * Tenants take turns in rounds, one task each (round robin, as in RFC 970). A tenant that comes, or comes
- * back, joins the next round, so that neither waiting nor leaving earns anything and nobody can be kept out
- * by newcomers. Of the tenants of a round, the one with the foremost task goes first: in the order of
+ * back, joins the next round, so that leaving earns nothing and nobody can be kept out by newcomers; one that
+ * had no slot makes up for {@link CREDIT} rounds. Of the tenants of a round, the one with the foremost task goes first: in the order of
  * arrival all workers would want the same.
  */
 export class FairQueue {
@@ -101,16 +106,18 @@ export class FairQueue {
   finishTag = 0;
   /** Round of {@link QueueLook} in which nothing of it could be started. */
   blockedIn = 0;
+  readonly #most: number;
   readonly #lanes: Lane[] = [];
   readonly #members = new Map<string, Member>();
   #idleMembers = 0;
-  /** Of the last tenant that had its turn. */
+  /** The latest in which a tenant had its turn. */
   #round = 0;
 
   constructor(policy: QueuePolicy) {
     this.policy = policy;
     this.isPaused = policy.isPaused;
-    const { rate } = policy;
+    const { rate, maxInflight = Number.POSITIVE_INFINITY } = policy;
+    this.#most = maxInflight;
     this.limit = rate === undefined ? undefined : new RateLimit(rate.perS, rate.burst);
   }
 
@@ -121,8 +128,13 @@ export class FairQueue {
 
   /** As {@link mayStart}, but for its rate. */
   get isWanted(): boolean {
-    const { maxInflight = Number.POSITIVE_INFINITY } = this.policy;
-    return this.waiting > 0 && !this.isPaused && this.inflight < maxInflight;
+    return this.waiting > 0 && !this.isPaused && this.inflight < this.#most;
+  }
+
+  /** Whether it has a task of which it is not known that there is no slot for it. */
+  hasOpenLane(round: number): boolean {
+    for (const { wish, turns } of this.#lanes) if (wish.fullIn !== round && turns.size > 0) return true;
+    return false;
   }
 
   add(entry: Entry): void {
@@ -162,9 +174,8 @@ export class FairQueue {
   take(entry: Entry): void {
     if (entry.place === undefined) throw new Error(`${entry.id} does not wait, so it cannot be started`);
     const { member } = entry.place.turn;
-    // What was missed is not made up for.
     this.#round = Math.max(this.#round, member.nextRound);
-    member.nextRound = this.#round + 1;
+    member.nextRound = Math.max(member.nextRound, this.#round - CREDIT) + 1;
     this.delete(entry);
     for (const turn of member.turns) settle(turn);
   }
@@ -247,11 +258,11 @@ function headOf({ tasks, late }: Turn): Entry | undefined {
 
 /** Late ones last, then the lower round, then the foremost task. */
 function isTurnBefore(a: Turn, b: Turn): boolean {
-  const [isLateA, isLateB] = [a.tasks.size === 0, b.tasks.size === 0];
-  if (isLateA !== isLateB) return isLateB;
+  const isLate = a.tasks.size === 0;
+  if (isLate !== (b.tasks.size === 0)) return !isLate;
   if (a.member.nextRound !== b.member.nextRound) return a.member.nextRound < b.member.nextRound;
-  const [headA, headB] = [headOf(a), headOf(b)];
-  return headA !== undefined && headB !== undefined && isBefore(headA, headB);
+  const [head, other] = [headOf(a), headOf(b)];
+  return head !== undefined && other !== undefined && isBefore(head, other);
 }
 
 /** Priority, then deadline, then the order of claims. */

@@ -228,7 +228,7 @@ describe("whatever happens", () => {
         const model = new Model();
         for (const step of steps) model.take(step);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

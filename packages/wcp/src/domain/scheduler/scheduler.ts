@@ -10,11 +10,19 @@
  *  P2  What is in flight never exceeds the limits of its queue and tenant, but for what was in flight
  *      before us ({@link Scheduler.resumed}).
  *  P3  While anything waits that could be started, {@link Scheduler.take} finds something.
- *  P4  A queue that could start nothing has no claim on what others started meanwhile: its start tag is
- *      never before the virtual time.
+ *  P4  A queue that had nothing to start, or was paused, has no claim on what others started meanwhile. One
+ *      that had no slot has a bounded one: as much as the lightest queue gets with {@link CREDIT} tasks.
  */
 import type { Task } from "../task.ts";
-import { type Entry, FairQueue, type KnownWish, type Tenant, unpark, type Wish } from "./fair-queue.ts";
+import {
+  CREDIT,
+  type Entry,
+  FairQueue,
+  type KnownWish,
+  type Tenant,
+  unpark,
+  type Wish,
+} from "./fair-queue.ts";
 import { Heap } from "./heap.ts";
 import { plainQueue, type QueuePolicy, type QueueView } from "./queue-policy.ts";
 
@@ -64,8 +72,10 @@ interface Inflight {
 interface Level {
   readonly priority: number;
   readonly queues: FairQueue[];
-  /** Start tag of what was started last. */
+  /** Highest start tag of what was started. */
   virtualTime: number;
+  /** How far behind it a start tag can be. Slots of several kinds become free in another order than that of the tags. */
+  slack: number;
 }
 
 /** Weight of the newest in the mean of run times, as in TCP's estimate of the round trip (RFC 6298). */
@@ -84,6 +94,8 @@ export class Scheduler {
   readonly #inflight = new Map<string, Inflight>();
   readonly #deadlines = new Heap<Entry>((a, b) => a.deadlineMs < b.deadlineMs);
   #round = 1;
+  /** Whether there was no slot for some wish in this round. */
+  #isAnyFull = false;
   #isRated = false;
 
   constructor(options: SchedulerOptions) {
@@ -119,6 +131,7 @@ export class Scheduler {
     if (deadlineMs !== Number.POSITIVE_INFINITY) entry.deadline = this.#deadlines.push(entry);
     this.#waiting.set(entry.id, entry);
     entry.tenant.waiting += 1;
+    if (entry.queue.waiting === 0) this.#rejoin(entry.queue);
     entry.queue.add(entry);
   }
 
@@ -145,6 +158,7 @@ export class Scheduler {
   /** Begins a round of decisions: there may be room again for what had none. */
   newRound(): void {
     this.#round += 1;
+    this.#isAnyFull = false;
   }
 
   /** The next to be started, which is in flight from now on; `undefined` when nothing can be. */
@@ -186,8 +200,10 @@ export class Scheduler {
   /** Starts nothing of a queue, or again; false when there is no such queue. */
   setPaused(name: string, isPaused: boolean): boolean {
     const queue = this.#queues.get(name);
-    if (queue !== undefined) queue.isPaused = isPaused;
-    return queue !== undefined;
+    if (queue === undefined) return false;
+    if (queue.isPaused && !isPaused) this.#rejoin(queue);
+    queue.isPaused = isPaused;
+    return true;
   }
 
   /**
@@ -226,17 +242,26 @@ export class Scheduler {
       if (queue === undefined) return undefined;
       const entry = queue.head({ round, nowMs: look.nowMs, mayContest: look.mayContest });
       if (entry === undefined) queue.blockedIn = round;
-      else if (!look.canTake(entry.wish)) entry.wish.fullIn = round;
-      else return this.#start(level, entry, look.nowMs);
+      else if (!look.canTake(entry.wish)) {
+        entry.wish.fullIn = round;
+        this.#isAnyFull = true;
+      } else return this.#start(level, entry, look.nowMs);
     }
   }
 
-  /** The one with the lowest start tag, and of those with the same the one that has waited for longer. */
-  #nextQueue({ queues, virtualTime }: Level, nowMs: number): FairQueue | undefined {
+  /** The one with the lowest start tag, and of those with the same the one that is further behind. */
+  #nextQueue(level: Level, nowMs: number): FairQueue | undefined {
     let next: FairQueue | undefined;
-    for (const queue of queues) {
+    let nextTag = Number.POSITIVE_INFINITY;
+    for (const queue of level.queues) {
       if (queue.blockedIn === this.#round || !queue.mayStart(nowMs)) continue;
-      if (next === undefined || isQueueBefore(queue, next, virtualTime)) next = queue;
+      // Or a full node would be found out queue by queue.
+      if (this.#isAnyFull && !queue.hasOpenLane(this.#round)) continue;
+      const tag = startTagOf(queue, level);
+      if (next !== undefined && (tag > nextTag || (tag === nextTag && queue.finishTag >= next.finishTag)))
+        continue;
+      next = queue;
+      nextTag = tag;
     }
     return next;
   }
@@ -246,10 +271,23 @@ export class Scheduler {
     queue.take(entry);
     this.#forget(entry, false);
     queue.limit?.take(nowMs);
-    level.virtualTime = Math.max(level.virtualTime, queue.finishTag); // P4
-    queue.finishTag = level.virtualTime + 1 / queue.policy.weight;
+    const startTag = startTagOf(queue, level);
+    level.virtualTime = Math.max(level.virtualTime, startTag);
+    queue.finishTag = startTag + 1 / queue.policy.weight;
     this.#begin(id, { queue, tenant, wish, startedAtMs: nowMs });
     return { id, wish, isContested };
+  }
+
+  /** A queue that could not start anything for reasons of its own begins where the one furthest behind is (P4). */
+  #rejoin(queue: FairQueue): void {
+    const level = this.#levels.find(({ priority }) => priority === queue.policy.priority);
+    if (level === undefined) return;
+    let leastTag = Number.POSITIVE_INFINITY;
+    for (const other of level.queues) {
+      if (other === queue || other.waiting === 0 || other.isPaused) continue;
+      leastTag = Math.min(leastTag, startTagOf(other, level));
+    }
+    queue.finishTag = Math.max(queue.finishTag, Math.min(leastTag, level.virtualTime));
   }
 
   #begin(id: string, flight: Inflight): void {
@@ -299,16 +337,19 @@ export class Scheduler {
     const queue = new FairQueue(policy);
     this.#queues.set(policy.name, queue);
     this.#isRated ||= queue.limit !== undefined;
-    const level = this.#levels.find(({ priority }) => priority === policy.priority);
+    const { priority, weight } = policy;
+    let level = this.#levels.find((each) => each.priority === priority);
     if (level === undefined) {
-      this.#levels.push({ priority: policy.priority, queues: [queue], virtualTime: 0 });
+      level = { priority, queues: [], virtualTime: 0, slack: 0 };
+      this.#levels.push(level);
       this.#levels.sort((a, b) => b.priority - a.priority);
-    } else level.queues.push(queue);
+    }
+    level.queues.push(queue);
+    level.slack = Math.max(level.slack, CREDIT / weight);
     return queue;
   }
 }
 
-function isQueueBefore(a: FairQueue, b: FairQueue, virtualTime: number): boolean {
-  const [startA, startB] = [Math.max(virtualTime, a.finishTag), Math.max(virtualTime, b.finishTag)];
-  return startA === startB ? a.finishTag < b.finishTag : startA < startB;
+function startTagOf(queue: FairQueue, level: Level): number {
+  return Math.max(queue.finishTag, level.virtualTime - level.slack);
 }
