@@ -12,7 +12,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { type Envelope, envelope, EnvelopeSchema } from "@subnet-worker/protocol";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PoolBench, WISH } from "./_wep-bench.ts";
-import { settle, until } from "./_until.ts";
+import { nextTurn, settle, until } from "./_until.ts";
 
 /** A message with gRPC's prefix. */
 function frame(message: Envelope): Buffer {
@@ -209,6 +209,20 @@ describe("a server that misbehaves", () => {
     }
     await settle();
     expect(unhandled).toEqual([]);
+  });
+
+  it("that is only slow is not given up: a large message on its way is a sign of life", async () => {
+    await using scene = await open();
+    const { bench, stream } = scene;
+    const bytes = frame(envelope("completion", { runId: "x", resultInline: new Uint8Array(30_000) }));
+    for (let second = 0; second < 60; second += 1) {
+      stream.write(bytes.subarray(second * 500, (second + 1) * 500));
+      const sentAtMs = performance.now();
+      while (performance.now() - sentAtMs < 5) await nextTurn();
+      await bench.clock.advance(1_000);
+    }
+    expect(bench.pool.stats().connected).toBe(1);
+    expect(bench.events).toEqual(["connected"]);
   });
 
   it("that takes what we say and never reads it does not fill the memory", async () => {

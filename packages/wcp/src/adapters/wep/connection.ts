@@ -41,6 +41,8 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
  * nobody hears ends the process. What went wrong has reached us through the stream by then.
  */
 export class ListenedSessions extends Http2SessionManager {
+  /** Told of every chunk that is read: a large message on a slow line is a sign of life long before it is there. */
+  onBytes: () => void = () => undefined;
   #session: ClientHttp2Session | undefined;
   #isProbing = false;
 
@@ -65,6 +67,11 @@ export class ListenedSessions extends Http2SessionManager {
       this.#isProbing = false;
     }
     return stream;
+  }
+
+  override notifyResponseByteRead(stream: ClientHttp2Stream): void {
+    super.notifyResponseByteRead(stream);
+    this.onBytes();
   }
 
   /**

@@ -160,6 +160,7 @@ export class Session {
     const connection = (this.#deps.connect ?? connectPlain)(this.#options);
     const { transport, sessions } = connection;
     this.#sessions = sessions;
+    sessions.onBytes = () => this.#liveness.heard();
     const stop = () => this.close();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -174,7 +175,6 @@ export class Session {
       const client = createClient(Execution, transport);
       this.#push(this.#hello());
       for await (const message of client.taskStream(this.#outbound, { signal: this.#abort.signal })) {
-        this.#liveness.heard();
         this.#receive(message);
       }
       throw new SessionEnded("CLOSED", `${url} ended the stream`);
