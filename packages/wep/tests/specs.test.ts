@@ -16,9 +16,15 @@ const validate = { kind: "audio.validate", version: "1.0.0", class: "cpu" } as c
 
 type Handlers = Parameters<typeof checkSpecs>[1];
 
+interface Listed {
+  readonly kind: string;
+  readonly version?: string;
+  readonly path?: string;
+}
+
 /** Checks specs of files in a folder; what was wrong, or what was logged. */
 async function check(
-  list: readonly { readonly kind: string; readonly version?: string; readonly path?: string }[],
+  list: readonly Listed[],
   { handlers, isStrict = true }: { readonly handlers: Handlers; readonly isStrict?: boolean },
 ): Promise<string> {
   await using folder = await folderWith({ "audio.yaml": AUDIO, "broken.yaml": "name: x\nversion: 1\n" });
@@ -78,7 +84,8 @@ describe("specs of handlers", () => {
       /has no audio\.preprocess 2\.0\.0, only audio\.preprocess 1\.0\.0, audio\.validate 1\.0\.0; correct/,
     ],
   ])("refuse a file that %s, strict or not", async (_, spec, message) => {
-    const handlers = [{ ...preprocess, version: spec.version ?? "1.0.0" }];
+    const { version = "1.0.0" }: Listed = spec;
+    const handlers = [{ ...preprocess, version }];
     for (const isStrict of [true, false]) {
       expect(await check([spec], { handlers, isStrict })).toMatch(message);
     }
