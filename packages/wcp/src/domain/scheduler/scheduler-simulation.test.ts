@@ -94,6 +94,26 @@ describe("over thousands of tasks", () => {
     }
   });
 
+  it("queues share by their weights also when one kind of slots is scarce and becomes free out of turn", () => {
+    const random = randomFrom(5);
+    const weights = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`q${index}`, 1 + index]));
+    const queues = Object.entries(weights).map(([name, weight]) => aQueue(name, { weight }));
+    const world = new SchedulerWorld({ queues, slots: { cpu: 28, gpu: 4 } });
+    let serial = 0;
+    const put = (queue: string) => {
+      serial += 1;
+      world.put(`${serial}`, { queue, kind: random() < 0.1 ? "gpu" : "cpu", tenant: `t${serial % 7}` });
+    };
+    for (const name of Object.keys(weights)) for (let count = 0; count < 50; count += 1) put(name);
+    while (world.started.length < 10_000) {
+      for (let [id] = world.fill(1); id !== undefined; [id] = world.fill(1)) put(world.of(id).task.queue);
+      const { running } = world;
+      world.end(running[Math.floor(random() * running.length)] ?? "");
+    }
+    const shares = world.shares(({ task }) => task.queue, 1_000);
+    expect(unfairness(shares, weights)).toBeLessThan(0.05);
+  });
+
   it("nobody starves: each queue and tenant is served again before the others had much more than their share", () => {
     const random = randomFrom(11);
     const queues = Array.from({ length: 20 }, (_, index) => aQueue(`q${index}`, { weight: 1 + (index % 5) }));

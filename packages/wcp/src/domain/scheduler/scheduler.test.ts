@@ -64,6 +64,19 @@ describe("queues", () => {
     expect(world.scheduler.setPaused("c", true)).toBe(false);
   });
 
+  it("that had no slot for a while make up for no more than eight tasks of the lightest", () => {
+    const queues = [aQueue("held", { weight: 2 }), aQueue("other", { weight: 2 }), aQueue("light")];
+    const world = new SchedulerWorld({ queues, slots: { cpu: 1_000, gpu: 0 } });
+    putMany(world, "held", { count: 100, queue: "held", kind: "gpu" });
+    putMany(world, "other", { count: 200, queue: "other", kind: "cpu" });
+    world.fill(100);
+    world.addSlots("gpu", 100);
+    const next = world.fill(40).filter((id) => id.startsWith("held"));
+    // Sixteen ahead, since it weighs twice as much, and every other one of the rest.
+    expect(next.length).toBeGreaterThanOrEqual(27);
+    expect(next.length).toBeLessThanOrEqual(29);
+  });
+
   it("that may start so many per second say when they may go on", () => {
     const queues = [aQueue("slow", { rate: { perS: 4, burst: 2 } }), aQueue("q")];
     const world = new SchedulerWorld({ queues });
