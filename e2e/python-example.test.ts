@@ -140,6 +140,8 @@ describe.skipIf(!hasPython)("examples/python-wep (needs python3 with grpcio)", (
       const { code, stdout, stderr } = await place.run(typed?.split(" ") ?? []).done;
       expect([code, stderr]).toEqual([0, ""]);
       expect(stdout).toMatch(/rows 7\b/);
+      expect(stdout).toContain(`wep    http://127.0.0.1:${port}`);
+      expect(stdout).not.toContain("the WEP uses"); // that port is its own business
       const report = recordOf(place).steps[0]?.outputs.find(({ name }) => name === "report_object_key")?.file;
       expect(JSON.parse(readFileSync(report ?? "none", "utf8"))).toMatchObject({ rows: 7, malformed: 1 });
     });

@@ -92,7 +92,8 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
 
   await using stack = new AsyncDisposableStack();
   await using reservation = await reservePorts(options.ports ?? DEFAULT_PORTS);
-  deps.onPorts?.(reservation.replaced);
+  const ofWep = options.wepUrl === undefined ? [] : ["wep", "wepHealth"];
+  deps.onPorts?.(reservation.replaced.filter(({ name }) => !ofWep.includes(name)));
   const reaper = stack.use(await startReaper(randomUUID()));
   const supervisor = new Supervisor({ logDir: join(options.dir, "logs") }, { reaper, ...deps });
   const startup = openStartup(supervisor, deps);
