@@ -352,6 +352,20 @@ describe("an executor that refuses", () => {
     expect(second.assignment.runId).toBe(first.assignment.runId);
     expect(second.assignment.attempt).toBe(1);
   });
+
+  it("because it is full, or drains, holds the run back from nobody else", async () => {
+    await using node = await NodeBench.start();
+    await node.offer();
+    const first = await node.executor.nextRun();
+    first.end.resolve({ kind: "rejected", code: 4002, reason: "draining" });
+    await node.pass(1_500);
+    await node.executor.nextRun();
+    const wish = node.executor.wishes.at(-1);
+    expect(wish).toMatchObject({ avoid: "http://wep-1" });
+    expect(wish).not.toHaveProperty("executor");
+    // The slot at the one that refused was given back before another was asked for.
+    expect(node.executor.events).toEqual(["run 1", "free", "run 1"]);
+  });
 });
 
 describe("a task whose lease was lost", () => {

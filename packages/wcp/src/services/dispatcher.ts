@@ -32,7 +32,7 @@ import { Backlog } from "./backlog.ts";
 import { ClaimHold } from "./claim-hold.ts";
 import { Cooldown } from "./cooldown.ts";
 import type { Runner } from "./runner.ts";
-import { isLostAt, wishOf } from "./slot-wish.ts";
+import { Places } from "./places.ts";
 import type { TaskBook } from "./task-book.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
@@ -93,6 +93,7 @@ export class Dispatcher implements Service, OfferSink {
   readonly #claiming = new Set<string>();
   /** Of those being claimed, the ones that a rival is nearer to. */
   readonly #contested = new Set<string>();
+  readonly #places = new Places();
   readonly #settling = new Set<string>();
   /** Of those settling, the ones whose outcome the network has. */
   readonly #included = new Set<string>();
@@ -318,7 +319,7 @@ export class Dispatcher implements Service, OfferSink {
       } finally {
         slot?.[Symbol.dispose]();
         const sets = [this.#driven, this.#claiming, this.#contested, this.#settling, this.#included];
-        for (const set of sets) set.delete(id);
+        for (const set of [...sets, this.#places]) set.delete(id);
         this.#backlog.ended(id);
         this.#onProgress();
       }
@@ -337,7 +338,7 @@ export class Dispatcher implements Service, OfferSink {
       if (task === undefined) return;
       if (signal.aborted) throw new StoppedError();
       if (FINAL_STATES.has(task.state.kind)) return;
-      if (slot !== undefined && isLostAt(task, slot.executor)) {
+      if (slot !== undefined && this.#places.isInVain(task, slot)) {
         slot[Symbol.dispose]();
         slot = undefined;
       }
@@ -410,6 +411,7 @@ export class Dispatcher implements Service, OfferSink {
     } else if (outcome.kind === "interrupted") {
       await this.#onFailure(task, { ...LOST_WITH_EXECUTOR, message: outcome.reason, isLost: true }, signal);
     } else if (outcome.code === OVERLOADED) {
+      this.#places.refused(task);
       await this.#deps.clock.sleep(1_000, signal);
     } else {
       await this.#deps.book.move(task.id, {
@@ -474,7 +476,7 @@ export class Dispatcher implements Service, OfferSink {
     const backoff = createBackoff({ initialMs: 50, maxMs: 2_000 });
     while (!signal.aborted) {
       if (this.#deps.book.get(task.id) === undefined) return undefined;
-      const slot = this.#deps.executor.reserve(wishOf(task));
+      const slot = this.#deps.executor.reserve(this.#places.wishOf(task));
       if (slot !== undefined) return slot;
       await this.#deps.clock.sleep(backoff.nextMs(), signal);
     }
