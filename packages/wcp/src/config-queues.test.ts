@@ -25,7 +25,7 @@ describe("the settings of queues", () => {
       "scheduler.queues[0].wieght: no such setting; there are name, weight, priority, max_inflight, rate_per_s, burst, paused",
     ],
   ])("say what is wrong with %j", (wrong, problem) => {
-    expect(queueProblems([{ name: AUDIO, ...wrong } as QueueSettings], WATCHED)).toEqual([problem]);
+    expect(queueProblems([{ name: AUDIO, ...wrong }], WATCHED)).toEqual([problem]);
   });
 
   it("must name a queue that is watched, once", () => {
