@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StoppedError } from "../src/ports.ts";
 import { aTask, idOf } from "./_builders.ts";
-import { completion, connect, WISH } from "./_wep-bench.ts";
+import { anAssignment, completion, connect, WISH } from "./_wep-bench.ts";
 import { until } from "./_until.ts";
 
 describe("a run", () => {
@@ -96,6 +96,31 @@ describe("a run", () => {
     await using link = await connect();
     link.stream.send("completion", completion({ runId: "long-gone" }));
     expect(await link.stream.next("completionAck")).toMatchObject({ runId: "long-gone" });
+  });
+
+  it("is left alone when its own signal aborts; others go on, and its completion is kept at the WEP", async () => {
+    await using link = await connect();
+    const { bench, stream } = link;
+    const stop = new AbortController();
+    const slot = bench.pool.reserve(WISH);
+    const listener = { progress: () => undefined, upload: () => Promise.reject(new Error("none")) };
+    const run = slot?.run(
+      anAssignment({ runId: "run-2", task: aTask({ id: idOf(2) }) }),
+      listener,
+      stop.signal,
+    );
+    const other = bench.start();
+    await stream.next("assign", ({ runId }) => runId === "run-1");
+    bench.wanted.add("run-2");
+    stop.abort();
+    await expect(run).rejects.toBeInstanceOf(StoppedError);
+    stream.send("completion", completion({ activityId: idOf(2), runId: "run-2" }));
+    stream.send("completion", completion());
+    expect(await other.outcome).toMatchObject({ kind: "succeeded" });
+    expect(stream.kinds()).not.toContain("cancel");
+    expect(stream.kinds()).not.toContain("completionAck");
+    const late = slot?.run(anAssignment(), listener, stop.signal);
+    await expect(late).rejects.toBeInstanceOf(StoppedError);
   });
 
   it("is left alone when the process stops", async () => {
