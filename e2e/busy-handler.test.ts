@@ -75,7 +75,7 @@ test(`a handler that spins for ${BUSY_S} s keeps its ${LEASE_S} s lease, and all
   expect(counts).toMatchObject({ ActivityClaimed: 1, ActivityCompleted: 1 });
   expect(counts).not.toHaveProperty("ActivityExpired");
   expect(counts["ActivityHeartbeat"] ?? 0).toBeGreaterThanOrEqual(Math.floor(BUSY_S / LEASE_S));
-  expect([...net.starts()].sort()).toEqual([
+  expect([...net.starts()].toSorted(([a], [b]) => a - b)).toEqual([
     [1, 1],
     [2, 1],
   ]);
@@ -102,7 +102,7 @@ test("a handler that spins for ever is ended when its lease is lost, and its slo
 
   await net.requester.enqueue([{ number: 2, durationMs: 100 }]);
   await net.untilCompleted(1);
-  expect([...net.starts()].sort()).toEqual([
+  expect([...net.starts()].toSorted(([a], [b]) => a - b)).toEqual([
     [1, 1],
     [2, 1],
   ]);

@@ -93,7 +93,8 @@ function gate(name: string): string {
 
 test("wcp wep and wcp queue look at a running node, and change what it does", async () => {
   await using node = await startNode();
-  const { run, wepUrl } = node;
+  const { wepUrl } = node;
+  const run = (...args: readonly string[]) => node.run(...args);
   expect(statSync(join(node.home.dir, "wcp.sock")).mode & 0o777).toBe(0o600);
   expect(await run("wep", "ping", wepUrl)).toMatchObject({
     code: 0,
@@ -167,7 +168,7 @@ test("wep tail shows an activity of a running WEP from assignment to acknowledge
   const line = (message: string) =>
     new RegExp(`^[\\d:.]+  (in  <-|out ->)  ${message} +${activity.slice(0, 10)}  `, "m");
   await until("the acknowledgement", () => line("completionAck").test(people.stdout()), {
-    instead: people.stdout,
+    instead: () => people.stdout(),
   });
   expect(people.stdout()).toMatch(line("completion"));
   people.signal("SIGINT");

@@ -19,7 +19,7 @@ process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   // `run 5000`: works until so many are done from now on.
   wanted = done + Number(line.split(" ")[1]);
-  if (worker.isPaused()) worker.resume();
+  if (worker.isPaused()) void worker.resume();
   else void worker.run();
 }
 

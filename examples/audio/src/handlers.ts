@@ -126,7 +126,9 @@ export const validate: Handler<ValidateInput, ValidateOutput> = defineHandler({
 function workOptions(ctx: RunContext, percent: { readonly from: number; readonly to: number }): WorkOptions {
   return {
     signal: ctx.signal,
-    onProgress: (share, stage) => ctx.progress(percent.from + share * (percent.to - percent.from), stage),
+    onProgress: (share, stage) => {
+      void ctx.progress(percent.from + share * (percent.to - percent.from), stage);
+    },
   };
 }
 

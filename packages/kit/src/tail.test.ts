@@ -45,9 +45,9 @@ async function ask(
   let text = "";
   const next = async () => {
     while (!text.includes("\n")) {
-      const chunk: unknown = answer.read();
+      const chunk = answer.read() as Buffer | null;
       if (chunk === null) await once(answer, "readable");
-      else text += String(chunk);
+      else text += chunk.toString();
     }
     const end = text.indexOf("\n");
     const line = text.slice(0, end);

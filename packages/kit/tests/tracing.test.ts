@@ -152,7 +152,10 @@ describe("a collector in trouble", () => {
     let nowMs = 0;
     let code = 1;
     const inner: SpanExporter = {
-      export: (_, onResult) => onResult({ code, error: new Error("no") }),
+      export(_, onResult) {
+        const result: unknown = { code, error: new Error("no") };
+        onResult(result as Parameters<typeof onResult>[0]);
+      },
       shutdown: async () => undefined,
     };
     const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };

@@ -26,7 +26,11 @@ interface RawAttribute {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-interface RawSpan extends Omit<SeenSpan, "attributes" | "events" | "resource" | "durationMs"> {
+interface RawSpan extends Omit<
+  SeenSpan,
+  "parentSpanId" | "attributes" | "events" | "resource" | "durationMs"
+> {
+  readonly parentSpanId?: string;
   readonly attributes?: readonly RawAttribute[];
   readonly events?: readonly { readonly name: string; readonly attributes?: readonly RawAttribute[] }[];
   readonly startTimeUnixNano: string;

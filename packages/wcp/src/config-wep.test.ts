@@ -16,7 +16,7 @@ describe("an endpoint", () => {
     ["http://10.0.0.7:7070", false, true, undefined],
     ["https://wep.internal:7070", true, false, undefined],
     ["https://127.0.0.1:7070", false, true, /needs wep_tls\.ca_file/],
-  ])("%s with tls %s and plain text allowed %s", (url, hasTls, allowPlaintext, problem) => {
+  ])("%s with tls %s and plain text allowed %s", (...[url, hasTls, allowPlaintext, problem]) => {
     const found = endpointProblem(url, { hasTls, allowPlaintext });
     if (problem === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(problem);

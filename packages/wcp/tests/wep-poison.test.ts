@@ -130,7 +130,7 @@ describe("an activity that kills its WEP each time", () => {
     await using world = await open("1.1.0", 2);
     await world.node.dispatcher.offer(anOffer({ id: idOf(1) }));
     await world.over();
-    const counts = world.weps.map(({ attempts }) => attempts.length).toSorted();
+    const counts = world.weps.map(({ attempts }) => attempts.length).toSorted((a, b) => a - b);
     expect(counts).toEqual([1, 2]);
     expect(world.weps.flatMap(({ checkpoints }) => checkpoints).toSorted()).toEqual(["", "c/1", "c/2"]);
     expect(world.source.count("fail")).toBe(1);

@@ -81,7 +81,7 @@ const about = (activityId: string, percent: number): TailEvent => ({
 class Source implements AsyncDisposable {
   readonly #listeners = new Set<(event: object) => void>();
   readonly #server: OpsServer;
-  #isHeard = createDeferred<void>();
+  #isHeard = createDeferred();
 
   private constructor(server: OpsServer, listeners: Set<(event: object) => void>) {
     this.#server = server;

@@ -16,7 +16,8 @@ export class ToldExporter implements SpanExporter {
 
   export(spans: ReadableSpan[], onResult: Parameters<SpanExporter["export"]>[1]): void {
     this.#inner.export(spans, (result) => {
-      if (result.code === SUCCESS) this.#delivered();
+      // 0 is success; the enum's package is not otherwise needed here.
+      if (!result.code) this.#delivered();
       else this.#failed(spans.length, result.error);
       onResult(result);
     });
@@ -55,7 +56,4 @@ interface ToldExporterDeps {
   readonly clock: Clock;
   readonly endpoint: string;
 }
-
-/** `ExportResultCode.SUCCESS`, of a package that this one does not otherwise need. */
-const SUCCESS = 0;
 const TELL_EVERY_MS = 60_000;

@@ -78,7 +78,7 @@ describe("a sync of the log", () => {
     const first = Promise.withResolvers<void>();
     const last = Promise.withResolvers<void>();
     disk.after((error) => {
-      order.push(`first ${error}`);
+      order.push(`first ${String(error)}`);
       first.resolve();
     });
     disk.after(() => order.push("second"));
