@@ -120,7 +120,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
       "30s",
     ),
     ping_interval: duration("Between pings of a WEP.", "2s"),
-    silence: duration("A WEP that says nothing for this long is disconnected and dialled again.", "8s"),
+    silence: duration("A WEP that says nothing for this long is disconnected and dialled again.", "6s"),
   },
   wep_tls: {
     ca_file: text(
