@@ -26,6 +26,8 @@ export interface Readings {
 export class Metrics {
   readonly registry: Registry = createRegistry();
   readonly #transitions: Counter<"state">;
+  /** Looked up once: every task goes through several. */
+  readonly #transitionsTo = new Map<string, Counter.Internal>();
   readonly #transactions: Counter<"kind" | "outcome">;
   readonly #gas: Counter<"kind">;
   readonly #confirmation: Histogram<"kind">;
@@ -132,7 +134,13 @@ export class Metrics {
   }
 
   onTaskState(task: Task): void {
-    this.#transitions.inc({ state: task.state.kind });
+    const { kind } = task.state;
+    let counter = this.#transitionsTo.get(kind);
+    if (counter === undefined) {
+      counter = this.#transitions.labels(kind);
+      this.#transitionsTo.set(kind, counter);
+    }
+    counter.inc();
   }
 
   onIntent(intent: Intent, nowMs: number): void {

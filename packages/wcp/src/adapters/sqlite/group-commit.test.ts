@@ -98,6 +98,23 @@ describe("writes of one turn of the event loop", () => {
     expect(bench.rows()).toContain(99);
   });
 
+  it("are all reported as failed when the disk is full, also those of one statement", async () => {
+    using bench = createBench();
+    const pages = bench.db.pragma("page_count", { simple: true }) as number;
+    bench.db.pragma(`max_page_count = ${pages + 3}`);
+    const insert = bench.db.prepare("INSERT INTO numbers (number, filler) VALUES (?, ?)");
+    const numbers = Array.from({ length: 40 }, (_, index) => index);
+    const results = await Promise.allSettled(
+      numbers.map((number) => bench.commits.writeStatement(() => insert.run(number, "x".repeat(1_000)))),
+    );
+    expect(results.some(({ status }) => status === "rejected")).toBe(true);
+    const kept = new Set(bench.rows());
+    // What was told is what is there, either way.
+    for (const [number, { status }] of results.entries())
+      expect(kept.has(number)).toBe(status === "fulfilled");
+    expect(bench.db.inTransaction).toBe(false);
+  });
+
   it("are rejected, not lost in silence, when the database is closed under them", async () => {
     using bench = createBench();
     const written = bench.insert(1);

@@ -20,6 +20,7 @@ export interface Disk {
 export class GroupCommit {
   readonly #begin: (work: () => void) => void;
   readonly #savepoint: (work: () => unknown) => unknown;
+  readonly #db: Database;
   readonly #disk: Disk | undefined;
   #pending: Pending[] = [];
 
@@ -28,6 +29,7 @@ export class GroupCommit {
     const begin = db.transaction((work: () => void) => work());
     this.#begin = (work) => begin.immediate(work);
     this.#savepoint = db.transaction((work: () => unknown) => work());
+    this.#db = db;
     this.#disk = disk;
   }
 
@@ -57,6 +59,8 @@ export class GroupCommit {
           try {
             results[index] = change();
           } catch (error) {
+            // A full disk may end the transaction, and what follows would be written outside it.
+            if (!this.#db.inTransaction) throw error;
             failures.set(index, error);
           }
         }
