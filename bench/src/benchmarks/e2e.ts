@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { startAnvil } from "@subnet-worker/contracts/anvil";
 import { type Devnet, startDevnet } from "@subnet-worker/devnet";
 import { ZeroAddress } from "ethers";
-import type { Benchmark, Report } from "../benchmark.ts";
+import type { Benchmark, Report, Row } from "../benchmark.ts";
 import { QueueClient, type SeenEvent, watchEvents } from "../queue-client.ts";
 import { percentile, round } from "../report.ts";
 
@@ -27,19 +27,40 @@ export const benchmark: Benchmark = {
 };
 
 async function run(): Promise<Report> {
+  const single = await measureNode({ batching: false });
+  const transferRate = await measureAnvil();
+  const batched = await measureNode({ batching: true });
+  return toReport({ single, batched, transferRate });
+}
+
+/** What one node did. */
+interface NodeFigures {
+  readonly latencies: readonly number[];
+  /** Activities per second. */
+  readonly drainRate: number;
+  /** Transactions per second of a client that only sends, on the chain that is drained. */
+  readonly enqueueRate: number;
+}
+
+async function measureNode({ batching }: { readonly batching: boolean }): Promise<NodeFigures> {
   const dir = await mkdtemp(join(tmpdir(), "bench-e2e-"));
   try {
     await using devnet = await startDevnet(
-      { dir, cwd: dir, handlers: [fixture("noop.ts")], specs: [fixture("noop.yaml")], slots: SLOTS },
+      {
+        dir,
+        cwd: dir,
+        handlers: [fixture("noop.ts")],
+        specs: [fixture("noop.yaml")],
+        slots: SLOTS,
+        batching,
+      },
       { signal: AbortSignal.timeout(600_000) },
     );
     using client = new QueueClient(devnet.state.chain);
     await client.fund();
     const latencies = await measureLatency(devnet, client);
     await devnet.kill("wcp");
-    const transferRate = await measureAnvil();
-    const { enqueueRate, drainRate } = await measureDrain(devnet, client);
-    return toReport({ latencies, drainRate, transferRate, enqueueRate });
+    return { latencies, ...(await measureDrain(devnet, client)) };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -99,26 +120,20 @@ async function measureDrain(
 }
 
 interface Measured {
-  readonly latencies: readonly number[];
-  /** Activities per second. */
-  readonly drainRate: number;
+  readonly single: NodeFigures;
+  readonly batched: NodeFigures;
   /** Transactions per second of an anvil that has nothing else to do. */
   readonly transferRate: number;
-  /** The same of the chain that is drained, whose blocks cost more with every activity it holds. */
-  readonly enqueueRate: number;
 }
 
-function toReport({ latencies, drainRate, transferRate, enqueueRate }: Measured): Report {
-  const p50 = percentile(latencies, 0.5);
-  const p99 = percentile(latencies, 0.99);
-  const txRate = drainRate * TRANSACTIONS_PER_ACTIVITY;
+function toReport({ single, batched, transferRate }: Measured): Report {
+  const txRate = single.drainRate * TRANSACTIONS_PER_ACTIVITY;
   return {
     rows: [
-      { what: "enqueue to completion, p50", value: `${round(p50, 1)} ms`, beside: "limit 250 ms" },
-      { what: "enqueue to completion, p99", value: `${round(p99, 1)} ms`, beside: "limit 1,000 ms" },
+      ...latencyRows(single, "enqueue to completion"),
       {
         what: `drain of ${DRAINED}, ${SLOTS} slots`,
-        value: `${round(drainRate, 0)} activities/s`,
+        value: `${round(single.drainRate, 0)} activities/s`,
         beside: "claim and complete each",
       },
       {
@@ -128,15 +143,31 @@ function toReport({ latencies, drainRate, transferRate, enqueueRate }: Measured)
       },
       {
         what: "the same chain, 500 enqueues",
-        value: `${round(enqueueRate, 0)} tx/s`,
+        value: `${round(single.enqueueRate, 0)} tx/s`,
         beside: "64 in flight, by a client that only sends",
+      },
+      ...latencyRows(batched, "batching on, the same"),
+      {
+        what: `batching on, drain of ${DRAINED}`,
+        value: `${round(batched.drainRate, 0)} activities/s`,
+        beside: `${round(single.drainRate, 0)} with single transactions: batches pay where blocks take a second`,
       },
     ],
     metrics: {
-      latency_p50_ms: round(p50, 2),
-      latency_p99_ms: round(p99, 2),
-      activities_per_s: round(drainRate, 1),
+      latency_p50_ms: round(percentile(single.latencies, 0.5), 2),
+      latency_p99_ms: round(percentile(single.latencies, 0.99), 2),
+      activities_per_s: round(single.drainRate, 1),
       share_of_anvil_tx_rate: round(txRate / transferRate, 3),
+      batched_latency_p50_ms: round(percentile(batched.latencies, 0.5), 2),
+      batched_activities_per_s: round(batched.drainRate, 1),
     },
   };
+}
+
+function latencyRows({ latencies }: NodeFigures, what: string): readonly Row[] {
+  const value = (share: number) => `${round(percentile(latencies, share), 1)} ms`;
+  return [
+    { what: `${what}, p50`, value: value(0.5), beside: "limit 250 ms" },
+    { what: `${what}, p99`, value: value(0.99), beside: "limit 1,000 ms" },
+  ];
 }
