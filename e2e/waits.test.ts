@@ -178,7 +178,7 @@ describe("a WEP with another protocol version", () => {
         "upgrade the side",
       );
       const refused = await wep.find("the refusal", ({ msg }) => msg === "worker client refused");
-      expect(refused["reason"]).toContain(
+      expect(refused["why"]).toContain(
         "we speak 2.0.0 to 2.0.0, the peer 1.0.0 to 1.1.0; upgrade the side",
       );
     }
