@@ -23,6 +23,8 @@ export interface WorldDisk extends Disposable {
   order(action: TxOrder["action"], nonce: number): void;
   /** How many turns of the event loop a commit takes, where that can be told. */
   slow(turns: number): void;
+  /** Resolves when what was written before is on disk: that takes real time, which turns do not measure. */
+  written(): Promise<void>;
 }
 
 export interface WorldOptions {
@@ -41,6 +43,7 @@ export function memoryDisk(clock: FakeClock): WorldDisk {
     slow: (turns) => {
       disk.turnsPerCommit = turns;
     },
+    written: async () => undefined,
     [Symbol.dispose]: () => undefined,
   };
 }
@@ -49,13 +52,15 @@ export function memoryDisk(clock: FakeClock): WorldDisk {
 export function sqliteDisk(clock: FakeClock): WorldDisk {
   const folder = mkdtempSync(join(tmpdir(), "wcp-lane-"));
   const path = join(folder, "wcp.db");
+  let store: Store | undefined;
   return {
-    open: () => openStore({ path, chainId: 31_337n, wallet: WALLET }, { clock }),
+    open: () => (store = openStore({ path, chainId: 31_337n, wallet: WALLET }, { clock })),
     order: (action, nonce) => {
       using desk = new OrderDesk(path);
       desk.place({ action, nonce }, clock.nowMs());
     },
     slow: () => undefined,
+    written: async () => store?.saveCursor("written", { blockNumber: 0, blockHash: "0x" }),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
 }

@@ -82,6 +82,7 @@ async function turn(world: LaneWorld): Promise<void> {
   await world.pass(1_000);
   world.chain.mine();
   await settle(4);
+  await world.disk.written();
 }
 
 function stuck({ bench, chain }: LaneWorld): string {
