@@ -178,9 +178,7 @@ describe("a WEP with another protocol version", () => {
         "upgrade the side",
       );
       const refused = await wep.find("the refusal", ({ msg }) => msg === "worker client refused");
-      expect(refused["why"]).toContain(
-        "we speak 2.0.0 to 2.0.0, the peer 1.0.0 to 1.1.0; upgrade the side",
-      );
+      expect(refused["why"]).toContain("we speak 2.0.0 to 2.0.0, the peer 1.0.0 to 1.1.0; upgrade the side");
     }
     await using _wep = await startEchoWep();
     await wcp.untilReady();
