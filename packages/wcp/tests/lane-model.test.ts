@@ -68,7 +68,10 @@ async function runThrough(
 ): Promise<void> {
   await using world = new LaneWorld(options);
   await settle(3);
-  for (const step of sequence) await takeStep(world, step);
+  for (const step of sequence) {
+    await takeStep(world, step);
+    await world.disk.written();
+  }
   await quieten(world);
   for (let turns = 0; turns < MOST_TURNS && !isQuiet(world); turns += 1) await turn(world);
   expect(isQuiet(world), `not quiet after ${MOST_TURNS} turns: ${stuck(world)}`).toBe(true);
