@@ -63,8 +63,8 @@ const SET_TASK_QUEUE_GAS = 150_000n;
  * Deploys the contracts and connects them; puts Multicall3 at its canonical address where there is
  * none and the node allows it (anvil does).
  *
- * All transactions are sent at once under consecutive nonces, so nothing else may send from that account
- * meanwhile.
+ * The transactions are sent under consecutive nonces without waiting for blocks, so nothing else may send
+ * from that account meanwhile.
  *
  * @throws ContractsError `DEPLOY_REVERTED` or `DEPLOY_TIMEOUT`; RangeError for options that the contracts
  * would refuse.
@@ -123,15 +123,13 @@ async function deployWith(options: DeployOptions, deployer: Deployer): Promise<D
     { data: batchExecutorBytecode },
   ];
   if (multicall3 === undefined) transactions.push({ data: multicall3Bytecode });
-  const sent = await Promise.all(
-    transactions.map((transaction, offset) =>
-      signer.sendTransaction({ ...transaction, nonce: nonce + offset }),
-    ),
-  );
-  const blocks = await minedBlocks(
-    sent.map(({ hash }) => hash),
-    { ...deployer, timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS },
-  );
+  // One after the other: anvil can keep a transaction that came before its predecessor queued for ever.
+  const hashes: string[] = [];
+  for (const [offset, transaction] of transactions.entries()) {
+    hashes.push((await signer.sendTransaction({ ...transaction, nonce: nonce + offset })).hash);
+  }
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const blocks = await minedBlocks(hashes, { ...deployer, timeoutMs });
   return {
     taskQueue,
     workflowEngine,

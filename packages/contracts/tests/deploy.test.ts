@@ -75,6 +75,27 @@ it("a chain that has no anvil_setCode gets a Multicall3 at another address", asy
   }
 });
 
+it("no transaction leaves before the one under the nonce below it is taken", async () => {
+  const provider = new JsonRpcProvider(anvil.url, undefined, { cacheTimeout: -1, staticNetwork: true });
+  let [underWay, most] = [0, 0];
+  const send = provider.send.bind(provider);
+  provider.send = async (method: string, params: unknown[] | Record<string, unknown>) => {
+    if (method !== "eth_sendTransaction") return send(method, params);
+    most = Math.max(most, (underWay += 1));
+    try {
+      return await send(method, params);
+    } finally {
+      underWay -= 1;
+    }
+  };
+  try {
+    await deployContracts({}, { signer: await provider.getSigner(0) });
+  } finally {
+    provider.destroy();
+  }
+  expect(most).toBe(1);
+});
+
 it("a chain that does not mine ends the wait with the transaction to look for", async () => {
   await using stuck = await startAnvil({ noMining: true });
   await expect(deployContracts({ timeoutMs: 200 }, { rpcUrl: stuck.url })).rejects.toMatchObject({

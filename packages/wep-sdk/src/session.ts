@@ -33,6 +33,7 @@ import { Liveness } from "./liveness.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import type { RunTable } from "./run-table.ts";
 import type { Settings } from "./settings.ts";
+import { invalid, readFailure, reasonOfAbort } from "./stream-failure.ts";
 
 export interface SessionDeps {
   readonly runs: RunTable;
@@ -427,26 +428,4 @@ function reasonOf({ reason }: Cancel): CancelReason {
 
 function newNonce(): bigint {
   return BigInt(randomInt(2 ** 47));
-}
-
-function invalid(message: string): ConnectError {
-  return new ConnectError(message, Code.InvalidArgument);
-}
-
-function reasonOfAbort({ reason }: AbortSignal): string {
-  return reason instanceof ConnectError ? `the stream was reset: ${reason.message}` : "the stream was closed";
-}
-
-/** What the reader of a stream threw, with advice where there is some. */
-function readFailure(error: unknown, { maxMessageBytes }: Settings): ConnectError {
-  const failure = ConnectError.from(error);
-  if (failure.code !== Code.ResourceExhausted) return failure;
-  const advice = `send large inputs as objects in storage (ref), or raise the limit of ${maxMessageBytes} bytes (maxMessageBytes)`;
-  return new ConnectError(
-    `${failure.rawMessage}; ${advice}`,
-    Code.ResourceExhausted,
-    undefined,
-    undefined,
-    failure,
-  );
 }
