@@ -29,8 +29,8 @@ try {
     `--outputFile.json=${file}`,
     ...process.argv.slice(2),
   ];
-  const { status, error } = spawnSync("vitest", args, { stdio: "inherit", env });
-  if (error !== undefined) throw error;
+  const run = spawnSync("vitest", args, { stdio: "inherit", env });
+  if (run.error !== undefined) throw run.error;
   const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   const skipped = report.testResults.flatMap(({ assertionResults }) =>
     assertionResults.filter(
@@ -38,14 +38,15 @@ try {
     ),
   );
   for (const test of skipped) process.stdout.write(`skipped: ${test.fullName}\n`);
-  // A file that could not be loaded has no tests to count, and is a failure all the same.
+  // A file that could not be loaded, or whose hook failed, has no failed test to count and failed all the same.
   const broken = report.testResults.filter(
-    (each) => each.status === "failed" && each.assertionResults.length === 0,
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((test) => test.status === "failed"),
   );
   for (const each of broken) process.stdout.write(`could not be run: ${each.name}\n`);
   const failed = report.numFailedTests + broken.length;
   process.stdout.write(`${report.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped\n`);
-  process.exitCode = status === 0 && failed === 0 ? 0 : 1;
+  process.exitCode = run.status === 0 && failed === 0 ? 0 : 1;
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

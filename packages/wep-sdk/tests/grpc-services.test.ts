@@ -164,8 +164,8 @@ describe("gRPC reflection", () => {
   });
 });
 
-/** Debian's python3-grpcio goes with Debian's own Python. */
-const PYTHON = "/usr/bin/python3";
+/** `npm test` puts one with grpcio on the PATH where it can. */
+const PYTHON = "python3";
 const hasGrpcio = spawnSync(PYTHON, ["-c", "import grpc"]).status === 0;
 
 describe.skipIf(!hasGrpcio)("the C core of gRPC, through python3-grpcio", () => {
