@@ -34,14 +34,20 @@ import type { StorePlace } from "./_store-place.ts";
 class Folder implements StorePlace {
   readonly path: string = mkdtempSync(join(tmpdir(), "wcp-store-"));
   readonly #clock = new FakeClock();
+  readonly #maxJournaled: number | undefined;
+
+  constructor(maxJournaled?: number) {
+    this.#maxJournaled = maxJournaled;
+  }
 
   get file(): string {
     return join(this.path, "deep", "wcp.db");
   }
 
   open(options: Partial<StoreOptions> = {}): Store {
+    const limits = this.#maxJournaled === undefined ? {} : { maxJournaled: this.#maxJournaled };
     return openStore(
-      { path: this.file, chainId: 31_337n, wallet: "0xWallet", ...options },
+      { path: this.file, chainId: 31_337n, wallet: "0xWallet", ...limits, ...options },
       { clock: this.#clock },
     );
   }
@@ -65,6 +71,7 @@ class Folder implements StorePlace {
 }
 
 describeStore("the SQLite store", () => new Folder());
+describeStore("the SQLite store that has no room in its journal", () => new Folder(0));
 describeStore("the store of the other tests", () => {
   const clock = new FakeClock();
   const disk = new MemoryDisk(clock);
@@ -84,7 +91,7 @@ describe("the two stores", () => {
         using folder = new Folder();
         const disk = new MemoryDisk();
         const seen: unknown[] = [];
-        for (const open of [() => folder.open(), () => disk.open()]) {
+        for (const open of [() => folder.open({ maxJournaled: 1 }), () => disk.open()]) {
           const results: unknown[] = [];
           {
             using store = open();
@@ -201,7 +208,7 @@ describe("a SQLite file", () => {
     using store = folder.open();
     await store.saveTask(aTask(), "new");
     using reader = open(folder.file);
-    expect(reader.db.prepare("SELECT count(*) AS tasks FROM tasks").get()).toEqual({ tasks: 1 });
+    expect(reader.db.prepare("SELECT count(*) AS tasks FROM current_tasks").get()).toEqual({ tasks: 1 });
     expect(reader.db.pragma("journal_mode", { simple: true })).toBe("wal");
   });
 
@@ -222,7 +229,7 @@ describe("a SQLite file", () => {
     other.db.pragma("user_version = 99");
     other[Symbol.dispose]();
     expect(() => folder.open()).toThrow(
-      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 3; run the version that wrote it, or move the file away/,
+      /^\[SCHEMA_VERSION\] .* has schema version 99, this program needs 4; run the version that wrote it, or move the file away/,
     );
   });
 

@@ -1,5 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { InspectedTransactions } from "./inspect-transactions.ts";
+import { WITH_ID } from "./task-table.ts";
 
 /** A record by its name. */
 export interface RecordEntry {
@@ -36,15 +37,21 @@ const LAST_NONCE = "nonce:last";
 export class InspectedRecords {
   readonly #transactions: InspectedTransactions;
   readonly #byStates: Statement<[{ readonly states: string; readonly prefix: string }], TaskRow>;
-  readonly #byId: Statement<[string], TaskRow>;
+  readonly #byId: Statement<[{ readonly id: string }], TaskRow>;
 
   constructor(db: Database, transactions: InspectedTransactions) {
     this.#transactions = transactions;
     this.#byStates = db.prepare(
-      `SELECT * FROM tasks WHERE state IN (SELECT value FROM json_each(@states)) AND substr(id, 1, length(@prefix)) = @prefix
+      `SELECT * FROM current_tasks WHERE state IN (SELECT value FROM json_each(@states)) AND substr(id, 1, length(@prefix)) = @prefix
        ORDER BY updated_at_ms`,
     );
-    this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
+    const columns = "id, queue, kind, version, workflow_instance_id, round, state, detail, updated_at_ms";
+    this.#byId = db.prepare(
+      `SELECT ${columns} FROM journaled_tasks WHERE id = @id
+       UNION ALL
+       SELECT ${columns} FROM tasks WHERE ${WITH_ID}
+       LIMIT 1`,
+    );
   }
 
   *list(prefix: string): IterableIterator<RecordEntry> {
@@ -74,7 +81,7 @@ export class InspectedRecords {
       const entry = this.#sentFor(id);
       return (entry.value["intents"] as readonly unknown[]).length === 0 ? undefined : entry;
     }
-    const row = this.#byId.get(id);
+    const row = this.#byId.get({ id });
     const entry = row === undefined ? undefined : toEntry(row);
     return entry?.key === key ? entry : undefined;
   }

@@ -9,8 +9,8 @@ import { MiscTables } from "./misc-tables.ts";
 import { lockForProcess } from "./process-lock.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { StoreError } from "./store-error.ts";
+import { TaskJournal } from "./task-journal.ts";
 import { TaskTable } from "./task-table.ts";
-import { TaskWrites } from "./task-writes.ts";
 import { TransactionTable } from "./transaction-table.ts";
 import { WalSync } from "./wal-sync.ts";
 
@@ -20,7 +20,11 @@ export interface StoreOptions {
   /** The database serves one wallet on one chain, for good. */
   readonly chainId: bigint;
   readonly wallet: string;
+  /** Most tasks that a restart reads from the journal, or half as many more. Default 1024. */
+  readonly maxJournaled?: number;
 }
+
+const MAX_JOURNALED = 1_024;
 
 /**
  * Opens the SQLite store: WAL, one writer. A write resolves once it is on disk, or a power failure could
@@ -35,8 +39,12 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   const { clock } = deps;
   const disk = new WalSync(options.path);
   const commits = new GroupCommit(db, disk);
-  const tasks = new TaskTable(db);
-  const taskWrites = new TaskWrites({ commits, tasks, now: () => clock.nowMs() });
+  const tasks = new TaskJournal(db, {
+    commits,
+    table: new TaskTable(db),
+    now: () => clock.nowMs(),
+    most: options.maxJournaled ?? MAX_JOURNALED,
+  });
   const intents = new IntentTable(db);
   const transactions = new TransactionTable(db);
   const misc = new MiscTables(db);
@@ -44,7 +52,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   return {
     openTasks: () => tasks.open(),
     task: (id) => tasks.get(id),
-    saveTask: (task, from) => taskWrites.save(task, from),
+    saveTask: (task, from) => tasks.save(task, from),
     openIntents: () => intents.open(),
     intentByKey: (key) => intents.byKey(key),
     addIntent: (request, nowMs) => commits.write(() => intents.add(request, nowMs)),
@@ -67,8 +75,13 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     answerOrder: (id, answer) => commits.write(() => misc.answerOrder(id, answer)),
     genesisHash: () => misc.genesisHash(),
     saveGenesisHash: (hash) => commits.write(() => misc.saveGenesisHash(hash)),
-    prune: (beforeMs) =>
-      commits.write(() => tasks.prune(beforeMs) + intents.prune(beforeMs) + transactions.prune(beforeMs)),
+    async prune(beforeMs) {
+      const [ofTasks, others] = await Promise.all([
+        tasks.prune(beforeMs),
+        commits.write(() => intents.prune(beforeMs) + transactions.prune(beforeMs)),
+      ]);
+      return ofTasks + others;
+    },
     [Symbol.dispose]() {
       commits.flush();
       disk[Symbol.dispose]();

@@ -1,9 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
-import { StoreError } from "./store-error.ts";
 
 interface TaskRow {
-  readonly number: number;
   readonly id: string;
   readonly source: string;
   readonly queue: string;
@@ -16,49 +14,37 @@ interface TaskRow {
   readonly detail: string;
 }
 
-/** Reads and writes tasks; every write is a compare-and-set on the state. */
+/** What the index over the ends of ids narrows a search to. */
+export const WITH_ID = "substr(id, -12) = substr(@id, -12) AND id = @id";
+
+/** The tasks that have left the journal, each as it was then. */
 export class TaskTable {
   readonly #insert: Statement;
-  readonly #step: Statement;
-  readonly #end: Statement;
-  readonly #reopen: Statement;
-  readonly #byId: Statement<[string], TaskRow>;
+  readonly #update: Statement;
+  readonly #byId: Statement<[{ readonly id: string }], TaskRow>;
   readonly #open: Statement<[], TaskRow>;
   readonly #prune: Statement<[number]>;
-  /** Row numbers of the open tasks, by id. */
-  readonly #numbers = new Map<string, number>();
 
   constructor(db: Database) {
     this.#insert = db.prepare(
-      `INSERT INTO tasks (round, state, detail, updated_at_ms, is_final, id, source, queue, kind, version, workflow_instance_id, traits)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    const change = "UPDATE tasks SET round = ?, state = ?, detail = ?, updated_at_ms = ?";
-    // Without is_final: a column that is named has its index written, changed or not.
-    this.#step = db.prepare(`${change} WHERE number = ? AND state = ?`);
-    this.#end = db.prepare(`${change}, is_final = 1 WHERE number = ? AND state = ?`);
-    this.#reopen = db.prepare(`${change}, is_final = ? WHERE id = ? AND state = ?`);
-    this.#byId = db.prepare("SELECT * FROM tasks WHERE id = ?");
+    this.#update = db.prepare(
+      `UPDATE tasks SET source = @source, queue = @queue, kind = @kind, version = @version,
+         workflow_instance_id = @workflowInstanceId, traits = @traits, round = @round, state = @state,
+         detail = @detail, is_final = @isFinal, updated_at_ms = @atMs
+       WHERE ${WITH_ID}`,
+    );
+    this.#byId = db.prepare(`SELECT * FROM tasks WHERE ${WITH_ID}`);
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY number");
     this.#prune = db.prepare("DELETE FROM tasks WHERE is_final = 1 AND updated_at_ms < ?");
   }
 
-  save(task: Task, from: TaskState["kind"] | "new", nowMs: number): void {
-    const { kind: state, ...detail } = task.state;
+  add({ id, source, queue, kind, version, workflowInstanceId, traits, round, state }: Task, atMs: number): void {
+    const { kind: name, ...detail } = state;
     // By position: names would have to be looked up for each of them, each time.
-    const values = [task.round, state, JSON.stringify(detail), nowMs];
-    const isFinal = FINAL_STATES.has(state);
-    const changes = from === "new" ? this.#add(task, values, isFinal) : this.#change(task, from, values);
-    if (changes !== 1) throw StoreError.conflict(task, from);
-    if (isFinal) this.#numbers.delete(task.id);
-  }
-
-  #add(task: Task, values: readonly unknown[], isFinal: boolean): number {
-    const { id, source, queue, kind, version, workflowInstanceId, traits } = task;
-    const { changes, lastInsertRowid } = this.#insert.run(
-      ...values,
-      isFinal ? 1 : 0,
+    this.#insert.run(
       id,
       source,
       queue,
@@ -66,27 +52,37 @@ export class TaskTable {
       version,
       workflowInstanceId,
       traits === undefined ? null : JSON.stringify(traits),
+      round,
+      name,
+      JSON.stringify(detail),
+      FINAL_STATES.has(name) ? 1 : 0,
+      atMs,
     );
-    if (changes === 1) this.#numbers.set(id, Number(lastInsertRowid));
-    return changes;
   }
 
-  #change({ id, state }: Task, from: TaskState["kind"], values: readonly unknown[]): number {
-    const number = this.#numbers.get(id);
-    const isFinal = FINAL_STATES.has(state.kind);
-    if (number === undefined) return this.#reopen.run(...values, isFinal ? 1 : 0, id, from).changes;
-    return (isFinal ? this.#end : this.#step).run(...values, number, from).changes;
+  /** Changes a task, or adds it when it is not here. */
+  put(task: Task, atMs: number): void {
+    const { state, traits, ...rest } = task;
+    const { kind, ...detail } = state;
+    const { changes } = this.#update.run({
+      ...rest,
+      traits: traits === undefined ? null : JSON.stringify(traits),
+      state: kind,
+      detail: JSON.stringify(detail),
+      isFinal: FINAL_STATES.has(kind) ? 1 : 0,
+      atMs,
+    });
+    if (changes === 0) this.add(task, atMs);
   }
 
   get(id: string): Task | undefined {
-    const row = this.#byId.get(id);
+    const row = this.#byId.get({ id });
     return row === undefined ? undefined : toTask(row);
   }
 
+  /** In the order in which they came. */
   open(): Task[] {
-    const rows = this.#open.all();
-    for (const { id, number } of rows) this.#numbers.set(id, number);
-    return rows.map(toTask);
+    return this.#open.all().map(toTask);
   }
 
   /** How many rows went. */
