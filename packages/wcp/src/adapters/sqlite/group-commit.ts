@@ -3,14 +3,18 @@ import type { OnSynced } from "./wal-sync.ts";
 
 interface Pending {
   readonly change: () => unknown;
+  /** How many changes it is by the time it is made. */
+  readonly size: () => number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** What it needs to know that a commit is on disk. */
 export interface Disk {
-  after(done: OnSynced): void;
+  after(done: OnSynced, changes: number): void;
 }
+
+const ONE = () => 1;
 
 /**
  * Lets all writes of one turn of the event loop share one commit, and all commits that are made while the
@@ -38,11 +42,15 @@ export class GroupCommit {
     return this.writeStatement(() => this.#savepoint(change) as T);
   }
 
-  /** As {@link write}, for a change of one statement, which SQLite undoes alone when it fails. */
-  writeStatement<T>(change: () => T): Promise<T> {
+  /**
+   * As {@link write}, for a change of one statement, which SQLite undoes alone when it fails.
+   *
+   * @param size how many changes the statement carries by the time it is run. Default 1
+   */
+  writeStatement<T>(change: () => T, size: () => number = ONE): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#pending.length === 0) setImmediate(() => this.flush());
-      this.#pending.push({ change, resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.push({ change, size, resolve: resolve as (value: unknown) => void, reject });
     });
   }
 
@@ -51,6 +59,7 @@ export class GroupCommit {
     const batch = this.#pending;
     this.#pending = [];
     if (batch.length === 0) return;
+    const changes = batch.reduce((sum, { size }) => sum + size(), 0);
     const results: unknown[] = [];
     const failures = new Map<number, unknown>();
     try {
@@ -77,6 +86,6 @@ export class GroupCommit {
       }
     };
     if (this.#disk === undefined) settle(null);
-    else this.#disk.after(settle);
+    else this.#disk.after(settle, changes);
   }
 }

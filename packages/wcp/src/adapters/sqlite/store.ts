@@ -37,7 +37,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   const db = openDatabase(options.path, stack);
   prepare(db, options);
   const { clock } = deps;
-  const disk = new WalSync(options.path);
+  const disk = new WalSync(options.path, deps);
   const commits = new GroupCommit(db, disk);
   const tasks = new TaskJournal(db, {
     commits,

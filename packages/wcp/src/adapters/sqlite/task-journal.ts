@@ -126,7 +126,10 @@ export class TaskJournal {
 
   async #commit(changed: Batch["changed"]): Promise<void> {
     try {
-      await this.#deps.commits.writeStatement(() => this.#write(changed));
+      await this.#deps.commits.writeStatement(
+        () => this.#write(changed),
+        () => changed.size,
+      );
     } catch (error) {
       if (this.#next?.changed === changed) this.#next = undefined; // it did not even begin
       this.#read(); // what is stored is not what was to be

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@subnet-worker/kit";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { GroupCommit } from "./group-commit.ts";
-import { WalSync } from "./wal-sync.ts";
+import { type OnSynced, WalSync } from "./wal-sync.ts";
 
 class Folder implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), "wal-sync-"));
@@ -78,7 +79,7 @@ describe("a sync of the log", () => {
   it("is shared by the commits that came while another was under way", async () => {
     using folder = new Folder();
     using db = folder.open();
-    using disk = new WalSync(folder.file);
+    using disk = new WalSync(folder.file, { clock: systemClock });
     db.exec("INSERT INTO numbers VALUES (1)");
     const order: string[] = [];
     const first = Promise.withResolvers<void>();
@@ -86,12 +87,12 @@ describe("a sync of the log", () => {
     disk.after((error) => {
       order.push(`first ${String(error)}`);
       first.resolve();
-    });
-    disk.after(() => order.push("second"));
+    }, 1);
+    disk.after(() => order.push("second"), 1);
     disk.after(() => {
       order.push("third");
       last.resolve();
-    });
+    }, 1);
     await first.promise;
     expect(order).toEqual(["first null"]);
     await last.promise;
@@ -101,20 +102,81 @@ describe("a sync of the log", () => {
   it("is made at once for what still waits when the store is closed", () => {
     using folder = new Folder();
     using db = folder.open();
-    const disk = new WalSync(folder.file);
+    const disk = new WalSync(folder.file, { clock: systemClock });
     db.exec("INSERT INTO numbers VALUES (1)");
     const told: unknown[] = [];
-    disk.after(() => undefined);
-    disk.after((error) => told.push(error));
+    disk.after(() => undefined, 1);
+    disk.after((error) => told.push(error), 1);
     disk[Symbol.dispose]();
     expect(told).toEqual([null]);
   });
 
   it("that cannot be made is told to who waits, also when it cannot even begin", () => {
     using folder = new Folder();
-    using disk = new WalSync(join(folder.path, "nothing", "here.db"));
+    using disk = new WalSync(join(folder.path, "nothing", "here.db"), { clock: systemClock });
     const told: unknown[] = [];
-    disk.after((error) => told.push(error));
+    disk.after((error) => told.push(error), 1);
     expect(told).toEqual([expect.objectContaining({ code: "ENOENT" })]);
+  });
+});
+
+/** Syncs that take as long as the test says, and where each was made. */
+class TimedDisk {
+  readonly made: string[] = [];
+  takesMs = 0.3;
+  #nowMs = 0;
+  readonly clock = { monotonicMs: () => this.#nowMs };
+
+  readonly sync = (_: number, done: OnSynced) => {
+    this.#made("thread");
+    done(null);
+  };
+
+  readonly syncNow = () => this.#made("here");
+
+  #made(where: string): void {
+    this.made.push(where);
+    this.#nowMs += this.takesMs;
+  }
+}
+
+describe("a commit of few changes", () => {
+  it("waits for the disk here while the disk is quick, and one of many never does", () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new TimedDisk();
+    using log = new WalSync(folder.file, { clock: disk.clock, disk });
+    db.exec("INSERT INTO numbers VALUES (1)");
+    let told = 0;
+    for (const changes of [1, 1, 4, 5, 1]) log.after(() => (told += 1), changes);
+    expect(disk.made).toEqual(["thread", "here", "here", "thread", "here"]);
+    expect(told).toBe(5);
+  });
+
+  it("is left to the thread from the first slow sync on, until one is quick", () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new TimedDisk();
+    using log = new WalSync(folder.file, { clock: disk.clock, disk });
+    db.exec("INSERT INTO numbers VALUES (1)");
+    for (const takesMs of [0.3, 10, 10, 0.3, 0.3]) {
+      disk.takesMs = takesMs;
+      log.after(() => undefined, 1);
+    }
+    expect(disk.made).toEqual(["thread", "here", "thread", "thread", "here"]);
+  });
+
+  it("tells its writer when the disk refuses", () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new TimedDisk();
+    const broken = () => {
+      throw new Error("EIO");
+    };
+    using log = new WalSync(folder.file, { clock: disk.clock, disk: { ...disk, syncNow: broken } });
+    db.exec("INSERT INTO numbers VALUES (1)");
+    const told: unknown[] = [];
+    for (let count = 0; count < 2; count += 1) log.after((error) => told.push(error), 1);
+    expect(told).toEqual([null, new Error("EIO")]);
   });
 });
