@@ -69,6 +69,8 @@ export class Session implements Link {
   readonly #outbox: Outbox;
   readonly #grants: GrantDesk;
   readonly #disposables = new DisposableStack();
+  /** Runs whose completion is not written yet. */
+  readonly #completing = new Set<string>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #openedAtMs: number;
   readonly #capacity: Outgoing = { envelope: () => this.#capacityNews(), key: "capacity" };
@@ -175,7 +177,11 @@ export class Session implements Link {
   }
 
   sendAck({ activityId, runId }: TaskAssignment): void {
-    this.#outbox.push({ envelope: envelope("ack", { activityId, runId }) });
+    const ack = envelope("ack", { activityId, runId });
+    if (!this.hasAdditions) return this.#outbox.push({ envelope: ack });
+    // A completion that waits behind it says as much.
+    const name = nameOf({ activityId, runId });
+    this.#outbox.push({ envelope: () => (this.#completing.has(name) ? undefined : ack) });
   }
 
   sendRefusal({ activityId, runId }: TaskAssignment, { code, reason }: Refusal): void {
@@ -186,12 +192,19 @@ export class Session implements Link {
   }
 
   sendProgress(progress: Parameters<Link["sendProgress"]>[0], onWritten: () => void): void {
-    const key = JSON.stringify([progress.activityId, progress.runId]);
-    this.#outbox.push({ envelope: envelope("progress", progress), key, onWritten });
+    this.#outbox.push({ envelope: envelope("progress", progress), key: nameOf(progress), onWritten });
   }
 
   sendCompletion(completion: Parameters<Link["sendCompletion"]>[0], onWritten: () => void): void {
-    this.#outbox.push({ envelope: envelope("completion", completion), onWritten });
+    const name = nameOf(completion);
+    this.#completing.add(name);
+    this.#outbox.push({
+      envelope: envelope("completion", completion),
+      onWritten: () => {
+        this.#completing.delete(name);
+        onWritten();
+      },
+    });
   }
 
   async requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
@@ -424,6 +437,10 @@ const REASONS: ReadonlySet<string> = new Set<CancelReason>([
 
 function reasonOf({ reason }: Cancel): CancelReason {
   return REASONS.has(reason) ? (reason as CancelReason) : "requested";
+}
+
+function nameOf({ activityId, runId }: { readonly activityId?: string; readonly runId?: string }): string {
+  return JSON.stringify([activityId, runId]);
 }
 
 function newNonce(): bigint {

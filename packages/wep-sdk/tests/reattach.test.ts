@@ -40,12 +40,23 @@ describe("a run whose stream dropped", () => {
 
     await using second = await TestStream.open(wep.port);
     second.send("assign", task);
-    await second.next("ack");
     const completion = await second.next("completion");
     expect(resultOf(completion)).toEqual({ answer: 42 });
+    expect(second.count("ack")).toBe(0); // the completion went out with it, and says as much
     second.send("completionAck", { activityId: task.activityId, runId: task.runId });
     await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 0));
     expect(work.calls).toHaveLength(1);
+  });
+
+  it("is acked before its completion to a peer of 1.0.0", async () => {
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler] });
+    const task = assignment();
+    await using stream = await TestStream.open(wep.port, { max: "1.0.0" });
+    stream.send("assign", task);
+    (await work.nextCall()).end.resolve({ answer: 42 });
+    await stream.next("completion");
+    expect(stream.count("ack")).toBe(1);
   });
 
   it("sends its completion again until it is acknowledged", async () => {

@@ -4,8 +4,10 @@ import type { Clock } from "@subnet-worker/kit";
 export class Cooldown {
   readonly #lengthMs: number;
   readonly #clock: Clock;
-  /** In monotonic time; insertion order is time order. */
-  readonly #untilMs = new Map<string, number>();
+  /** Until when, in monotonic time. What is older than one length is forgotten by the mapful: thousands end each second. */
+  #young = new Map<string, number>();
+  #old: ReadonlyMap<string, number> = new Map();
+  #ageAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(lengthMs: number, deps: { readonly clock: Clock }) {
     this.#lengthMs = lengthMs;
@@ -15,16 +17,16 @@ export class Cooldown {
   /** Begins, or begins anew. */
   begin(id: string): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#untilMs.delete(id);
-    this.#untilMs.set(id, nowMs + this.#lengthMs);
-    for (const [old, untilMs] of this.#untilMs) {
-      if (untilMs > nowMs) break;
-      this.#untilMs.delete(old);
+    if (nowMs >= this.#ageAtMs) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#ageAtMs = nowMs + this.#lengthMs;
     }
+    this.#young.set(id, nowMs + this.#lengthMs);
   }
 
   isOver(id: string): boolean {
-    const untilMs = this.#untilMs.get(id);
+    const untilMs = this.#young.get(id) ?? this.#old.get(id);
     return untilMs === undefined || this.#clock.monotonicMs() >= untilMs;
   }
 }

@@ -173,7 +173,8 @@ describe("a commit of few changes", () => {
     const broken = () => {
       throw new Error("EIO");
     };
-    using log = new WalSync(folder.file, { clock: disk.clock, disk: { ...disk, syncNow: broken } });
+    const { clock, sync } = disk;
+    using log = new WalSync(folder.file, { clock, disk: { sync, syncNow: broken } });
     db.exec("INSERT INTO numbers VALUES (1)");
     const told: unknown[] = [];
     for (let count = 0; count < 2; count += 1) log.after((error) => told.push(error), 1);

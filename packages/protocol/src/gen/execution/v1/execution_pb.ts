@@ -71,7 +71,8 @@ export type Envelope = Message<"execution.v1.Envelope"> & {
     case: "assign";
   } | {
     /**
-     * WEP to WCP: the assignment was taken.
+     * WEP to WCP: the assignment was taken. A completion says so too, and may
+     * come without it.
      *
      * @generated from field: execution.v1.Ack ack = 6;
      */
