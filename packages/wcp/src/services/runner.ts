@@ -45,10 +45,8 @@ export class Runner {
   async run(task: Task, slot: Slot, signal: AbortSignal): Promise<RunOutcome> {
     const { lease, run } = nextRun(task, slot.executor);
     const data = await this.#deps.source.inputs(task);
-    const [inputs, workflowInputs] = await Promise.all([
-      this.#presign(data.inputs),
-      this.#presign(data.workflowInputs),
-    ]);
+    const inputs = await this.#presign(data.inputs);
+    const workflowInputs = await this.#presign(data.workflowInputs);
     const assignment: Assignment = {
       task,
       runId: run.id,
@@ -68,13 +66,13 @@ export class Runner {
     return slot.run(assignment, this.#listener(assignment), signal);
   }
 
-  #presign(inputs: readonly TaskInput[]): Promise<AssignedInput[]> {
+  async #presign(inputs: readonly TaskInput[]): Promise<readonly AssignedInput[]> {
     const { storage } = this.#deps;
+    if (storage === undefined || !inputs.some(isStored)) return inputs;
     return Promise.all(
-      inputs.map(async (input) => {
-        if (storage === undefined || input.objectKey === undefined || input.objectKey === "") return input;
-        return { ...input, url: await storage.downloadUrl(input.objectKey) };
-      }),
+      inputs.map(async (input) =>
+        isStored(input) ? { ...input, url: await storage.downloadUrl(input.objectKey) } : input,
+      ),
     );
   }
 
@@ -102,6 +100,10 @@ export class Runner {
     }
     return this.#deps.storage.uploadTicket(uploadKey(prefix, wish.name), wish);
   }
+}
+
+function isStored(input: TaskInput): input is TaskInput & { readonly objectKey: string } {
+  return input.objectKey !== undefined && input.objectKey !== "";
 }
 
 function nextRun(task: Task, executor: string): { readonly lease: Lease; readonly run: Run } {

@@ -93,6 +93,17 @@ describe("the journal of tasks", () => {
     expect(journal.open().map(({ id }) => id)).toEqual(["b", "c", "d", "e", "f"]);
   });
 
+  it("moves hundreds at once, in the order in which they came", async () => {
+    using bench = new Bench(100);
+    const journal = bench.open();
+    const ids = Array.from({ length: 250 }, (_, index) => `task-${index}`);
+    await Promise.all(ids.map((id, index) => journal.save(task(id, index % 2 === 0 ? OFFERED : LOST), "new")));
+    expect([bench.count("tasks"), bench.count("task_journal")]).toEqual([150, 1]);
+    expect(journal.open().map(({ id }) => id)).toEqual(ids.filter((_, index) => index % 2 === 0));
+    expect(journal.get("task-149")).toEqual(task("task-149", LOST));
+    expect(bench.current().size).toBe(250);
+  });
+
   it("moves everything before it forgets what is old, and counts that", async () => {
     using bench = new Bench(10);
     const journal = bench.open();

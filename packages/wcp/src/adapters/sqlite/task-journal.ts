@@ -12,7 +12,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { StoreError } from "./store-error.ts";
-import type { TaskTable } from "./task-table.ts";
+import type { Dated, TaskTable } from "./task-table.ts";
 
 /** A task whose last state is not in the table. */
 interface Recent {
@@ -161,18 +161,19 @@ export class TaskJournal {
 
   /** Moves the oldest into the table, and cuts the journal. */
   #moveOn(count: number): void {
+    const { table } = this.#deps;
+    const added: Dated[] = [];
     let left = count;
-    for (const [id, { task, atMs, since, isNew }] of this.#recent) {
-      if (left === 0) {
-        this.#cut.run(since); // TJ2
-        return;
-      }
-      if (isNew) this.#deps.table.add(task, atMs);
-      else this.#deps.table.put(task, atMs);
+    for (const [id, recent] of this.#recent) {
+      if (left === 0) break;
+      if (recent.isNew) added.push(recent);
+      else table.put(recent);
       this.#recent.delete(id);
       left -= 1;
     }
-    this.#cut.run(Number.MAX_SAFE_INTEGER);
+    table.add(added);
+    const [oldest] = this.#recent.values();
+    this.#cut.run(oldest?.since ?? Number.MAX_SAFE_INTEGER); // TJ2
   }
 
   #read(): void {

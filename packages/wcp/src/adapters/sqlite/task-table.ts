@@ -14,11 +14,21 @@ interface TaskRow {
   readonly detail: string;
 }
 
+/** A task and when it came into its state, in Unix milliseconds. */
+export interface Dated {
+  readonly task: Task;
+  readonly atMs: number;
+}
+
+/** Rows of one statement: a third cheaper than one by one. */
+const AT_ONCE = 16;
+
 /** What the index over the ends of ids narrows a search to. */
 export const WITH_ID = "substr(id, -12) = substr(@id, -12) AND id = @id";
 
 /** The tasks that have left the journal, each as it was then. */
 export class TaskTable {
+  readonly #insertMany: Statement;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #byId: Statement<[{ readonly id: string }], TaskRow>;
@@ -26,10 +36,10 @@ export class TaskTable {
   readonly #prune: Statement<[number]>;
 
   constructor(db: Database) {
-    this.#insert = db.prepare(
-      `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const insert = `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms) VALUES ${row}`;
+    this.#insert = db.prepare(insert);
+    this.#insertMany = db.prepare(insert + `, ${row}`.repeat(AT_ONCE - 1));
     this.#update = db.prepare(
       `UPDATE tasks SET source = @source, queue = @queue, kind = @kind, version = @version,
          workflow_instance_id = @workflowInstanceId, traits = @traits, round = @round, state = @state,
@@ -41,27 +51,17 @@ export class TaskTable {
     this.#prune = db.prepare("DELETE FROM tasks WHERE is_final = 1 AND updated_at_ms < ?");
   }
 
-  add({ id, source, queue, kind, version, workflowInstanceId, traits, round, state }: Task, atMs: number): void {
-    const { kind: name, ...detail } = state;
-    // By position: names would have to be looked up for each of them, each time.
-    this.#insert.run(
-      id,
-      source,
-      queue,
-      kind,
-      version,
-      workflowInstanceId,
-      traits === undefined ? null : JSON.stringify(traits),
-      round,
-      name,
-      JSON.stringify(detail),
-      FINAL_STATES.has(name) ? 1 : 0,
-      atMs,
-    );
+  /** Adds tasks that are not here, in this order. */
+  add(tasks: readonly Dated[]): void {
+    let start = 0;
+    for (; start + AT_ONCE <= tasks.length; start += AT_ONCE) {
+      this.#insertMany.run(tasks.slice(start, start + AT_ONCE).flatMap(toValues));
+    }
+    for (const task of tasks.slice(start)) this.#insert.run(toValues(task));
   }
 
   /** Changes a task, or adds it when it is not here. */
-  put(task: Task, atMs: number): void {
+  put({ task, atMs }: Dated): void {
     const { state, traits, ...rest } = task;
     const { kind, ...detail } = state;
     const { changes } = this.#update.run({
@@ -72,7 +72,7 @@ export class TaskTable {
       isFinal: FINAL_STATES.has(kind) ? 1 : 0,
       atMs,
     });
-    if (changes === 0) this.add(task, atMs);
+    if (changes === 0) this.add([{ task, atMs }]);
   }
 
   get(id: string): Task | undefined {
@@ -89,6 +89,26 @@ export class TaskTable {
   prune(beforeMs: number): number {
     return this.#prune.run(beforeMs).changes;
   }
+}
+
+/** By position: names would have to be looked up for each of them, each time. */
+function toValues({ task, atMs }: Dated): readonly unknown[] {
+  const { id, source, queue, kind, version, workflowInstanceId, traits, round, state } = task;
+  const { kind: name, ...detail } = state;
+  return [
+    id,
+    source,
+    queue,
+    kind,
+    version,
+    workflowInstanceId,
+    traits === undefined ? null : JSON.stringify(traits),
+    round,
+    name,
+    JSON.stringify(detail),
+    FINAL_STATES.has(name) ? 1 : 0,
+    atMs,
+  ];
 }
 
 function toTask(row: TaskRow): Task {

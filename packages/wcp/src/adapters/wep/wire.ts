@@ -15,6 +15,8 @@ import {
 } from "../../ports.ts";
 import { MAX_MESSAGE_BYTES } from "./connection.ts";
 
+const UTF8 = new TextDecoder();
+
 /** An assignment as it travels. */
 export function toAssignMessage(assignment: Assignment): Envelope {
   const { task } = assignment;
@@ -81,7 +83,7 @@ export function toRunOutcome(completion: Completion): RunOutcome {
     case "SKIPPED":
       return {
         kind: "succeeded",
-        result: { json: new TextDecoder().decode(completion.resultInline), ref: completion.resultRef },
+        result: { json: UTF8.decode(completion.resultInline), ref: completion.resultRef },
       };
     case "ERROR": {
       const code = completion.errorCode === 0 ? TASK_ERROR.EXECUTION_FAILED : completion.errorCode;
