@@ -63,6 +63,12 @@ export class RunLedger {
     return this.#owing.size;
   }
 
+  /** Whether any of them is for a node that has a name. */
+  get isOwingToNode(): boolean {
+    for (const { nodeId } of this.#owing) if (nodeId !== "") return true;
+    return false;
+  }
+
   /** Bytes of results that are kept. */
   get keptBytes(): number {
     return this.#keptBytes;

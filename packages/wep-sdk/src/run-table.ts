@@ -84,6 +84,11 @@ export class RunTable {
     return false;
   }
 
+  /** Whether a completion is kept for a node that is known by name, and so may be back within seconds. */
+  get isOwingToNode(): boolean {
+    return this.#ledger.isOwingToNode;
+  }
+
   /** What the node of a stream has here. */
   inventoryOf(link: Link): ReturnType<RunLedger["inventoryOf"]> {
     return this.#ledger.inventoryOf(link);

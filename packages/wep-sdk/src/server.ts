@@ -148,7 +148,9 @@ class Node implements AsyncDisposable {
     runs.stopAll("drain");
     // Every run settles within the abort grace, whatever its handler does.
     await runs.waitUntil(isQuiet, this.#settings.abortGraceMs + 1_000);
-    await runs.waitUntil(() => !runs.awaitsAcknowledgement(this.#sessions), this.#settings.ackWaitMs);
+    // A stream that is down just now comes back; who gives no grace does not wait for it.
+    const isAwaited = () => runs.awaitsAcknowledgement(this.#sessions) || (graceMs > 0 && runs.isOwingToNode);
+    await runs.waitUntil(() => !isAwaited(), this.#settings.ackWaitMs);
     this.log.info({ unacknowledged: runs.unacknowledged }, "drained");
   }
 }

@@ -75,6 +75,43 @@ describe("draining", () => {
     await drained;
   });
 
+  it("waits for a node whose stream is down just now, until it has what was finished for it", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], clock });
+    const task = assignment();
+    const first = await TestStream.open(wep.port, { nodeId: "node-1" });
+    first.send("assign", task);
+    const call = await work.nextCall();
+    first.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
+    call.end.resolve({ answer: 42 });
+    await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 1));
+    let isDrained = false;
+    const drained = wep.server.drain().then(() => (isDrained = true));
+    await using second = await TestStream.open(wep.port, { nodeId: "node-1" });
+    second.send("assign", task);
+    const { activityId, runId } = await second.next("completion");
+    expect(isDrained).toBe(false);
+    second.send("completionAck", { activityId, runId });
+    await drained;
+  });
+
+  it("waits for no node for long", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], clock });
+    const stream = await TestStream.open(wep.port, { nodeId: "node-1" });
+    stream.send("assign", assignment());
+    const call = await work.nextCall();
+    stream.cut();
+    call.end.resolve({});
+    await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 1));
+    const drained = wep.server.drain();
+    await clock.advance(2_000);
+    await drained;
+  });
+
   it("ends streams in order when the server closes, and takes no more", async () => {
     const wep = await startWep({ handlers: [] });
     const stream = await TestStream.open(wep.port);
