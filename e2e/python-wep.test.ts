@@ -25,7 +25,7 @@ const SPEC = parseSpec(readFileSync(SPEC_PATH, "utf8"), { fileName: SPEC_PATH })
 /** Takes the example a second or more, so that something can happen meanwhile. */
 const LONG_ROWS = 40_000;
 /** Takes it some seconds, so that it sends checkpoints. */
-const LONGEST_ROWS = 120_000;
+const LONGEST_ROWS = 200_000;
 const STALL_MS = 40_000;
 
 describe.skipIf(!hasPython)("examples/python-wep (needs python3 with grpcio)", { timeout: 100_000 }, () => {
