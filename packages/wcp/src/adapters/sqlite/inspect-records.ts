@@ -37,7 +37,7 @@ const LAST_NONCE = "nonce:last";
 export class InspectedRecords {
   readonly #transactions: InspectedTransactions;
   readonly #byStates: Statement<[{ readonly states: string; readonly prefix: string }], TaskRow>;
-  readonly #byId: Statement<[{ readonly id: string }], TaskRow>;
+  readonly #byId: Statement<[string, string, string], TaskRow>;
 
   constructor(db: Database, transactions: InspectedTransactions) {
     this.#transactions = transactions;
@@ -47,7 +47,7 @@ export class InspectedRecords {
     );
     const columns = "id, queue, kind, version, workflow_instance_id, round, state, detail, updated_at_ms";
     this.#byId = db.prepare(
-      `SELECT ${columns} FROM journaled_tasks WHERE id = @id
+      `SELECT ${columns} FROM journaled_tasks WHERE id = ?
        UNION ALL
        SELECT ${columns} FROM tasks WHERE ${WITH_ID}
        LIMIT 1`,
@@ -81,7 +81,7 @@ export class InspectedRecords {
       const entry = this.#sentFor(id);
       return (entry.value["intents"] as readonly unknown[]).length === 0 ? undefined : entry;
     }
-    const row = this.#byId.get({ id });
+    const row = this.#byId.get(id, id, id);
     const entry = row === undefined ? undefined : toEntry(row);
     return entry?.key === key ? entry : undefined;
   }

@@ -98,6 +98,7 @@ function openDatabase(path: string, stack: DisposableStack): Database.Database {
     const db = stack.adopt(new Database(path), (open) => open.close());
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = NORMAL"); // WalSync waits for the disk
+    db.pragma("wal_autocheckpoint = 4000"); // pages: four times the default, as each is written many times over
     db.pragma("foreign_keys = ON");
     db.pragma("cache_size = -2000"); // KiB; what is open fits, and the driver's default is 16 MB
     return db;

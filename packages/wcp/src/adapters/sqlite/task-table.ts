@@ -23,15 +23,15 @@ export interface Dated {
 /** Rows of one statement: a third cheaper than one by one. */
 const AT_ONCE = 16;
 
-/** What the index over the ends of ids narrows a search to. */
-export const WITH_ID = "substr(id, -12) = substr(@id, -12) AND id = @id";
+/** Finds a task through the index over the ends of ids. The id is bound twice: a named parameter takes twice as long. */
+export const WITH_ID = "substr(id, -12) = substr(?, -12) AND id = ?";
 
 /** The tasks that have left the journal, each as it was then. */
 export class TaskTable {
   readonly #insertMany: Statement;
   readonly #insert: Statement;
   readonly #update: Statement;
-  readonly #byId: Statement<[{ readonly id: string }], TaskRow>;
+  readonly #byId: Statement<[string, string], TaskRow>;
   readonly #open: Statement<[], TaskRow>;
   readonly #prune: Statement<[number]>;
 
@@ -41,10 +41,8 @@ export class TaskTable {
     this.#insert = db.prepare(insert);
     this.#insertMany = db.prepare(insert + `, ${row}`.repeat(AT_ONCE - 1));
     this.#update = db.prepare(
-      `UPDATE tasks SET source = @source, queue = @queue, kind = @kind, version = @version,
-         workflow_instance_id = @workflowInstanceId, traits = @traits, round = @round, state = @state,
-         detail = @detail, is_final = @isFinal, updated_at_ms = @atMs
-       WHERE ${WITH_ID}`,
+      `UPDATE tasks SET (source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
+       = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE ${WITH_ID}`,
     );
     this.#byId = db.prepare(`SELECT * FROM tasks WHERE ${WITH_ID}`);
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY number");
@@ -61,22 +59,13 @@ export class TaskTable {
   }
 
   /** Changes a task, or adds it when it is not here. */
-  put({ task, atMs }: Dated): void {
-    const { state, traits, ...rest } = task;
-    const { kind, ...detail } = state;
-    const { changes } = this.#update.run({
-      ...rest,
-      traits: traits === undefined ? null : JSON.stringify(traits),
-      state: kind,
-      detail: JSON.stringify(detail),
-      isFinal: FINAL_STATES.has(kind) ? 1 : 0,
-      atMs,
-    });
-    if (changes === 0) this.add([{ task, atMs }]);
+  put(task: Dated): void {
+    const [id, ...values] = toValues(task);
+    if (this.#update.run(values, id, id).changes === 0) this.add([task]);
   }
 
   get(id: string): Task | undefined {
-    const row = this.#byId.get({ id });
+    const row = this.#byId.get(id, id);
     return row === undefined ? undefined : toTask(row);
   }
 
