@@ -13,7 +13,7 @@ const TASKS = Number(process.env["STREAM_TASKS"] ?? 30_000);
 const CONCURRENCY = 256;
 /** Open at once: as many again wait for a slot, as jobs do in the peers' queues. */
 const OPEN = 2 * CONCURRENCY;
-const WARM_UP = 5_000;
+const WARM_UP = 20_000;
 const LATENCIES = 500;
 const ROUNDS = 3;
 

@@ -6,6 +6,7 @@
 //    newer message, or was left when the stream ended, is told by nothing.
 import { type Envelope, envelope } from "@subnet-worker/protocol";
 import { estimateBytes } from "./message-size.ts";
+import { turn } from "./turn.ts";
 
 export interface Outgoing {
   /** A function is asked when the message is written; `undefined` then: there is nothing to say any more. */
@@ -177,8 +178,4 @@ export class Outbox {
     for (const wake of this.#changed) wake();
     this.#changed.clear();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }

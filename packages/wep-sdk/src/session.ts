@@ -34,6 +34,7 @@ import { Outbox, type Outgoing } from "./outbox.ts";
 import type { RunTable } from "./run-table.ts";
 import type { Settings } from "./settings.ts";
 import { invalid, readFailure, reasonOfAbort } from "./stream-failure.ts";
+import { turn } from "./turn.ts";
 
 export interface SessionDeps {
   readonly runs: RunTable;
@@ -265,6 +266,8 @@ export class Session implements Link {
         this.#liveness?.seen();
         this.#show("in", next.value);
         this.#take(next.value);
+        // Or the answers to this batch would wait for all that came with it.
+        if (next.value.msg.case === "batch") await turn();
       }
       this.#isPeerDone = true;
       this.#endIfDone();

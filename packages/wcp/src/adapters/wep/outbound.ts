@@ -10,6 +10,12 @@ export interface OutboundOptions {
 /** No batch grows beyond this, whatever its count: one message is read as a whole before any of it is acted on. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
+/**
+ * Messages in a batch, if the peer takes as many. It reads one as a whole and answers it as a whole: with all in
+ * one, each side would wait while the other works.
+ */
+const MAX_BATCH = 64;
+
 /** More than any message but assignments and grants takes. */
 const SMALL_BYTES = 512;
 
@@ -37,7 +43,7 @@ export class Outbound implements AsyncIterable<Envelope>, AsyncIterator<Envelope
 
   /** How many messages the peer takes in one. */
   set maxBatch(count: number) {
-    this.#maxBatch = Math.max(1, count);
+    this.#maxBatch = Math.min(MAX_BATCH, Math.max(1, count));
   }
 
   /** `sizeBytes`: at least what the message takes; needed for what may be large. */
