@@ -122,3 +122,35 @@ describe("writes of one turn of the event loop", () => {
     await expect(written).rejects.toThrow("not open");
   });
 });
+
+describe("queries", () => {
+  it("of one turn share a transaction, which ends before a commit begins and in any case with the turn", async () => {
+    using bench = createBench();
+    const count = bench.db.prepare("SELECT count(*) FROM numbers").pluck();
+    const counts = [bench.commits.read(() => count.get()), bench.commits.read(() => count.get())];
+    await bench.insert(1);
+    expect(bench.transactions.filter((sql) => !/SAVEPOINT|RELEASE/.test(sql))).toEqual([
+      "BEGIN",
+      "COMMIT",
+      "BEGIN IMMEDIATE",
+      "COMMIT",
+    ]);
+    counts.push(bench.commits.read(() => count.get()));
+    expect(counts).toEqual([0, 0, 1]);
+    expect(bench.db.inTransaction).toBe(true);
+    await new Promise(setImmediate);
+    expect(bench.db.inTransaction).toBe(false);
+  });
+
+  it("within a change are part of it", async () => {
+    using bench = createBench();
+    const count = bench.db.prepare("SELECT count(*) FROM numbers").pluck();
+    bench.commits.read(() => count.get());
+    const seen = await bench.commits.write(() => {
+      bench.db.exec("INSERT INTO numbers VALUES (1, '')");
+      return bench.commits.read(() => count.get());
+    });
+    expect(seen).toBe(1);
+    expect(bench.rows()).toEqual([1]);
+  });
+});

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import type { OnSynced } from "./wal-sync.ts";
 
 interface Pending {
@@ -24,15 +24,20 @@ const ONE = () => 1;
 export class GroupCommit {
   readonly #begin: (work: () => void) => void;
   readonly #savepoint: (work: () => unknown) => unknown;
+  readonly #beginReading: Statement;
+  readonly #endReading: Statement;
   readonly #db: Database;
   readonly #disk: Disk | undefined;
   #pending: Pending[] = [];
+  #isReading = false;
 
   /** @param disk `undefined`: a commit is on disk when it has returned */
   constructor(db: Database, disk?: Disk) {
     const begin = db.transaction((work: () => void) => work());
     this.#begin = (work) => begin.immediate(work);
     this.#savepoint = db.transaction((work: () => unknown) => work());
+    this.#beginReading = db.prepare("BEGIN");
+    this.#endReading = db.prepare("COMMIT");
     this.#db = db;
     this.#disk = disk;
   }
@@ -54,8 +59,25 @@ export class GroupCommit {
     });
   }
 
+  /** Runs a query. Those of one turn share a transaction: its locks take longer than most queries. */
+  read<T>(query: () => T): T {
+    if (!this.#db.inTransaction) {
+      this.#beginReading.run();
+      this.#isReading = true;
+      setImmediate(() => this.#stopReading());
+    }
+    return query();
+  }
+
+  #stopReading(): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    if (this.#db.open) this.#endReading.run();
+  }
+
   /** Commits what is waiting. */
   flush(): void {
+    this.#stopReading();
     const batch = this.#pending;
     this.#pending = [];
     if (batch.length === 0) return;

@@ -27,6 +27,7 @@ class Bench implements Disposable {
       this.isLocked ? Promise.reject<T>(new Error("database is locked")) : write();
     return new TaskJournal(this.db, {
       commits: {
+        read: (query) => commits.read(query),
         write: (change) => orLocked(() => commits.write(change)),
         writeStatement: (change) => orLocked(() => commits.writeStatement(change)),
       },

@@ -44,7 +44,7 @@ type Entry = readonly [
 ];
 
 export interface TaskJournalDeps {
-  readonly commits: Pick<GroupCommit, "write" | "writeStatement">;
+  readonly commits: Pick<GroupCommit, "read" | "write" | "writeStatement">;
   readonly table: TaskTable;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -94,7 +94,8 @@ export class TaskJournal {
     const recent = this.#recent.get(id);
     if (recent !== undefined) return recent.task; // TJ1
     if (this.#absent === id) return undefined;
-    const task = this.#deps.table.get(id);
+    const { commits, table } = this.#deps;
+    const task = commits.read(() => table.get(id));
     if (task === undefined) this.#absent = id;
     return task;
   }
