@@ -3,14 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBenchNode } from "@subnet-worker/wcp/bench-node";
 import { startChild } from "./child.ts";
-import { TallySource } from "./tally-source.ts";
+import { type Peer, rateOf } from "./peer.ts";
+import { TALLY_QUEUE, TallySource } from "./tally-source.ts";
 
-export interface NodeRun extends AsyncDisposable {
-  /** Offers tasks, `atOnce` of them open at a time. @returns tasks per second, offer to settled */
-  run(tasks: number, atOnce: number): Promise<number>;
-  /** Milliseconds that each of `tasks` took, one after the other. */
+export interface NodeRun extends Peer {
+  /** Milliseconds from offer to settled of each of `tasks`, one after the other. */
   latencies(tasks: number): Promise<readonly number[]>;
 }
+
+/** Offers open at a time, in multiples of the slots: as many again wait for a slot, as jobs do in the peers' queues. */
+const OPEN_PER_SLOT = 2;
+
+/** Tasks offered in one turn, as many as the peers' jobs are added at a time. */
+const PORTION = 500;
 
 /** A WCP in this process with its database on disk, and a WEP in another. */
 export async function startOurNode({ slots }: { readonly slots: number }): Promise<NodeRun> {
@@ -20,28 +25,38 @@ export async function startOurNode({ slots }: { readonly slots: number }): Promi
   const wep = stack.use(startChild("noop-wep.ts", [String(slots)]));
   const url = `http://127.0.0.1:${await wep.line()}`;
   const source = new TallySource();
-  stack.use(
+  const node = stack.use(
     await openBenchNode({ wepUrls: [url], dbPath: join(dir, "wcp.sqlite"), source, maxInflight: slots }),
   );
+  const offerAndSettle = async () => (await source.offer()).settled;
   const owned = stack.move();
   return {
-    async run(tasks, atOnce) {
+    async queued(tasks) {
+      await node.pause(TALLY_QUEUE, true);
+      const offered: { readonly settled: Promise<void> }[] = [];
+      while (offered.length < tasks) {
+        const count = Math.min(PORTION, tasks - offered.length);
+        offered.push(...(await Promise.all(Array.from({ length: count }, () => source.offer()))));
+      }
+      return rateOf(tasks, () =>
+        Promise.all([node.pause(TALLY_QUEUE, false), ...offered.map(({ settled }) => settled)]),
+      );
+    },
+    offered(tasks) {
       let left = tasks;
       const work = async () => {
         while (left > 0) {
           left -= 1;
-          await source.task();
+          await offerAndSettle();
         }
       };
-      const startMs = performance.now();
-      await Promise.all(Array.from({ length: atOnce }, work));
-      return tasks / ((performance.now() - startMs) / 1_000);
+      return rateOf(tasks, () => Promise.all(Array.from({ length: OPEN_PER_SLOT * slots }, work)));
     },
     async latencies(tasks) {
       const all: number[] = [];
       for (let index = 0; index < tasks; index += 1) {
         const startMs = performance.now();
-        await source.task();
+        await offerAndSettle();
         all.push(performance.now() - startMs);
       }
       return all;

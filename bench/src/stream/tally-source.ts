@@ -17,6 +17,8 @@ const INPUTS: TaskInputs = {
   workflowInputs: [],
 };
 
+export const TALLY_QUEUE = "noop/1.0.0/processing";
+
 /** A network that grants everything at once: what is measured is the node. */
 export class TallySource implements TaskSource {
   readonly name = "tally";
@@ -25,8 +27,8 @@ export class TallySource implements TaskSource {
   #sink: OfferSink | undefined;
   readonly #started = Promise.withResolvers<void>();
 
-  /** Offers a task; resolves when its result is settled. */
-  async task(): Promise<void> {
+  /** Offers a task; resolves when that is stored, with what resolves when its result is settled. */
+  async offer(): Promise<{ readonly settled: Promise<void> }> {
     await this.#started.promise;
     const id = `0x${(this.#next += 1).toString(16).padStart(64, "0")}`;
     const done = Promise.withResolvers<void>();
@@ -34,13 +36,13 @@ export class TallySource implements TaskSource {
     const offer: Offer = {
       id,
       source: this.name,
-      queue: "noop/1.0.0/processing",
+      queue: TALLY_QUEUE,
       kind: "noop",
       version: "1.0.0",
       workflowInstanceId: "",
     };
     await this.#sink?.offer(offer);
-    await done.promise;
+    return { settled: done.promise };
   }
 
   notReady(): readonly string[] {

@@ -33,11 +33,16 @@ export interface BenchNodeOptions {
 
 const WALLET = "0x0000000000000000000000000000000000000001";
 
+export interface BenchNode extends AsyncDisposable {
+  /** Claims nothing of a queue that was seen before, or again. @throws Error when it was not */
+  pause(queue: string, isPaused: boolean): Promise<void>;
+}
+
 /**
  * Everything of the node between a network and its WEPs, persistence included, on a network of the caller's:
  * for benchmarks, not published. Runs until it is disposed of.
  */
-export async function openBenchNode(options: BenchNodeOptions): Promise<AsyncDisposable> {
+export async function openBenchNode(options: BenchNodeOptions): Promise<BenchNode> {
   const { source, maxInflight } = options;
   await using stack = new AsyncDisposableStack();
   const clock = systemClock;
@@ -61,7 +66,7 @@ export async function openBenchNode(options: BenchNodeOptions): Promise<AsyncDis
     {
       identity: WALLET,
       maxInflight,
-      maxOffers: 10_000,
+      maxOffers: 100_000,
       cooldownMs: 30_000,
       retry: { maxAttempts: 3, initialMs: 1_000, maxMs: 60_000 },
     },
@@ -83,5 +88,10 @@ export async function openBenchNode(options: BenchNodeOptions): Promise<AsyncDis
     await running;
   });
   const owned = stack.move();
-  return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    async pause(queue, isPaused) {
+      if (!(await dispatcher.pauseQueue(queue, isPaused))) throw new Error(`no queue ${queue} was seen yet`);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }

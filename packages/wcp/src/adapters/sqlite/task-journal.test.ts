@@ -98,7 +98,9 @@ describe("the journal of tasks", () => {
     using bench = new Bench(100);
     const journal = bench.open();
     const ids = Array.from({ length: 250 }, (_, index) => `task-${index}`);
-    await Promise.all(ids.map((id, index) => journal.save(task(id, index % 2 === 0 ? OFFERED : LOST), "new")));
+    await Promise.all(
+      ids.map((id, index) => journal.save(task(id, index % 2 === 0 ? OFFERED : LOST), "new")),
+    );
     expect([bench.count("tasks"), bench.count("task_journal")]).toEqual([150, 1]);
     expect(journal.open().map(({ id }) => id)).toEqual(ids.filter((_, index) => index % 2 === 0));
     expect(journal.get("task-149")).toEqual(task("task-149", LOST));
@@ -145,7 +147,9 @@ describe("the journal of tasks", () => {
     using bench = new Bench(1);
     const journal = bench.open();
     await journal.save(task("a"), "new");
-    bench.db.exec("CREATE TRIGGER full BEFORE INSERT ON tasks BEGIN SELECT raise(ROLLBACK, 'disk full'); END");
+    bench.db.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON tasks BEGIN SELECT raise(ROLLBACK, 'disk full'); END",
+    );
     await expect(journal.save(task("b"), "new")).rejects.toThrow("disk full");
     expect([journal.get("a"), journal.get("b")]).toEqual([task("a"), undefined]);
     await expect(journal.prune(0)).rejects.toThrow("disk full");
@@ -153,6 +157,20 @@ describe("the journal of tasks", () => {
     await journal.save(task("b"), "new");
     expect(journal.open()).toEqual([task("a"), task("b")]);
     expect(bench.open().open()).toEqual([task("a"), task("b")]);
+  });
+
+  it("forgets what it moved in a commit that failed after that", async () => {
+    using bench = new Bench(0);
+    const journal = bench.open();
+    bench.db.exec(
+      "CREATE TRIGGER full BEFORE DELETE ON task_journal BEGIN SELECT raise(ROLLBACK, 'disk full'); END",
+    );
+    await expect(journal.save(task("a"), "new")).rejects.toThrow("disk full");
+    bench.db.exec("DROP TRIGGER full");
+    await journal.save(task("b"), "new");
+    await journal.save(task("a"), "new");
+    await journal.save(task("a", LOST), "offered");
+    expect([bench.open().get("a"), bench.open().get("b")]).toEqual([task("a", LOST), task("b")]);
   });
 
   it("is what was written, whatever was moved and however often it was opened anew", async () => {

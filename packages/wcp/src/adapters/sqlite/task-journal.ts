@@ -81,12 +81,18 @@ export class TaskJournal {
   /** Resolves once this state, or a later one, is on disk. @throws {StoreError} CONFLICT, as a rejection */
   save(task: Task, from: TaskState["kind"] | "new"): Promise<void> {
     const changed = this.#next?.changed.get(task.id);
-    const known = changed?.task ?? this.get(task.id);
-    if ((known?.state.kind ?? "new") !== from) return Promise.reject(StoreError.conflict(task, from)); // TJ3
+    const kind = changed?.task.state.kind ?? this.#kindOf(task.id);
+    if (kind !== from) return Promise.reject(StoreError.conflict(task, from)); // TJ3
     this.#next ??= this.#begin();
-    if (changed === undefined) this.#next.changed.set(task.id, { task, isNew: known === undefined });
+    if (changed === undefined) this.#next.changed.set(task.id, { task, isNew: from === "new" });
     else changed.task = task;
     return this.#next.written;
+  }
+
+  #kindOf(id: string): TaskState["kind"] | "new" {
+    const recent = this.#recent.get(id);
+    if (recent !== undefined) return recent.task.state.kind;
+    return this.#deps.table.openKind(id) ?? this.get(id)?.state.kind ?? "new";
   }
 
   /** As it is stored. */
@@ -178,6 +184,7 @@ export class TaskJournal {
   }
 
   #read(): void {
+    this.#deps.table.undone();
     this.#recent.clear();
     this.#absent = undefined;
     for (const { number, at_ms: atMs, tasks } of this.#rows.all()) {

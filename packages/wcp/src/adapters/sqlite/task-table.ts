@@ -1,4 +1,4 @@
-import type { Database, Statement } from "better-sqlite3";
+import type { Database, RunResult, Statement } from "better-sqlite3";
 import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
 
 interface TaskRow {
@@ -20,6 +20,12 @@ export interface Dated {
   readonly atMs: number;
 }
 
+/** Of an open task. */
+interface OpenRow {
+  readonly number: number;
+  readonly kind: TaskState["kind"];
+}
+
 /** Rows of one statement: a third cheaper than one by one. */
 const AT_ONCE = 16;
 
@@ -34,16 +40,19 @@ export class TaskTable {
   readonly #byId: Statement<[string, string], TaskRow>;
   readonly #open: Statement<[], TaskRow>;
   readonly #prune: Statement<[number]>;
+  readonly #updateRow: Statement;
+  /** By id. An open task will change, and is then not to be looked for. */
+  readonly #openRows = new Map<string, OpenRow>();
 
   constructor(db: Database) {
     const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const insert = `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms) VALUES ${row}`;
     this.#insert = db.prepare(insert);
     this.#insertMany = db.prepare(insert + `, ${row}`.repeat(AT_ONCE - 1));
-    this.#update = db.prepare(
-      `UPDATE tasks SET (source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
-       = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE ${WITH_ID}`,
-    );
+    const update = `UPDATE tasks SET (source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
+       = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE`;
+    this.#update = db.prepare(`${update} ${WITH_ID}`);
+    this.#updateRow = db.prepare(`${update} number = ?`);
     this.#byId = db.prepare(`SELECT * FROM tasks WHERE ${WITH_ID}`);
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY number");
     this.#prune = db.prepare("DELETE FROM tasks WHERE is_final = 1 AND updated_at_ms < ?");
@@ -53,15 +62,40 @@ export class TaskTable {
   add(tasks: readonly Dated[]): void {
     let start = 0;
     for (; start + AT_ONCE <= tasks.length; start += AT_ONCE) {
-      this.#insertMany.run(tasks.slice(start, start + AT_ONCE).flatMap(toValues));
+      const portion = tasks.slice(start, start + AT_ONCE);
+      this.#added(portion, this.#insertMany.run(portion.flatMap(toValues)));
     }
-    for (const task of tasks.slice(start)) this.#insert.run(toValues(task));
+    for (const task of tasks.slice(start)) this.#added([task], this.#insert.run(toValues(task)));
+  }
+
+  #added(tasks: readonly Dated[], { lastInsertRowid }: RunResult): void {
+    const firstNumber = Number(lastInsertRowid) - tasks.length + 1;
+    for (const [index, { task }] of tasks.entries()) this.#note(task, firstNumber + index);
+  }
+
+  #note({ id, state: { kind } }: Task, number: number): void {
+    if (FINAL_STATES.has(kind)) this.#openRows.delete(id);
+    else this.#openRows.set(id, { number, kind });
   }
 
   /** Changes a task, or adds it when it is not here. */
-  put(task: Dated): void {
-    const [id, ...values] = toValues(task);
-    if (this.#update.run(values, id, id).changes === 0) this.add([task]);
+  put(dated: Dated): void {
+    const [id, ...values] = toValues(dated);
+    const row = this.#openRows.get(dated.task.id);
+    if (row !== undefined) {
+      this.#updateRow.run(values, row.number);
+      this.#note(dated.task, row.number);
+    } else if (this.#update.run(values, id, id).changes === 0) this.add([dated]);
+  }
+
+  /** A transaction was undone, and what was done in it. */
+  undone(): void {
+    this.#openRows.clear();
+  }
+
+  /** The state of a task that is open here, where that is known without looking. */
+  openKind(id: string): TaskState["kind"] | undefined {
+    return this.#openRows.get(id)?.kind;
   }
 
   get(id: string): Task | undefined {
