@@ -96,9 +96,7 @@ function toReport(measured: Measured): Report {
       measured.notes[1],
     ],
   ] as const;
-  const over = peers.flatMap(([, key, rates, why]) =>
-    why === undefined ? [[key, round(ratioOf(ours, rates), 2)] as const] : [],
-  );
+  const over = peers.flatMap(([, key, rates, why]) => (why === undefined ? ratiosOf(key, ours, rates) : []));
   return {
     rows: [
       {
@@ -127,9 +125,12 @@ function toReport(measured: Measured): Report {
   };
 }
 
-/** The lower of the two: a peer may be quicker in one way and slower in the other. */
-function ratioOf(ours: Rates, peer: Rates): number {
-  return Math.min(median(ours.queued) / median(peer.queued), median(ours.offered) / median(peer.offered));
+/** Ours over a peer's, counted alike: from being handed in to done, and of those that waited before. */
+function ratiosOf(key: string, ours: Rates, peer: Rates): (readonly [string, number])[] {
+  return [
+    [key, round(median(ours.offered) / median(peer.offered), 2)],
+    [`${key}_queued`, round(median(ours.queued) / median(peer.queued), 2)],
+  ];
 }
 
 function peerRow(what: string, { queued, offered }: Rates, why: string | undefined): Row {
