@@ -7,6 +7,15 @@ export interface MetricSources {
   readonly classSlots: () => readonly ClassSlots[];
   readonly streams: () => number;
   readonly unacknowledged: () => number;
+  /** `undefined` where no handler runs in a thread. */
+  readonly threads: (() => ThreadCounts) | undefined;
+}
+
+export interface ThreadCounts {
+  readonly busy: number;
+  readonly idle: number;
+  /** By cause, since the beginning; causes without any are there too. */
+  readonly losses: ReadonlyMap<string, number>;
 }
 
 export interface ClassSlots {
@@ -37,6 +46,7 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
     registers,
   });
   registerGauges(registers, sources);
+  if (sources.threads !== undefined) registerThreads(registers, sources.threads);
   // Looking up labels costs more than counting, and there are few of them.
   const counted = memo((kind) => memo((status) => runs.labels({ kind, status })));
   const timed = memo((kind) => durations.labels({ kind }));
@@ -86,6 +96,30 @@ function registerGauges(registers: Registry[], sources: MetricSources): void {
     registers,
     collect() {
       this.set(sources.unacknowledged());
+    },
+  });
+}
+
+function registerThreads(registers: Registry[], read: () => ThreadCounts): void {
+  void new Gauge({
+    name: "wep_handler_threads",
+    help: "Threads that run handlers, by state: busy or idle.",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      const { busy, idle } = read();
+      this.set({ state: "busy" }, busy);
+      this.set({ state: "idle" }, idle);
+    },
+  });
+  void new Counter({
+    name: "wep_handler_threads_lost_total",
+    help: "Threads that ended otherwise than being let go, by cause: forced (its handler ignored its signal), exit (process.exit), exception, out_of_memory, unusable (the modules could not be loaded again).",
+    labelNames: ["cause"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [cause, count] of read().losses) this.inc({ cause }, count);
     },
   });
 }

@@ -11,7 +11,7 @@ import {
 } from "@subnet-worker/kit";
 import { type EnvelopeEvent, EnvelopeLog } from "./envelope-log.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
-import { createWepMetrics } from "./metrics.ts";
+import { createWepMetrics, type ThreadCounts } from "./metrics.ts";
 import { listenError } from "./listen-error.ts";
 import { listenRpc, type RpcServerOptions } from "./rpc-server.ts";
 import { RunTable } from "./run-table.ts";
@@ -20,6 +20,7 @@ import type { HealthOptions, ServeOptions, WepServer } from "./server-options.ts
 import { resolveSettings, type Settings } from "./settings.ts";
 import { infosOf } from "./threads/handler-info.ts";
 import { type CompleteOptions, withModules } from "./threads/serve-modules.ts";
+import type { ThreadPool } from "./threads/thread-pool.ts";
 import { AGENT } from "./version.ts";
 
 /** What {@link serve} of serve.ts does, once it is asked to. */
@@ -70,7 +71,7 @@ class Node implements AsyncDisposable {
     this.#settings = resolveSettings(options);
     this.#clock = options.clock ?? systemClock;
     this.#envelopes = new EnvelopeLog({ log: this.log, clock: this.#clock });
-    const { tls, allowPlaintext = false } = options;
+    const { tls, allowPlaintext = false, pool } = options;
     const { maxMessageBytes } = this.#settings;
     this.transport = { allowPlaintext, maxMessageBytes, ...(tls === undefined ? {} : { tls }) };
     this.#handlers = new HandlerRegistry(options.handlers);
@@ -79,6 +80,7 @@ class Node implements AsyncDisposable {
       classSlots: () => this.#runs.classSlots,
       streams: () => [...this.#sessions].filter((session) => session.isOpen).length,
       unacknowledged: () => this.#runs.unacknowledged,
+      threads: pool === undefined ? undefined : () => threadCounts(pool),
     });
     this.#runs = new RunTable({ ...this.#parts, metrics });
   }
@@ -153,4 +155,8 @@ class Node implements AsyncDisposable {
     await runs.waitUntil(() => !isAwaited(), this.#settings.ackWaitMs);
     this.log.info({ unacknowledged: runs.unacknowledged }, "drained");
   }
+}
+
+function threadCounts({ counts: { all, idle }, losses }: ThreadPool): ThreadCounts {
+  return { busy: all - idle, idle, losses };
 }

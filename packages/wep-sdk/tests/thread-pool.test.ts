@@ -19,6 +19,7 @@ import { until } from "./_wep.ts";
 
 const MODULE = fileURLToPath(new URL("_handlers.ts", import.meta.url));
 const SDK = new URL("../src/index.ts", import.meta.url).href;
+const CLOCK = import.meta.resolve("@subnet-worker/kit/clock");
 /** A module that the first thread can load, and no other. */
 const ONCE = `
   import { existsSync, writeFileSync } from "node:fs";
@@ -32,19 +33,42 @@ const ONCE = `
     run: (_, ctx) => new Promise((resolve) => ctx.signal.addEventListener("abort", () => resolve({}))),
   });
 `;
+/** A module that the first thread loads at once, and any other when there is a file "go" beside it. */
+const GATED = `
+  import { existsSync, writeFileSync } from "node:fs";
+  import { threadId } from "node:worker_threads";
+  import { defineHandler } from "${SDK}";
+  import { systemClock } from "${CLOCK}";
+  const at = (name) => new URL(name, import.meta.url);
+  if (existsSync(at("loaded"))) while (!existsSync(at("go"))) await systemClock.sleep(5);
+  writeFileSync(at("loaded"), "");
+  const ofClass = (workClass) => defineHandler({
+    kind: workClass,
+    version: "1.0.0",
+    class: workClass,
+    run: async (_, ctx) => {
+      void ctx.progress(1, "running");
+      await systemClock.sleep(60_000, ctx.signal);
+      return { thread: threadId };
+    },
+  });
+  export const handlers = [ofClass("cpu"), ofClass("io")];
+`;
 const log = createLogger({ name: "wep", level: "silent" });
 
 interface PoolOptions extends ThreadOptions {
   readonly clock?: Clock;
   readonly modules?: readonly string[];
+  readonly maxStarting?: number;
 }
 
 function openPool({
   clock = systemClock,
   modules = [MODULE],
+  maxStarting = 8,
   ...threads
 }: PoolOptions = {}): Promise<ThreadPool> {
-  const options = { ...threads, modules, transfer: DEFAULT_TRANSFER, progressIntervalMs: 500 };
+  const options = { ...threads, modules, maxStarting, transfer: DEFAULT_TRANSFER, progressIntervalMs: 500 };
   return ThreadPool.open(options, { clock, log });
 }
 
@@ -117,6 +141,7 @@ describe("a pool of threads", () => {
     await until(() => pool.counts.all === 1);
     await clock.advance(600_000);
     expect(pool.counts).toEqual({ all: 1, idle: 1 });
+    expect(Object.fromEntries(pool.losses)).toEqual(NO_LOSSES);
   });
 
   it("gives a handler the thread that ran it before, which may still have what it loaded", async () => {
@@ -164,6 +189,108 @@ describe("a pool of threads", () => {
   );
 });
 
+/** A pool that has one thread, and starts others one after the other. */
+async function openGated() {
+  const folder = await mkdtemp(join(tmpdir(), "wep-test-"));
+  const path = join(folder, "gated.mjs");
+  await writeFile(path, GATED);
+  const pool = await openPool({ modules: [path], maxStarting: 1 });
+  return {
+    pool,
+    openGate: () => writeFile(join(folder, "go"), ""),
+    async [Symbol.asyncDispose]() {
+      await pool[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Stops a run once it runs; the thread that it had. */
+async function stop({ execution, reported, outcome }: Begun): Promise<number> {
+  await reported;
+  execution.stop("requested");
+  return threadIn(await outcome);
+}
+
+function threadIn(outcome: Outcome): number {
+  return (resultOf(outcome) as { thread: number }).thread;
+}
+
+describe("more runs than threads that may start at the same time", () => {
+  it("start their threads one after the other", async () => {
+    await using gated = await openGated();
+    const { pool } = gated;
+    const runs = ["cpu", "cpu", "cpu"].map((kind) => begin(pool, kind));
+    await runs[0]?.reported;
+    expect(pool.counts).toEqual({ all: 2, idle: 0 });
+    await gated.openGate();
+    await Promise.all(runs.map(({ reported }) => reported));
+    expect(pool.counts).toEqual({ all: 3, idle: 0 });
+    const threads = await Promise.all(runs.map(stop));
+    expect(new Set(threads).size).toBe(3);
+  });
+
+  it("have a thread that another run leaves, before one that starts is there", async () => {
+    await using gated = await openGated();
+    const { pool } = gated;
+    const [first, starting, next] = [begin(pool, "cpu"), begin(pool, "cpu"), begin(pool, "cpu")];
+    const thread = await stop(first);
+    expect(await stop(next)).toBe(thread);
+    expect(pool.counts).toEqual({ all: 2, idle: 1 });
+    await gated.openGate();
+    expect(await stop(starting)).not.toBe(thread);
+  });
+
+  it("share a thread when they are of class io, and are not kept from it by others that wait", async () => {
+    await using gated = await openGated();
+    const { pool } = gated;
+    const [first, starting, other] = [begin(pool, "cpu"), begin(pool, "cpu"), begin(pool, "cpu")];
+    const sharing = [begin(pool, "io"), begin(pool, "io")];
+    const thread = await stop(first);
+    expect(await Promise.all(sharing.map(stop))).toEqual([thread, thread]);
+    expect(await stop(other)).toBe(thread);
+    await gated.openGate();
+    await stop(starting);
+  });
+
+  it("are told to stop when they begin, if they were stopped as they waited", async () => {
+    await using gated = await openGated();
+    const { pool } = gated;
+    const [first, _starting, waiting] = [begin(pool, "cpu"), begin(pool, "cpu"), begin(pool, "cpu")];
+    waiting.execution.stop("requested");
+    const thread = await stop(first);
+    expect(threadIn(await waiting.outcome)).toBe(thread);
+  });
+
+  it("never begin when they were ended as they waited", async () => {
+    await using gated = await openGated();
+    const { pool } = gated;
+    const [first, starting, ended, last] = ["cpu", "cpu", "cpu", "cpu"].map((kind) => begin(pool, kind));
+    ended!.execution.terminate();
+    const thread = await stop(first!);
+    expect(await stop(last!)).toBe(thread);
+    await gated.openGate();
+    await stop(starting!);
+    expect(await Promise.race([ended!.outcome, Promise.resolve("none")])).toBe("none");
+    expect(Object.fromEntries(pool.losses)).toEqual(NO_LOSSES);
+  });
+
+  it("may run again elsewhere when the pool closes", async () => {
+    await using gated = await openGated();
+    const runs = ["cpu", "cpu", "cpu", "io"].map((kind) => begin(gated.pool, kind));
+    await gated.pool[Symbol.asyncDispose]();
+    for (const { outcome } of runs) {
+      expect(await outcome).toMatchObject({
+        retryable: true,
+        message: "[HANDLER_CRASHED] the worker is shutting down; run it again",
+      });
+    }
+    expect(gated.pool.counts).toEqual({ all: 0, idle: 0 });
+  });
+});
+
+const NO_LOSSES = { forced: 0, exit: 0, exception: 0, out_of_memory: 0, unusable: 0 };
+
 describe("a server", () => {
   it.each([
     [{ maxConcurrency: 8, classes: [] }, 8],
@@ -189,6 +316,7 @@ describe("a thread that cannot start", () => {
         /modules cannot be loaded any more: .*while they were imported: process\.exit\(9\)/,
       ),
     });
+    expect(Object.fromEntries(pool.losses)).toEqual({ ...NO_LOSSES, unusable: 1 });
     first.execution.stop("requested");
     await first.outcome;
     await rm(folder, { recursive: true });

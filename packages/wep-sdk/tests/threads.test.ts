@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serve, type ServeOptions, WepError } from "../src/index.ts";
 import { assignment, type TestAssignment, TestStream, type ValueOf } from "./_stream.ts";
-import { resultOf, startWep, type TestWep, until } from "./_wep.ts";
+import { resultOf, scriptedHandler, startWep, type TestWep, until } from "./_wep.ts";
 
 const MODULE = fileURLToPath(new URL("_handlers.ts", import.meta.url));
 const GRACE_MS = 300;
@@ -170,6 +170,38 @@ describe("a handler of class io that ignores its signal without blocking", () =>
   });
 });
 
+describe("threads", () => {
+  it("are told of by the metrics: how many there are, and how many were lost of what", async () => {
+    await using own = await startThreads({ threads: { maxIdle: 8 } });
+    await using stream = await TestStream.open(own.port);
+    const threads = async () => [
+      await own.metric('wep_handler_threads{state="busy"}'),
+      await own.metric('wep_handler_threads{state="idle"}'),
+    ];
+    const lost = (cause: string) => own.metric(`wep_handler_threads_lost_total{cause="${cause}"}`);
+    const losses = () => Promise.all(["forced", "exit", "exception", "out_of_memory", "unusable"].map(lost));
+    expect([await threads(), await losses()]).toEqual([
+      [0, 1],
+      [0, 0, 0, 0, 0],
+    ]);
+    const spinning = await begin(stream, "spin");
+    expect((await threads())[0]).toBe(1);
+    await run(stream, "crash", { how: "exit" });
+    await run(stream, "crash", { how: "exit" });
+    await run(stream, "crash", { how: "exception" });
+    stream.send("cancel", { activityId: spinning.activityId, reason: "requested" });
+    await stream.next("completion", of(spinning));
+    await until(async () => (await lost("forced")) === 1);
+    expect(await losses()).toEqual([1, 2, 1, 0, 0]);
+    await until(async () => (await threads())[0] === 0);
+  });
+
+  it("are not told of where handlers share the process", async () => {
+    await using own = await startWep({ handlers: [scriptedHandler().handler] });
+    expect(await own.metrics.metrics()).not.toContain("wep_handler_threads");
+  });
+});
+
 describe("a handler that crashes", () => {
   it.each([
     [
@@ -213,6 +245,7 @@ describe("a handler that crashes", () => {
       retryable: true,
     });
     expect((await where(stream)).main).toBe(false);
+    expect(await own.metric('wep_handler_threads_lost_total{cause="out_of_memory"}')).toBe(1);
   });
 
   it("ends those that shared its thread too, which may run again", async () => {

@@ -10,6 +10,29 @@ export type ThreadEnd =
   /** This process ended it. */
   | { readonly kind: "ended"; readonly why: string };
 
+/** Why a thread was lost. */
+export const THREAD_LOSSES = ["forced", "exit", "exception", "out_of_memory", "unusable"] as const;
+
+export type ThreadLoss = (typeof THREAD_LOSSES)[number];
+
+/** What an end is counted as; `undefined` for a thread that was let go, and no loss. */
+export function lossOf(
+  end: ThreadEnd,
+  { wasForced }: { readonly wasForced: boolean },
+): ThreadLoss | undefined {
+  switch (end.kind) {
+    case "ended":
+      return wasForced ? "forced" : undefined;
+    case "exception":
+      return isOutOfMemory(end.error) ? "out_of_memory" : "exception";
+    case "exit":
+    case "unusable":
+      return end.kind;
+    default:
+      return end satisfies never;
+  }
+}
+
 export interface CrashedRun {
   /** Whether other runs were on the thread, so that nobody knows which of them did it. */
   readonly isShared: boolean;

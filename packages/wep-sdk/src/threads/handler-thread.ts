@@ -15,7 +15,7 @@ import type { Execution, RunHost } from "../execution.ts";
 import { removeDir } from "../scratch-dir.ts";
 import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
-import { crashOutcome, isOutOfMemory, type ThreadEnd } from "./crash.ts";
+import { crashOutcome, isOutOfMemory, lossOf, type ThreadEnd, type ThreadLoss } from "./crash.ts";
 import { threadExecArgv } from "./exec-argv.ts";
 import { type FromThread, portable, type ThreadData, type ToThread } from "./messages.ts";
 import { packError } from "./port-error.ts";
@@ -36,6 +36,8 @@ export interface HandlerThreadDeps {
   readonly onFree: (thread: HandlerThread) => void;
   /** The thread takes nothing new. Called once. */
   readonly onClosed: (thread: HandlerThread) => void;
+  /** The thread ended by force, or by itself. Called at most once. */
+  readonly onLost: (loss: ThreadLoss) => void;
 }
 
 const IS_SOURCE = import.meta.url.endsWith(".ts");
@@ -239,7 +241,10 @@ export class HandlerThread {
     this.#ready.reject(new WepError("BAD_MODULE", neverReady(end, this.#options.modules).message));
     const why = this.#isReady || end.kind === "ended" ? end : neverReady(end, this.#options.modules);
     const runs = [...this.#runs];
-    const isShared = runs.length > 1 || this.#orphans.length > 0;
+    const wasForced = this.#orphans.length > 0;
+    const isShared = runs.length > 1 || wasForced;
+    const loss = lossOf(why, { wasForced });
+    if (loss !== undefined) this.#deps.onLost(loss);
     this.#runs.clear();
     this.#close();
     if (end.kind !== "ended" && this.#isReady)

@@ -11,6 +11,8 @@ import { ThreadPool } from "./thread-pool.ts";
 export interface CompleteOptions extends ServeOptions {
   readonly handlers: readonly Handler[];
   readonly logger: Logger;
+  /** Where the handlers of modules run; `undefined` without modules. */
+  readonly pool: ThreadPool | undefined;
 }
 
 /**
@@ -23,11 +25,11 @@ export async function withModules(
   stack: AsyncDisposableStack,
 ): Promise<CompleteOptions> {
   const { modules = [], handlers: own = [], logger = createLogger({ name: "wep" }) } = options;
-  const brought =
-    modules.length === 0 ? [] : stack.use(await openPool(modules, { ...options, logger })).handlers;
-  const handlers = [...brought, ...own];
+  const pool = modules.length === 0 ? undefined : await openPool(modules, { ...options, logger });
+  stack.use(pool);
+  const handlers = [...(pool?.handlers ?? []), ...own];
   options.checkHandlers?.(infosOf(handlers));
-  return { ...options, handlers, logger };
+  return { ...options, handlers, logger, pool };
 }
 
 /** As many as there can be runs that have one each. */

@@ -1,5 +1,10 @@
 // The threads of a server. A thread is free for one run of class cpu or gpu, or for
 // many of class io at the same time; when it is empty it is free for either again.
+//
+// 1. Only so many threads load the modules at the same time: more would make each later
+//    than the cores can. A run beyond that waits for whichever thread is there first.
+// 2. While a run waits, no thread is idle that it could have.
+import { availableParallelism } from "node:os";
 import type { Clock, Logger } from "@subnet-worker/kit";
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import { type Execution, type Executor, broughtBy, type RunHost } from "../execution.ts";
@@ -9,7 +14,9 @@ import { outcomeOfError } from "../results.ts";
 import { RetryableError } from "../errors.ts";
 import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
+import { crashOutcome, THREAD_LOSSES, type ThreadLoss } from "./crash.ts";
 import { HandlerThread } from "./handler-thread.ts";
+import { WaitingRun } from "./waiting-run.ts";
 
 /** How handlers in threads are run. */
 export interface ThreadOptions {
@@ -30,6 +37,8 @@ export interface ThreadPoolOptions extends ThreadOptions {
   readonly modules: readonly string[];
   readonly transfer: TransferSettings;
   readonly progressIntervalMs: number;
+  /** Threads that may load the modules at the same time. Default: one per core. */
+  readonly maxStarting?: number;
 }
 
 export interface ThreadPoolDeps {
@@ -48,6 +57,12 @@ export class ThreadPool implements Executor, AsyncDisposable {
   readonly #idle: HandlerThread[] = [];
   /** Threads with runs of class io and room for more. */
   readonly #shared = new Set<HandlerThread>();
+  /** Threads that have not loaded the modules yet. */
+  readonly #starting = new Set<HandlerThread>();
+  readonly #maxStarting: number;
+  readonly #waitingAlone = new Set<WaitingRun>();
+  readonly #waitingShared = new Set<WaitingRun>();
+  readonly #losses = new Map<ThreadLoss, number>(THREAD_LOSSES.map((loss) => [loss, 0]));
   #handlers: readonly Handler[] = [];
   #trimming: Disposable | undefined;
   /** The fewest that were idle since threads were last trimmed: so many were not needed. */
@@ -57,6 +72,7 @@ export class ThreadPool implements Executor, AsyncDisposable {
   private constructor(options: ThreadPoolOptions, deps: ThreadPoolDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#maxStarting = options.maxStarting ?? availableParallelism();
   }
 
   /** Starts the first thread. @throws {WepError} when a module cannot be loaded or has no handlers */
@@ -64,7 +80,7 @@ export class ThreadPool implements Executor, AsyncDisposable {
     const pool = new ThreadPool(options, deps);
     try {
       const infos = await pool.#spawn().ready;
-      pool.#handlers = infos.map((info) => broughtBy(pool, stub(info)));
+      pool.#handlers = infos.map((info) => broughtBy(pool, nameplateOf(info)));
       return pool;
     } catch (error) {
       await pool[Symbol.asyncDispose]();
@@ -82,9 +98,20 @@ export class ThreadPool implements Executor, AsyncDisposable {
     return { all: this.#threads.size, idle: this.#idle.length };
   }
 
+  /** Threads that were ended by force or died, since the beginning. */
+  get losses(): ReadonlyMap<ThreadLoss, number> {
+    return this.#losses;
+  }
+
   execute(handler: Handler, host: RunHost): Execution {
+    return this.#begin(handler, host) ?? this.#wait(handler, host);
+  }
+
+  /** `undefined`: the run has to wait for a thread. */
+  #begin(handler: Handler, host: RunHost): Execution | undefined {
     try {
       const thread = handler.class === "io" ? this.#takeShared() : this.#takeIdle(handlerName(handler));
+      if (thread === undefined) return undefined;
       thread.lastHandler = handlerName(handler);
       return thread.execute(host);
     } catch (error) {
@@ -98,22 +125,49 @@ export class ThreadPool implements Executor, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#trimming?.[Symbol.dispose]();
-    await Promise.all([...this.#threads].map((thread) => thread.end("the worker is shutting down")));
+    const why = "the worker is shutting down";
+    const { memoryMb } = this.#options;
+    for (const run of [...this.#waitingShared, ...this.#waitingAlone])
+      run.host.settle(crashOutcome({ kind: "ended", why }, { isShared: false, memoryMb }));
+    this.#waitingShared.clear();
+    this.#waitingAlone.clear();
+    await Promise.all([...this.#threads].map((thread) => thread.end(why)));
   }
 
-  #takeIdle(name: string): HandlerThread {
+  #wait(handler: Handler, host: RunHost): Execution {
+    const queue = handler.class === "io" ? this.#waitingShared : this.#waitingAlone;
+    const run = new WaitingRun(handler, { host, leave: () => void queue.delete(run) });
+    queue.add(run);
+    return run;
+  }
+
+  /** See 2. Those that share come first: one thread is enough for many of them. */
+  #serveWaiting(): void {
+    for (const queue of [this.#waitingShared, this.#waitingAlone]) {
+      for (const run of queue) {
+        const execution = this.#isClosed ? undefined : this.#begin(run.handler, run.host);
+        if (execution === undefined) break;
+        queue.delete(run);
+        run.begin(execution);
+      }
+    }
+  }
+
+  #takeIdle(name: string): HandlerThread | undefined {
     const index = this.#idle.findLastIndex((thread) => thread.lastHandler === name);
     const warm = index === -1 ? this.#idle.pop() : this.#idle.splice(index, 1)[0];
     this.#fewestIdle = Math.min(this.#fewestIdle, this.#idle.length);
     if (warm !== undefined) return warm;
+    if (this.#starting.size >= this.#maxStarting) return undefined;
     const thread = this.#spawn();
     this.#idle.splice(this.#idle.indexOf(thread), 1);
     return thread;
   }
 
-  #takeShared(): HandlerThread {
+  #takeShared(): HandlerThread | undefined {
     const [open] = this.#shared;
     const thread = open ?? this.#takeIdle("");
+    if (thread === undefined) return undefined;
     const { ioRunsPerThread = 64 } = this.#options;
     if (thread.runCount + 1 >= ioRunsPerThread) this.#shared.delete(thread);
     else this.#shared.add(thread);
@@ -129,10 +183,17 @@ export class ThreadPool implements Executor, AsyncDisposable {
         ...this.#deps,
         onFree: (freed) => this.#freed(freed),
         onClosed: (closed) => this.#closed(closed),
+        onLost: (loss) => void this.#losses.set(loss, (this.#losses.get(loss) ?? 0) + 1),
       },
     );
     this.#threads.add(thread);
     this.#idle.push(thread);
+    this.#starting.add(thread);
+    const started = () => {
+      this.#starting.delete(thread);
+      this.#serveWaiting();
+    };
+    void thread.ready.then(started, started);
     void thread.ended.then(() => this.#threads.delete(thread));
     return thread;
   }
@@ -142,10 +203,12 @@ export class ThreadPool implements Executor, AsyncDisposable {
     if (thread.runCount > 0) {
       // Only runs of class io have company.
       this.#shared.add(thread);
+      if (this.#waitingShared.size > 0) this.#serveWaiting();
       return;
     }
     this.#shared.delete(thread);
     this.#idle.push(thread);
+    if (this.#waitingShared.size + this.#waitingAlone.size > 0) this.#serveWaiting();
     this.#trim(this.#options.maxIdle ?? 1);
     if (this.#idle.length > 1 && this.#trimming === undefined) this.#trimLater();
   }
@@ -154,8 +217,9 @@ export class ThreadPool implements Executor, AsyncDisposable {
     this.#shared.delete(thread);
     const index = this.#idle.indexOf(thread);
     if (index !== -1) this.#idle.splice(index, 1);
-    // One stays warm, unless threads cannot even be started.
-    if (!this.#isClosed && this.#idle.length === 0 && thread.wasReady) this.#spawn();
+    // One stays warm, unless threads cannot even be started, or enough are on their way; see 1 and 2.
+    const isRoom = this.#starting.size < this.#maxStarting;
+    if (!this.#isClosed && this.#idle.length === 0 && isRoom && thread.wasReady) this.#spawn();
   }
 
   /** Ends those that have been idle longest. */
@@ -176,8 +240,8 @@ export class ThreadPool implements Executor, AsyncDisposable {
 
 const NEVER_STARTED: Execution = { canTerminate: false, stop: () => undefined, terminate: () => undefined };
 
-/** A handler in name: its runs never come here. */
-function stub({ kind, version, class: workClass }: HandlerInfo): Handler {
+/** What the process knows of a handler whose code is in threads: {@link ThreadPool.execute} has its runs. */
+function nameplateOf({ kind, version, class: workClass }: HandlerInfo): Handler {
   return defineHandler<unknown, unknown>({
     kind,
     version,
