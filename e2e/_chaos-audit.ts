@@ -102,7 +102,7 @@ export function readOpenWork(databasePath: string): OpenWork {
   try {
     const count = (sql: string) => Number(database.prepare(`SELECT count(*) AS n FROM ${sql}`).get()?.["n"]);
     return {
-      tasks: count("tasks WHERE is_final = 0"),
+      tasks: count("current_tasks WHERE state NOT IN ('done', 'lost', 'expired', 'abandoned')"),
       intents: count(
         "intents WHERE state IN ('queued', 'signed') OR (state IN ('mined', 'reverted') AND is_confirmed = 0)",
       ),
