@@ -11,6 +11,7 @@ import { TestAuthority, type TlsFilePaths, writeCertificate } from "@subnet-work
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareChain, ECHO_HANDLERS, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import type { TestProcess } from "./_process.ts";
+import { parseMetrics } from "./_prometheus.ts";
 import { freePort } from "./_rpc-proxy.ts";
 import { until } from "./_until.ts";
 import { configWith, fundedWallet, makeWcp, startWcp, wcpConfig, type WcpProcess } from "./_wcp.ts";
@@ -228,6 +229,8 @@ describe.skipIf(offHost === undefined)("from another host", () => {
     });
     await using wcp = await startNode([`https://${host}:${wep.port}`], settingsOf(tls.wcp));
     await wcp.untilReady();
+    for (const side of ["wep", "wcp"] as const)
+      expect(await certificateEnd(side, { wep, wcp })).toBe(endInFile(side));
     const before = fingerprintsOf();
     expect(await shownBy(wep.port, host)).toBe(before.wep);
     const port = wep.port;
@@ -256,6 +259,8 @@ describe.skipIf(offHost === undefined)("from another host", () => {
     const starts = wep.lines().filter(({ msg }) => msg === "run started");
     expect(starts).toHaveLength(instances.length);
     expect(wep.lines().filter(({ msg }) => msg?.startsWith("worker client disconnected"))).toEqual([]);
+    for (const side of ["wep", "wcp"] as const)
+      expect(await certificateEnd(side, { wep, wcp })).toBe(endInFile(side));
     const after = fingerprintsOf();
     expect(after.wep).not.toBe(before.wep);
     expect(await shownBy(port, host)).toBe(after.wep);
@@ -318,6 +323,20 @@ const isAccepted = ({ msg }: { readonly msg?: string }) => msg === "worker clien
 function fingerprintsOf(): { readonly wep: string; readonly wcp: string } {
   const of = (file: string) => new X509Certificate(readFileSync(file)).fingerprint256;
   return { wep: of(tls.wep.certFile), wcp: of(tls.wcp.certFile) };
+}
+
+/** When a side's certificate ends, in seconds: by its file, and by its metrics. */
+function endInFile(side: "wep" | "wcp"): number {
+  return new X509Certificate(readFileSync(tls[side].certFile)).validToDate.getTime() / 1_000;
+}
+
+async function certificateEnd(
+  side: "wep" | "wcp",
+  { wep, wcp }: { readonly wep: WepProcess; readonly wcp: WcpProcess },
+): Promise<number | undefined> {
+  const url = side === "wep" ? await wep.healthUrl() : await wcp.adminUrl();
+  const samples = parseMetrics(await (await fetch(`${url}/metrics`)).text());
+  return samples.find(({ name }) => name === `${side}_tls_certificate_expiry_timestamp_seconds`)?.value;
 }
 
 /** The fingerprint of what a WEP shows to a new connection. */

@@ -84,6 +84,19 @@ describe("the ops server", () => {
     expect((await fetch(`${server.url}/`)).status).toBe(404);
   });
 
+  test.each([
+    ["events are served", { tap: () => ({ [Symbol.dispose]: () => undefined }) }, "/metrics or /tail"],
+    ["none are", {}, "/readyz or /metrics"],
+  ])("names what there is to who asks for something else, where %s", async (_where, deps, last) => {
+    await using server = await listen(deps);
+    const paths = last === "/metrics or /tail" ? ["/nothing"] : ["/nothing", "/tail"];
+    for (const path of paths) {
+      const response = await fetch(`${server.url}${path}`);
+      const { error } = (await response.json()) as { error: string };
+      expect([response.status, error]).toEqual([404, expect.stringMatching(`^try /healthz, .*${last}$`)]);
+    }
+  });
+
   test("says which address is taken", async () => {
     await using server = await listen();
     const second = listenOps({ port: server.port }, { notReady: () => [], metrics: new Registry() });

@@ -35,6 +35,7 @@ export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps):
   const host = options.host ?? "127.0.0.1";
   const { tap } = deps;
   const tail = tap === undefined ? undefined : new Tail((listener) => tap.call(deps, listener));
+  const whatThereIs = `try /healthz, /readyz${tail === undefined ? " or /metrics" : ", /metrics or /tail"}`;
   const server = createServer((request, response) => {
     const path = request.url?.split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -49,7 +50,7 @@ export async function listenOps(options: OpsServerOptions, deps: OpsServerDeps):
     } else if (path === "/tail" && tail !== undefined) {
       tail.serve(request, response);
     } else {
-      sendJson(response, 404, { error: "try /healthz, /readyz or /metrics" });
+      sendJson(response, 404, { error: whatThereIs });
     }
   });
   await listen(server, options.port, host);

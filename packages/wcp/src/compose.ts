@@ -92,12 +92,13 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
 async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStack) {
   const { config, clock, logger, metrics, signer, store } = base;
   const { source } = evm;
-  const { connect } = stack.use(openWepTransport(config, { clock, logger }));
+  const transport = stack.use(openWepTransport(config, { clock, logger }));
+  metrics.observeCertificate(transport);
   const book = new TaskBook({ store, clock, logger, onState: onStateOf(base) });
   const pool = new WepPool(poolOptions(config, signer.address), {
     clock,
     logger,
-    connect,
+    connect: transport.connect,
     isWanted: (activityId, runId) => isRunWanted(book.stored(activityId), runId),
     onEvent: (event) => metrics.onWepEvent(event),
   });

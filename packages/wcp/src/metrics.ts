@@ -127,6 +127,16 @@ export class Metrics {
     );
   }
 
+  /** Tells when the certificate that WEPs are shown ends, where there is one. Called once. */
+  observeCertificate(source: { readonly certificateExpiresAtMs: number | undefined }): void {
+    if (source.certificateExpiresAtMs === undefined) return;
+    this.#gauge(
+      "wcp_tls_certificate_expiry_timestamp_seconds",
+      "When the certificate ends that WEPs are shown, in Unix time; absent without one.",
+      () => (source.certificateExpiresAtMs ?? Number.NaN) / 1_000,
+    );
+  }
+
   #countTransitions(): void {
     const transitions = this.#transitions;
     const counter = new Counter<"state">({

@@ -18,6 +18,7 @@ import {
 import { beforeAll, describe, expect, it } from "vitest";
 import { Session, type SessionEnded } from "../src/adapters/wep/session.ts";
 import { openTransport, type TransportOptions, type WepTransport } from "../src/adapters/wep/transport.ts";
+import { Metrics } from "../src/metrics.ts";
 import { until } from "./_until.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -243,6 +244,36 @@ describe("the way to a WEP over TLS", () => {
     const [before, meanwhile, after] = wep.shown;
     expect([before, meanwhile]).toEqual([fingerprintOf(first), fingerprintOf(first)]);
     expect(after).toBe(fingerprintOf(second));
+  });
+});
+
+describe("the metric of when our certificate ends", () => {
+  const EXPIRY = "wcp_tls_certificate_expiry_timestamp_seconds";
+
+  it("follows the certificate that is in use", async () => {
+    const endsAtMs = (days: number) => Math.floor(Date.now() / 1_000 + days * 86_400) * 1_000;
+    const [first, second] = [endsAtMs(30), endsAtMs(60)];
+    const issue = (validToMs: number) => authority.issue({ names: ["end.test"], validToMs });
+    const own = writeCertificate(join(dir, "end"), "wcp", { ...(await issue(first)), ca: authority.cert });
+    using transport = open({ tls: { files: own, serverName: undefined } });
+    const metrics = new Metrics();
+    metrics.observeCertificate(transport);
+    const told = () => metrics.registry.getSingleMetricAsString(EXPIRY);
+    expect(await told()).toContain(`\n${EXPIRY} ${first / 1_000}`);
+    const next = await issue(second);
+    writeFileSync(own.certFile, next.cert);
+    writeFileSync(own.keyFile, next.key);
+    await until(async () => (await told()).includes(`\n${EXPIRY} ${second / 1_000}`));
+  });
+
+  it("is not there without a certificate", async () => {
+    const { caFile } = files;
+    using plain = open({ tls: undefined });
+    using nameless = open({ tls: { files: { caFile }, serverName: undefined } });
+    const metrics = new Metrics();
+    metrics.observeCertificate(plain);
+    metrics.observeCertificate(nameless);
+    expect(await metrics.registry.metrics()).not.toContain(EXPIRY);
   });
 });
 

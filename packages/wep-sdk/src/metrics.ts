@@ -58,6 +58,22 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
   };
 }
 
+/** Tells when the certificate that worker clients are shown ends, where there is one. */
+export function registerCertificate(
+  registry: Registry,
+  source: { readonly certificateExpiresAtMs: number | undefined },
+): void {
+  if (source.certificateExpiresAtMs === undefined) return;
+  void new Gauge({
+    name: "wep_tls_certificate_expiry_timestamp_seconds",
+    help: "When the certificate ends that worker clients are shown, in Unix time; absent without TLS.",
+    registers: [registry],
+    collect() {
+      this.set((source.certificateExpiresAtMs ?? Number.NaN) / 1_000);
+    },
+  });
+}
+
 function registerGauges(registers: Registry[], sources: MetricSources): void {
   void new Gauge({
     name: "wep_slots",

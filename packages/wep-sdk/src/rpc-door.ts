@@ -40,6 +40,8 @@ export interface Door extends Disposable {
   readonly server: Server;
   /** Open connections, admitted or not. */
   readonly sockets: ReadonlySet<Socket>;
+  /** When the certificate ends that peers are shown, by Unix time; `undefined` without TLS. */
+  readonly certificateExpiresAtMs: number | undefined;
 }
 
 /** Long enough for any network, short enough that idle connections do not pile up. */
@@ -57,7 +59,11 @@ export function openDoor({ tls }: DoorOptions, deps: DoorDeps): Door {
   const { clock, log } = deps;
   const stack = new DisposableStack();
   const refusals = new RefusalLog({ clock, log });
-  const secure = tls === undefined ? undefined : openTls(tls, { ...deps, refusals, stack });
+  const keeper = tls === undefined ? undefined : stack.use(keepTls(tls, { clock, log }));
+  const secure =
+    tls === undefined || keeper === undefined
+      ? undefined
+      : openTls(tls, { ...deps, refusals, stack, keeper });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -76,7 +82,14 @@ export function openDoor({ tls }: DoorOptions, deps: DoorDeps): Door {
       else refuse(socket, { isTls, first, clock, refusals });
     });
   });
-  return { server, sockets, [Symbol.dispose]: () => stack.dispose() };
+  return {
+    server,
+    sockets,
+    get certificateExpiresAtMs() {
+      return keeper?.current.identity?.expiresAtMs;
+    },
+    [Symbol.dispose]: () => stack.dispose(),
+  };
 }
 
 interface Mismatch {
@@ -111,11 +124,11 @@ function httpRefusal(reason: string): string {
 interface TlsDeps extends DoorDeps {
   readonly refusals: RefusalLog;
   readonly stack: DisposableStack;
+  readonly keeper: TlsKeeper;
 }
 
-function openTls(options: TlsOptions, { clock, log, refusals, stack, admit }: TlsDeps): TlsServer {
+function openTls(options: TlsOptions, { clock, log, refusals, stack, keeper, admit }: TlsDeps): TlsServer {
   const { caFile, clientNames } = options;
-  const keeper = stack.use(keepTls(options, { clock, log }));
   const server = createTlsServer({
     ...contextOf(keeper.current),
     ALPNProtocols: ["h2"],

@@ -53,6 +53,8 @@ export interface RpcServerDeps extends Omit<HealthDeps, "closing"> {
 
 export interface RpcServer extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number };
+  /** When the certificate ends that peers are shown, by Unix time; `undefined` without TLS. */
+  readonly certificateExpiresAtMs: number | undefined;
 }
 
 const LAST_WORDS_MS = 1_000;
@@ -95,6 +97,9 @@ export async function listenRpc(options: RpcServerOptions, deps: RpcServerDeps):
   const { port } = door.server.address() as AddressInfo;
   return {
     address: { host: options.host, port },
+    get certificateExpiresAtMs() {
+      return door.certificateExpiresAtMs;
+    },
     async [Symbol.asyncDispose]() {
       door[Symbol.dispose]();
       closing.abort();

@@ -60,7 +60,7 @@ export interface ServeOptions extends SettingsOptions {
    * change the work, and whoever reaches the port can send some. Default false.
    */
   readonly allowPlaintext?: boolean;
-  /** `/healthz`, `/readyz` and `/metrics` over HTTP. Default port 7071; `false` serves none. */
+  /** `/healthz`, `/readyz`, `/metrics` and, to readers on this machine, `/tail` over HTTP. Default port 7071; `false` serves none. */
   readonly health?: HealthOptions | false;
   /** Default: JSON lines on standard output. */
   readonly logger?: Logger;

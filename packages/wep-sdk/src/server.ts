@@ -11,7 +11,7 @@ import {
 } from "@subnet-worker/kit";
 import { type EnvelopeEvent, EnvelopeLog } from "./envelope-log.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
-import { createWepMetrics, type ThreadCounts } from "./metrics.ts";
+import { createWepMetrics, registerCertificate, type ThreadCounts } from "./metrics.ts";
 import { listenError } from "./listen-error.ts";
 import { listenRpc, type RpcServerOptions } from "./rpc-server.ts";
 import { RunTable } from "./run-table.ts";
@@ -31,6 +31,7 @@ export async function serve(options: ServeOptions): Promise<WepServer> {
   const node = new Node(all);
   const ops = health === false ? undefined : stack.use(await listenHealth(health, node));
   const rpc = stack.use(await listenRpc({ host, port, ...node.transport }, node));
+  registerCertificate(node.metrics, rpc);
   stack.use(node);
   const owned = stack.move();
   return {

@@ -1,4 +1,5 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { type AddressInfo, connect as connectTcp } from "node:net";
@@ -184,6 +185,19 @@ describe("a WEP with TLS", () => {
     expect(await ask(old)).toMatchObject({ farewell: undefined, error: undefined });
   });
 
+  it("tells in its metrics when the certificate ends that it shows, after a renewal too", async () => {
+    const { wep, files } = await startSecure();
+    await using _ = wep;
+    const told = async () => (await wep.metric(EXPIRY)) ?? 0;
+    expect(await told()).toBe(endOf(files.certFile));
+    const next = await authority.issue({ names: ["wep.test"], validToMs: Date.now() + 50 * DAY_MS });
+    writeFileSync(files.certFile, next.cert);
+    writeFileSync(files.keyFile, next.key);
+    await until(() => wep.logs.some(({ msg }) => String(msg).startsWith("certificates reloaded")));
+    expect(await told()).toBe(endOf(files.certFile));
+    expect(Math.abs((await told()) - (Date.now() + 50 * DAY_MS) / 1_000)).toBeLessThan(3_600);
+  });
+
   it("does not start with certificates that cannot be used", async () => {
     const missing = { certFile: "/nowhere/wep.crt", keyFile: "/nowhere/wep.key", caFile: "/nowhere/ca.crt" };
     await expect(startWep({ handlers: [], tls: missing })).rejects.toMatchObject({
@@ -193,7 +207,19 @@ describe("a WEP with TLS", () => {
   });
 });
 
+const EXPIRY = "wep_tls_certificate_expiry_timestamp_seconds";
+
+/** Unix time, in seconds. */
+function endOf(certFile: string): number {
+  return new X509Certificate(readFileSync(certFile)).validToDate.getTime() / 1_000;
+}
+
 describe("a WEP without TLS", () => {
+  it("has no metric of a certificate", async () => {
+    await using wep = await startWep({ handlers: [scriptedHandler().handler] });
+    expect(await wep.metrics.metrics()).not.toContain(EXPIRY);
+  });
+
   it("tells a TLS peer that it speaks plain text", async () => {
     await using wep = await startWep({ handlers: [] });
     const met = await meet(wep.port, client);

@@ -98,7 +98,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
   },
   health: {
     host: {
-      doc: "Address that serves /healthz, /readyz and /metrics.",
+      doc: "Address that serves /healthz, /readyz, /metrics and, to readers on this machine, /tail.",
       format: "non-empty",
       default: "127.0.0.1",
     },

@@ -44,6 +44,8 @@ export interface TransportDeps {
 /** Ways to WEPs. Disposing it stops the watching of certificates; connections stay. */
 export interface WepTransport extends Disposable {
   readonly connect: Connect;
+  /** When the certificate ends that new connections show, by Unix time; `undefined` where none is configured. */
+  readonly certificateExpiresAtMs: number | undefined;
 }
 
 /**
@@ -69,6 +71,9 @@ export function openTransport({ tls, allowPlaintext }: TransportOptions, deps: T
         transport: createWepTransport(target.url, sessions),
         reason: () => sessions.reasonWith(keeper?.current.identity !== undefined),
       };
+    },
+    get certificateExpiresAtMs() {
+      return keeper?.current.identity?.expiresAtMs;
     },
     [Symbol.dispose]: () => keeper?.[Symbol.dispose](),
   };
