@@ -107,10 +107,13 @@ export interface TaskSource {
 }
 
 export interface OfferSink {
-  /** Takes an offer; resolves once it is stored. */
-  offer(offer: Offer): Promise<void>;
-  /** Whether more offers are wanted now. */
-  wanted(): boolean;
+  /**
+   * Takes an offer; resolves once it is stored. False when it was passed over, since what waits leaves no room
+   * for its queue: the source is to offer it again when that queue is {@link OfferSink.wanted}.
+   */
+  offer(offer: Offer): Promise<boolean>;
+  /** Whether more offers of this queue are wanted now. */
+  wanted(queue: string): boolean;
   /** What was offered is no longer to be had: `by` is who took it, where that is known. */
   gone(id: string, by?: string): void;
 }

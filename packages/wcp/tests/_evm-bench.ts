@@ -51,13 +51,18 @@ export class Sink implements OfferSink {
   /** `id by`: what left. */
   readonly left: string[] = [];
   isFull = false;
+  /** How many more it takes; the others are passed over. */
+  room: number = Number.POSITIVE_INFINITY;
 
   get ids(): string[] {
     return this.offers.map(({ id }) => id);
   }
 
-  async offer(offer: Offer): Promise<void> {
+  async offer(offer: Offer): Promise<boolean> {
+    if (this.room === 0) return this.ids.includes(offer.id);
+    this.room -= 1;
     this.offers.push(offer);
+    return true;
   }
 
   wanted(): boolean {

@@ -158,7 +158,7 @@ describe("a drain", () => {
     const run = await node.executor.nextRun();
     let isDrained = false;
     const drained = node.dispatcher.drain().then(() => (isDrained = true));
-    expect(node.dispatcher.wanted()).toBe(false);
+    expect(node.dispatcher.wanted("audio/1.0.0/processing")).toBe(false);
     await node.pass(2_000);
     expect(isDrained).toBe(false);
     run.end.resolve(SUCCESS);

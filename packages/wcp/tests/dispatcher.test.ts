@@ -208,12 +208,12 @@ describe("slots", () => {
 describe("offers that are not wanted", () => {
   it("are those beyond what is remembered", async () => {
     await using node = await NodeBench.start({ maxOffers: 2 }, { executor: new FakeExecutor(0) });
-    expect(node.dispatcher.wanted()).toBe(true);
+    expect(node.dispatcher.wanted("audio/1.0.0/processing")).toBe(true);
     await node.offer(1);
     await node.offer(2);
-    expect(node.dispatcher.wanted()).toBe(false);
+    expect(node.dispatcher.wanted("audio/1.0.0/processing")).toBe(false);
     node.executor.grow(1);
-    await until(() => node.dispatcher.wanted());
+    await until(() => node.dispatcher.wanted("audio/1.0.0/processing"));
   });
 
   it("wait while claims are held, and are claimed when they no longer are, without any further news", async () => {

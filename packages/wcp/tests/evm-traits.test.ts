@@ -75,7 +75,7 @@ async function polled(changes: Partial<Activity>, queue = CPU_QUEUE): Promise<re
   const offers: Offer[] = [];
   const sink: OfferSink = {
     wanted: () => true,
-    offer: async (offer) => void offers.push(offer),
+    offer: async (offer) => offers.push(offer) > 0,
     gone: () => undefined,
   };
   await watcher.poll(sink);

@@ -1,6 +1,7 @@
 import type { Clock } from "@subnet-worker/kit";
 import { claimRank, isContested, mostContested, seedOf } from "../domain/claim-policy.ts";
 import type { QueuePolicy, QueueView } from "../domain/scheduler/queue-policy.ts";
+import { QueueShares } from "../domain/scheduler/queue-shares.ts";
 import { type Candidate, Scheduler, type Taken } from "../domain/scheduler/scheduler.ts";
 import type { Wish } from "../domain/scheduler/fair-queue.ts";
 import type { Task } from "../domain/task.ts";
@@ -8,7 +9,7 @@ import type { Task } from "../domain/task.ts";
 export interface BacklogOptions {
   /** Who claims: the wallet. Two workers with the same name would want the same. */
   readonly identity: string;
-  /** Most offers remembered. */
+  /** Most offers remembered, while one queue has them all; more queues may have somewhat more ({@link QueueShares}). */
   readonly most: number;
   /** How many claims a rival is taken to make at once: as many as we do. */
   readonly claimsAtOnce: number;
@@ -57,6 +58,7 @@ export class Backlog {
   readonly #clock: Clock;
   readonly #self: number;
   readonly #scheduler: Scheduler;
+  readonly #shares: QueueShares;
   readonly #entries = new Map<string, Entry>();
   readonly #rivals = new Map<string, { readonly seed: number; seenAtMs: number }>();
   #rivalSeenAtMs = Number.NEGATIVE_INFINITY;
@@ -66,6 +68,7 @@ export class Backlog {
     this.#options = options;
     this.#clock = deps.clock;
     this.#self = seedOf(options.identity.toLowerCase());
+    this.#shares = new QueueShares(options.most);
     const { queues = [], tenantMaxInflight = 0 } = options;
     this.#scheduler = new Scheduler({ queues, tenantMaxInflight });
   }
@@ -74,10 +77,17 @@ export class Backlog {
     return this.#entries.size;
   }
 
-  get isFull(): boolean {
-    return this.#entries.size >= this.#options.most;
+  /** Whether there is room for more of a queue. */
+  hasRoom(queue: string): boolean {
+    return this.#shares.hasRoom(queue);
   }
 
+  /** As {@link hasRoom}, for a task that is there: once refused, its queue is not admitted before it has much room. */
+  admits(queue: string): boolean {
+    return this.#shares.admits(queue);
+  }
+
+  /** Also when there is no room: what is in the store already must not be lost. */
   add(task: Task): void {
     if (this.#entries.has(task.id)) return;
     const seenAtMs = this.#clock.monotonicMs();
@@ -92,6 +102,7 @@ export class Backlog {
       isContested: false,
     };
     this.#entries.set(task.id, entry);
+    this.#shares.add(task.queue);
     this.#place(entry);
   }
 
@@ -175,6 +186,7 @@ export class Backlog {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#entries.delete(id);
+    this.#shares.delete(entry.task.queue);
     if (entry.isContested) this.#contested -= 1;
     return true;
   }

@@ -7,19 +7,22 @@
  *      so a task found in any state is driven on from there.
  *  D3  A task is driven by one loop at a time.
  *  D4  What waits for confirmations holds back nothing: its outcome is out, and only time is missing.
+ *  D5  What one queue has waiting keeps no other from being offered and claimed; what is passed over for it
+ *      is offered again by the source.
+ *
+ * In this order: offers in, the service and its operator, claims, the loop that drives a task. What a run
+ * came to is decided in {@link RunOutcomes}, and told to the network by {@link Settlements}.
  */
 import { type Clock, createBackoff, type Logger, type Service } from "@subnet-worker/kit";
 import { type ClaimWindow, firstWindow, nextWindow } from "../domain/claim-policy.ts";
 import { type QueuePolicy, type QueueView, withPauses } from "../domain/scheduler/queue-policy.ts";
-import { decideRetry, type RetryPolicy, type RunFailure, tellFailures } from "../domain/retry.ts";
-import { FINAL_STATES, type Outcome, type Task } from "../domain/task.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import { FINAL_STATES, type Task } from "../domain/task.ts";
 import {
   type Executor,
   type Offer,
   type OfferSink,
   type RecoveredTask,
-  type RunOutcome,
-  type SettleOutcome,
   type Slot,
   type SlotWish,
   StoppedError,
@@ -31,8 +34,10 @@ import { Alarm } from "./alarm.ts";
 import { Backlog } from "./backlog.ts";
 import { ClaimHold } from "./claim-hold.ts";
 import { Cooldown } from "./cooldown.ts";
-import type { Runner } from "./runner.ts";
 import { Places } from "./places.ts";
+import { RunOutcomes } from "./run-outcomes.ts";
+import type { Runner } from "./runner.ts";
+import { Settlements } from "./settlements.ts";
 import type { TaskBook } from "./task-book.ts";
 import { TaskGroup } from "./task-group.ts";
 import { Wake } from "./wake.ts";
@@ -42,7 +47,10 @@ export interface DispatcherOptions {
   readonly identity: string;
   /** Most tasks claimed and not settling. */
   readonly maxInflight: number;
-  /** Most offers remembered; the network repeats the rest. */
+  /**
+   * Most offers remembered while one queue has them all. `n` queues may have `1 + 1/2 + … + 1/n` times as many,
+   * so that none keeps another out. The rest is passed over: the source offers it again.
+   */
   readonly maxOffers: number;
   /** A lost or expired task is not tried again before this. */
   readonly cooldownMs: number;
@@ -66,10 +74,6 @@ export interface DispatcherDeps {
   readonly store?: Pick<Store, "queuePauses" | "saveQueuePause">;
 }
 
-const OVERLOADED = 4002;
-const INVALID_RESULT = 1003;
-/** Nobody knows what the run came to: another may well succeed. */
-const LOST_WITH_EXECUTOR = { code: 2002, retryable: true, retryAfterMs: 0 };
 /** Claims are held for reasons that end without a word to the dispatcher: it looks this often. */
 const LOOK_AGAIN_MS = 1_000;
 /** More are left out, to be offered again. */
@@ -86,7 +90,7 @@ export class Dispatcher implements Service, OfferSink {
   readonly #driven = new Set<string>();
   readonly #cooldown: Cooldown;
   readonly #backlog: Backlog;
-  /** Offered while they cool down or their last run is still stopping, to be looked at again. */
+  /** Offered while they cool down or their last run is still stopping, to be looked at again when there is room. */
   readonly #later = new Map<string, Offer>();
   /** Offered though they are done: stale news mostly, and the reconciler asks the network. */
   readonly #doubts = new Map<string, Offer>();
@@ -94,9 +98,8 @@ export class Dispatcher implements Service, OfferSink {
   /** Of those being claimed, the ones that a rival is nearer to. */
   readonly #contested = new Set<string>();
   readonly #places = new Places();
-  readonly #settling = new Set<string>();
-  /** Of those settling, the ones whose outcome the network has. */
-  readonly #included = new Set<string>();
+  readonly #outcomes: RunOutcomes;
+  readonly #settlements: Settlements;
   #window: ClaimWindow;
   readonly #hold: ClaimHold;
   #draining = false;
@@ -119,27 +122,41 @@ export class Dispatcher implements Service, OfferSink {
     const queues = withPauses(options.queues ?? [], deps.store?.queuePauses() ?? []);
     this.#backlog = new Backlog({ ...options, most, claimsAtOnce, queues }, deps);
     this.#cooldown = new Cooldown(options.cooldownMs, deps);
+    this.#outcomes = new RunOutcomes(options, { ...deps, places: this.#places });
+    this.#settlements = new Settlements({ ...deps, onIncluded: () => this.#onProgress() });
     this.#token = new Alarm(() => this.#wake.notify(), deps);
     this.#hold = new ClaimHold(deps);
     this.#window = firstWindow(options.maxInflight);
   }
 
-  wanted(): boolean {
-    return !this.#draining && !this.#backlog.isFull;
+  // --- Offers in ---------------------------------------------------------------
+
+  wanted(queue: string): boolean {
+    return !this.#draining && this.#backlog.hasRoom(queue);
   }
 
-  async offer(offer: Offer): Promise<void> {
+  async offer(offer: Offer): Promise<boolean> {
     const { deadlineMs = Number.POSITIVE_INFINITY } = offer.traits ?? {};
-    if (deadlineMs <= this.#deps.clock.nowMs()) return;
-    if (this.#mustWait(offer.id)) {
-      if (this.#later.size < this.#options.maxOffers) this.#later.set(offer.id, offer);
-      return;
+    if (deadlineMs <= this.#deps.clock.nowMs()) return true;
+    if (this.#mustWait(offer.id)) return this.#keepForLater(offer);
+    if (this.#driven.has(offer.id)) return true; // D3
+    const { book } = this.#deps;
+    // Before anything is looked up on the disk: what is passed over may be offered often.
+    if (book.get(offer.id) === undefined && !this.#backlog.admits(offer.queue)) return false;
+    const offered = book.offer(offer);
+    if (offered === undefined) {
+      this.#doubt(offer);
+      return true;
     }
-    if (this.#driven.has(offer.id)) return; // D3
-    const offered = this.#deps.book.offer(offer);
-    if (offered === undefined) return this.#doubt(offer);
     this.#waitForClaim(offered.task);
     await offered.stored;
+    return true;
+  }
+
+  #keepForLater(offer: Offer): boolean {
+    if (this.#later.size >= this.#options.maxOffers && !this.#later.has(offer.id)) return false;
+    this.#later.set(offer.id, offer);
+    return true;
   }
 
   #waitForClaim(task: Task): void {
@@ -174,6 +191,14 @@ export class Dispatcher implements Service, OfferSink {
     return !this.#cooldown.isOver(id);
   }
 
+  #offerLater(): void {
+    for (const [id, offer] of this.#later) {
+      if (this.#mustWait(id) || !this.#backlog.hasRoom(offer.queue)) continue;
+      this.#later.delete(id);
+      this.#work.start(async () => void (await this.offer(offer)));
+    }
+  }
+
   gone(id: string, by?: string): void {
     if (by !== undefined) this.#backlog.rival(by);
     this.#later.delete(id);
@@ -196,6 +221,8 @@ export class Dispatcher implements Service, OfferSink {
   resume(id: string): void {
     if (this.#signal !== undefined && !this.#driven.has(id)) this.#start(id, undefined, this.#signal);
   }
+
+  // --- The service, and its operator -------------------------------------------
 
   async run(signal: AbortSignal): Promise<void> {
     using _capacity = this.#deps.executor.onCapacity(() => this.#wake.notify());
@@ -241,8 +268,10 @@ export class Dispatcher implements Service, OfferSink {
 
   /** Tasks that are being driven and whose outcome the network does not have. */
   get undelivered(): number {
-    return this.#driven.size - this.#included.size;
+    return this.#driven.size - this.#settlements.included;
   }
+
+  // --- Claims ------------------------------------------------------------------
 
   async #loop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -259,14 +288,6 @@ export class Dispatcher implements Service, OfferSink {
     }
   }
 
-  #offerLater(): void {
-    for (const [id, offer] of this.#later) {
-      if (this.#mustWait(id)) continue;
-      this.#later.delete(id);
-      this.#work.start(() => this.offer(offer));
-    }
-  }
-
   #mayClaim(): boolean {
     if (this.#draining) return false;
     return !this.#hold.isHeld() && this.#hasRoom();
@@ -276,8 +297,8 @@ export class Dispatcher implements Service, OfferSink {
   #hasRoom(): boolean {
     const { maxInflight } = this.#options;
     return (
-      this.#driven.size - this.#settling.size < maxInflight &&
-      this.#settling.size < SETTLING_PER_INFLIGHT * maxInflight &&
+      this.#driven.size - this.#settlements.size < maxInflight &&
+      this.#settlements.size < SETTLING_PER_INFLIGHT * maxInflight &&
       this.#claiming.size < this.#window.size
     );
   }
@@ -308,6 +329,8 @@ export class Dispatcher implements Service, OfferSink {
     }
   }
 
+  // --- The loop that drives a task ---------------------------------------------
+
   #start(id: string, slot: Slot | undefined, signal: AbortSignal): void {
     this.#driven.add(id); // D3
     const task = this.#deps.book.get(id);
@@ -318,8 +341,8 @@ export class Dispatcher implements Service, OfferSink {
         await this.#drive(id, slot, signal);
       } finally {
         slot?.[Symbol.dispose]();
-        const sets = [this.#driven, this.#claiming, this.#contested, this.#settling, this.#included];
-        for (const set of [...sets, this.#places]) set.delete(id);
+        const sets = [this.#driven, this.#claiming, this.#contested, this.#settlements, this.#places];
+        for (const set of sets) set.delete(id);
         this.#backlog.ended(id);
         this.#onProgress();
       }
@@ -363,7 +386,9 @@ export class Dispatcher implements Service, OfferSink {
         break;
       case "settling":
         slot?.[Symbol.dispose]();
-        await this.#settle(task, task.state.outcome);
+        this.#backlog.ended(task.id, task.state.outcome.status === "success"); // D4
+        this.#wake.notify();
+        await this.#settlements.settle(task, task.state.outcome);
         break;
       default:
         break;
@@ -391,84 +416,13 @@ export class Dispatcher implements Service, OfferSink {
     if (slot === undefined) return; // lost while it waited
     try {
       const outcome = await this.#deps.runner.run(task, slot, signal);
-      await this.#conclude(task.id, outcome, signal);
+      await this.#outcomes.conclude(task.id, outcome, signal);
     } catch (error) {
       if (!(error instanceof TaskDataError)) throw error;
-      await this.#finish(task.id, { status: "error", code: error.code, reason: error.message });
+      await this.#outcomes.failData(task.id, error);
     } finally {
       if (slot !== held) slot[Symbol.dispose]();
     }
-  }
-
-  async #conclude(id: string, outcome: RunOutcome, signal: AbortSignal): Promise<void> {
-    const task = this.#deps.book.get(id);
-    if (task === undefined) return; // the lease was lost while it ran
-    if (outcome.kind === "succeeded") {
-      const resultHex = this.#deps.source.encodeResult(task, outcome.result);
-      await this.#finish(task.id, { status: "success", resultHex });
-    } else if (outcome.kind === "failed") {
-      await this.#onFailure(task, outcome, signal);
-    } else if (outcome.kind === "interrupted") {
-      await this.#onFailure(task, { ...LOST_WITH_EXECUTOR, message: outcome.reason, isLost: true }, signal);
-    } else if (outcome.code === OVERLOADED) {
-      this.#places.refused(task);
-      await this.#deps.clock.sleep(1_000, signal);
-    } else {
-      await this.#deps.book.move(task.id, {
-        kind: "abandoned",
-        reason: `the executor refused it: ${outcome.reason}; its lease is left to run out so that another worker can take it`,
-      });
-    }
-  }
-
-  async #onFailure(
-    task: Task,
-    { isLost = false, ...failure }: RunFailure & { readonly isLost?: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const attempt = "run" in task.state ? task.state.run.attempt : 1;
-    const decision = decideRetry(failure, attempt, this.#options.retry);
-    const run = "run" in task.state ? { run_id: task.state.run.id } : {};
-    const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
-    if (decision.kind === "fail") {
-      const before = "run" in task.state ? (task.state.run.past?.failures ?? []) : [];
-      this.#deps.logger.warn(log, "the run failed; failing the activity");
-      await this.#finish(task.id, {
-        status: "error",
-        code: failure.code,
-        reason: tellFailures([...before, failure.message]),
-      });
-      return;
-    }
-    this.#deps.logger.warn({ ...log, retry_in_ms: decision.delayMs }, "the run failed; running it again");
-    await this.#deps.book.move(task.id, { kind: "run_failed", failure: failure.message, isLost });
-    await this.#deps.clock.sleep(decision.delayMs, signal);
-  }
-
-  async #finish(id: string, outcome: Outcome): Promise<void> {
-    if (this.#deps.book.get(id) !== undefined) await this.#deps.book.move(id, { kind: "finished", outcome });
-  }
-
-  async #settle(task: Task, outcome: Outcome): Promise<void> {
-    const { source, book } = this.#deps;
-    this.#settling.add(task.id);
-    this.#backlog.ended(task.id, outcome.status === "success"); // D4
-    this.#wake.notify();
-    const onIncluded = () => {
-      this.#included.add(task.id);
-      this.#onProgress();
-    };
-    const settled: SettleOutcome =
-      outcome.status === "success"
-        ? await source.complete(task, outcome.resultHex, onIncluded)
-        : await source.fail(task, outcome.reason, onIncluded);
-    if (settled.kind !== "refused") await book.move(task.id, settled);
-    else if (outcome.status === "success") {
-      await book.move(task.id, {
-        kind: "finished",
-        outcome: { status: "error", code: INVALID_RESULT, reason: settled.reason },
-      });
-    } else await book.move(task.id, { kind: "abandoned", reason: settled.reason });
   }
 
   /** For a task that is already ours, after a restart: it waits for room, since it must not be lost. */

@@ -89,9 +89,9 @@ export class EventFollower {
     this.#range = new EventRange(options.rangeBlocks);
   }
 
-  /** The last block whose events were read; -1 before any. */
+  /** The last block whose events were read, by an earlier process too; -1 before any. */
   get readTo(): number {
-    return this.#cursor?.blockNumber ?? -1;
+    return (this.#cursor ?? this.#deps.store.cursor(this.#options.cursor))?.blockNumber ?? -1;
   }
 
   /**
@@ -127,6 +127,16 @@ export class EventFollower {
       toBlock = fromBlock - 1;
     }
     return undefined;
+  }
+
+  /** Logs of blocks that were passed, in the order of the chain; `undefined` when the range was too wide: the next one is smaller. */
+  async readAgain(
+    topics: LogQuery["topics"],
+    fromBlock: number,
+  ): Promise<{ readonly logs: readonly EventLog[]; readonly toBlock: number } | undefined> {
+    const toBlock = Math.min(this.readTo, fromBlock + this.#range.blocks - 1);
+    const logs = await this.#ask(topics, fromBlock, toBlock);
+    return logs === undefined ? undefined : { logs: logs.toSorted(byPlace), toBlock };
   }
 
   // --- Where to read on ---------------------------------------------------

@@ -1,7 +1,8 @@
 import { type Activity, queueTopic, taskQueueInterface } from "@subnet-worker/contracts";
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import { type Chain, type EventLog, type Heads, LogRangeTooWide } from "../../chain-ports.ts";
+import { type Chain, type EventLog, type Heads, LogRangeTooWide, type LogQuery } from "../../chain-ports.ts";
 import { type Offer, type OfferSink, StoppedError, type Store } from "../../ports.ts";
+import { Arrears } from "./arrears.ts";
 import type { ContractCaller } from "./contract-caller.ts";
 import { type EventBatch, EventFollower } from "./event-follower.ts";
 import type { SpecIndex } from "./spec-index.ts";
@@ -45,16 +46,20 @@ const ENQUEUED = "ActivityEnqueued";
 /** Events after which an activity is nobody's to claim. */
 const TAKEN = ["ActivityClaimed", "ActivityCompleted", "ActivityFailed", "ActivityWithdrawn"] as const;
 const EXPIRED = "ActivityExpired";
+/** What makes an activity claimable. */
+const OFFERING: LogQuery["topics"] = [[topicOf(ENQUEUED), topicOf(EXPIRED)]];
 
 /**
  * Offers of the on-chain queues, from events, with `pollActivity` as the fallback that also sees leases
- * that ran out.
+ * that ran out. Offers that the sink passes over for want of room are read again from their blocks when it
+ * wants their queue again.
  */
 export class OfferWatcher {
   readonly #options: OfferWatcherOptions;
   readonly #deps: OfferWatcherDeps;
   readonly #follower: EventFollower;
   readonly #queues: ReadonlySet<string>;
+  readonly #arrears: Arrears;
   readonly #unknownTypes = new Set<string>();
   readonly #unidentified = new Set<string>();
   /** Whether events were read up to the head: then polling is only the fallback. */
@@ -66,6 +71,7 @@ export class OfferWatcher {
     this.#options = options;
     this.#deps = deps;
     this.#queues = new Set(options.queues);
+    this.#arrears = new Arrears(options.queues, deps);
     this.#follower = new EventFollower(followerOptions(options), deps);
   }
 
@@ -115,8 +121,34 @@ export class OfferWatcher {
 
   /** Reads events on towards the head; true when there is more to read at once. */
   async syncEvents(sink: OfferSink, signal: AbortSignal = new AbortController().signal): Promise<boolean> {
-    if (!sink.wanted()) return false;
-    return this.#follower.sync((batch) => this.#take(batch, sink), signal);
+    // What is older goes first.
+    const hasArrears = await this.#makeUp(sink);
+    if (!this.#options.queues.some((queue) => sink.wanted(queue))) return false;
+    const take = async ({ logs, isPast }: EventBatch) => {
+      for (const [queue, blockNumber] of await this.#take(logs, { sink, isPast }))
+        await this.#arrears.note(queue, blockNumber);
+    };
+    return (await this.#follower.sync(take, signal)) || hasArrears;
+  }
+
+  /** Reads one range again of each queue that is wanted and has arrears; true when there is more to read at once. */
+  async #makeUp(sink: OfferSink): Promise<boolean> {
+    let hasMore = false;
+    const { readTo } = this.#follower;
+    for (const [queue, fromBlock] of this.#arrears.all()) {
+      if (fromBlock > readTo || !sink.wanted(queue)) continue;
+      const read = await this.#follower.readAgain(OFFERING, fromBlock);
+      if (read === undefined) {
+        hasMore = true;
+        continue;
+      }
+      const passedOver = await this.#take(read.logs, { sink, isPast: true, only: queue });
+      const next = passedOver.get(queue) ?? read.toBlock + 1;
+      await this.#arrears.set(queue, next > readTo ? undefined : next);
+      // A block that is not got past is tried again with the next head.
+      hasMore ||= next > fromBlock && next <= readTo && sink.wanted(queue);
+    }
+    return hasMore;
   }
 
   /**
@@ -141,10 +173,11 @@ export class OfferWatcher {
   /** Asks every queue for its oldest claimable activity, less often while events are read. */
   async poll(sink: OfferSink): Promise<void> {
     this.#quietPolls += 1;
-    if (!sink.wanted() || (this.#isFollowing && this.#quietPolls < QUIET_POLLS)) return;
+    const wanted = this.#options.queues.filter((queue) => sink.wanted(queue));
+    if (wanted.length === 0 || (this.#isFollowing && this.#quietPolls < QUIET_POLLS)) return;
     this.#quietPolls = 0;
     await Promise.all(
-      this.#options.queues.map(async (queue) => {
+      wanted.map(async (queue) => {
         const activity = await this.#deps.caller.poll(queue);
         if (activity === undefined) return;
         const offer = this.toOffer({ ...activity, queue, deadlineMs: this.#deadlineOf(activity) });
@@ -160,8 +193,12 @@ export class OfferWatcher {
     return this.#deps.clock.nowMs() + (Number(expiresAt) - chainNowS) * 1_000;
   }
 
-  async #take({ logs, isPast }: EventBatch, sink: OfferSink): Promise<void> {
-    const offers = new Map<string, Offer>();
+  /** Passes on what logs tell; which queues' offers were passed over, and the first block of each queue's. */
+  async #take(
+    logs: readonly EventLog[],
+    { sink, isPast, only }: { readonly sink: OfferSink; readonly isPast: boolean; readonly only?: string },
+  ): Promise<ReadonlyMap<string, number>> {
+    const offers = new Map<string, FoundOffer>();
     const gone = new Map<string, string | undefined>();
     for (const log of logs) {
       const event = parse(log);
@@ -170,11 +207,13 @@ export class OfferWatcher {
       gone.delete(event.id);
       if (event.kind === "gone") gone.set(event.id, event.by);
       const offer = event.kind === "gone" ? undefined : this.#offerOf(event);
-      if (offer !== undefined) offers.set(event.id, offer);
+      if (offer === undefined || (only !== undefined && offer.queue !== only)) continue;
+      offers.set(event.id, { offer, blockNumber: log.blockNumber });
     }
     for (const [id, by] of gone) sink.gone(id, by);
     const open = isPast ? await this.#stillOpen([...offers.values()]) : [...offers.values()];
-    await Promise.all(open.map((offer) => sink.offer(offer)));
+    const taken = await Promise.all(open.map(({ offer }) => sink.offer(offer)));
+    return firstBlocks(open.filter((_found, index) => taken[index] === false));
   }
 
   #offerOf(event: Exclude<QueueEvent, { kind: "gone" }>): Offer | undefined {
@@ -191,14 +230,14 @@ export class OfferWatcher {
   }
 
   /** Leaves out what is settled or taken: a long history costs some calls, and no claim that is refused. */
-  async #stillOpen(offers: readonly Offer[]): Promise<readonly Offer[]> {
+  async #stillOpen(found: readonly FoundOffer[]): Promise<readonly FoundOffer[]> {
     const { caller } = this.#deps;
-    if (offers.length === 0) return offers;
-    const settled = await caller.settled(offers.map(({ id }) => id));
-    const unsettled = offers.filter(({ id }) => !settled.has(id));
+    if (found.length === 0) return found;
+    const settled = await caller.settled(found.map(({ offer }) => offer.id));
+    const unsettled = found.filter(({ offer }) => !settled.has(offer.id));
     if (unsettled.length > MOST_INSPECTED) return unsettled;
-    const readings = await caller.activities(unsettled.map(({ id }) => id));
-    return unsettled.filter((_offer, index) => {
+    const readings = await caller.activities(unsettled.map(({ offer }) => offer.id));
+    return unsettled.filter((_found, index) => {
       const { activity, chainNowS = 0 } = readings[index] ?? {};
       return activity === undefined || Number(activity.expiresAt) <= chainNowS;
     });
@@ -273,6 +312,21 @@ export interface Enqueued {
   readonly requester: string;
   /** In this machine's time; `undefined` when it never expires, or nothing says so. */
   readonly deadlineMs?: number | undefined;
+}
+
+interface FoundOffer {
+  readonly offer: Offer;
+  /** Of the event that tells of it. */
+  readonly blockNumber: number;
+}
+
+/** The first block of each queue's. */
+function firstBlocks(found: readonly FoundOffer[]): ReadonlyMap<string, number> {
+  const blocks = new Map<string, number>();
+  for (const { offer, blockNumber } of found) {
+    blocks.set(offer.queue, Math.min(blockNumber, blocks.get(offer.queue) ?? blockNumber));
+  }
+  return blocks;
 }
 
 type QueueEvent =

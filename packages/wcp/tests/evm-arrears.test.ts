@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Arrears } from "../src/adapters/evm/arrears.ts";
+import { ACTIVITY, counting, EvmBench, Sink } from "./_evm-bench.ts";
+import { MemoryDisk } from "./_memory-store.ts";
+
+let bench: EvmBench;
+
+beforeAll(async () => {
+  bench = await EvmBench.start();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+type Watcher = ReturnType<EvmBench["create"]>["offers"];
+
+/** Reads as long as there is more to read at once; how often that was. */
+async function sync(watcher: Watcher, sink: Sink): Promise<number> {
+  await bench.whenHeadIsNewest();
+  let looks = 1;
+  while (await watcher.syncEvents(sink)) looks += 1;
+  return looks;
+}
+
+async function enqueue(count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let number = 0; number < count; number += 1) ids.push(await bench.enqueue());
+  return ids;
+}
+
+describe("activities that were passed over for want of room", () => {
+  it("are offered again when there is room, in the order of their blocks, and each once more only", async () => {
+    const disk = new MemoryDisk();
+    const { chain, calls } = counting(bench.on.chain);
+    const { offers } = bench.create({ disk, chain });
+    const sink = new Sink();
+    await sync(offers, sink);
+    sink.offers.length = 0;
+    const ids = await enqueue(30);
+    sink.room = 2;
+    await sync(offers, sink);
+    expect(sink.ids).toEqual(ids.slice(0, 2));
+    const later = await enqueue(1);
+    await sync(offers, sink);
+    sink.isFull = true;
+    calls.length = 0;
+    expect(await sync(offers, sink)).toBe(1);
+    expect(calls).toEqual([]);
+    sink.isFull = false;
+    sink.room = 10;
+    await sync(offers, sink);
+    expect(sink.ids).toEqual(ids.slice(0, 12));
+    sink.room = 100;
+    await sync(offers, sink);
+    expect(sink.ids).toEqual([...ids, ...later]);
+    calls.length = 0;
+    await sync(offers, sink);
+    expect(calls).toEqual([]);
+  });
+
+  it("are offered again by the next process too", async () => {
+    const disk = new MemoryDisk();
+    const before = bench.create({ disk }).offers;
+    await sync(before, new Sink());
+    const ids = await enqueue(3);
+    const full = new Sink();
+    full.room = 1;
+    await sync(before, full);
+    expect(full.ids).toEqual(ids.slice(0, 1));
+    const after = new Sink();
+    await sync(bench.create({ disk }).offers, after);
+    for (const id of ids.slice(1)) expect(after.ids.filter((each) => each === id)).toEqual([id]);
+    const none = new Sink();
+    await sync(bench.create({ disk }).offers, none);
+    expect(none.ids.filter((id) => ids.includes(id))).toEqual([]);
+  });
+
+  it("and were settled by somebody else meanwhile are not offered again", async () => {
+    const { offers } = bench.create();
+    await sync(offers, new Sink());
+    const [gone = "", open = ""] = await enqueue(2);
+    const sink = new Sink();
+    sink.room = 0;
+    await sync(offers, sink);
+    const { task } = await bench.claimed(gone);
+    await bench.source.complete(task, "0x");
+    sink.room = 100;
+    await sync(offers, sink);
+    expect(sink.ids).toEqual([open]);
+  });
+
+  it("do not have a sink that still has no room asked over and over", async () => {
+    const { offers } = bench.create();
+    await sync(offers, new Sink());
+    await enqueue(3);
+    const sink = new Sink();
+    sink.room = 0;
+    await sync(offers, sink);
+    // It wants some and takes none: what is left of an hour's offers waits for the next block.
+    expect(await sync(offers, sink)).toBe(1);
+  });
+});
+
+describe("the arrears of a queue", () => {
+  it("are written when they begin or move, not with every offer that is passed over", async () => {
+    const store = new MemoryDisk().open();
+    const written: number[] = [];
+    const counted: ConstructorParameters<typeof Arrears>[1]["store"] = {
+      cursor: (name) => store.cursor(name),
+      saveCursor: async (name, cursor) => {
+        written.push(cursor.blockNumber);
+        await store.saveCursor(name, cursor);
+      },
+    };
+    const arrears = new Arrears([ACTIVITY.queue], { store: counted });
+    for (const block of [50, 51, 52, 50, 40, 60]) await arrears.note(ACTIVITY.queue, block);
+    expect(arrears.all()).toEqual([[ACTIVITY.queue, 40]]);
+    expect(new Arrears([ACTIVITY.queue], { store }).all()).toEqual([[ACTIVITY.queue, 40]]);
+    await arrears.set(ACTIVITY.queue, undefined);
+    await arrears.set(ACTIVITY.queue, undefined);
+    expect(written).toEqual([50, 40, -1]);
+    expect(new Arrears([ACTIVITY.queue], { store }).all()).toEqual([]);
+  });
+});
