@@ -70,7 +70,7 @@ export class Backlog {
     this.#self = seedOf(options.identity.toLowerCase());
     this.#shares = new QueueShares(options.most);
     const { queues = [], tenantMaxInflight = 0 } = options;
-    this.#scheduler = new Scheduler({ queues, tenantMaxInflight });
+    this.#scheduler = new Scheduler({ queues, tenantMaxInflight, startedAtMs: deps.clock.monotonicMs() });
   }
 
   get size(): number {

@@ -113,12 +113,13 @@ export class FairQueue {
   /** The latest in which a tenant had its turn. */
   #round = 0;
 
-  constructor(policy: QueuePolicy) {
+  /** `startedAtMs`: when its rate began to allow anything; by default it allows a burst at once. */
+  constructor(policy: QueuePolicy, startedAtMs?: number) {
     this.policy = policy;
     this.isPaused = policy.isPaused;
     const { rate, maxInflight = Number.POSITIVE_INFINITY } = policy;
     this.#most = maxInflight;
-    this.limit = rate === undefined ? undefined : new RateLimit(rate.perS, rate.burst);
+    this.limit = rate === undefined ? undefined : new RateLimit(rate.perS, rate.burst, startedAtMs);
   }
 
   /** Whether its own limits let it start something. */

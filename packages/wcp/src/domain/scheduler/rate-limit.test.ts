@@ -55,6 +55,48 @@ describe("a rate limit", () => {
     );
   });
 
+  it("that begins empty lets the first through after an interval, and a burst when it had time to fill", () => {
+    const limit = new RateLimit(4, 3, 1_000);
+    expect(limit.tokens(1_000)).toBe(0);
+    expect(letThrough(limit, [1_000, 1_249, 1_250, 1_250, 1_500])).toEqual([1_250, 1_500]);
+    const rested = new RateLimit(4, 3, 1_000);
+    expect(letThrough(rested, Array<number>(5).fill(10_000))).toHaveLength(3);
+  });
+
+  it("that follows another and begins empty lets no more through with it than one alone", () => {
+    const life = fc.record({
+      lengthMs: fc.integer({ min: 0, max: 2_000 }),
+      gapMs: fc.integer({ min: 1, max: 100 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(life, { maxLength: 20 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 30 }),
+        (lives, rate, burst) => {
+          const through: number[] = [];
+          let nowMs = 0;
+          for (const { lengthMs, gapMs } of lives) {
+            const limit = new RateLimit(rate, burst, nowMs);
+            const asked = Array.from(
+              { length: Math.floor(lengthMs / gapMs) },
+              (_, index) => nowMs + index * gapMs,
+            );
+            through.push(
+              ...letThrough(
+                limit,
+                asked.flatMap((atMs) => [atMs, atMs]),
+              ),
+            );
+            nowMs += lengthMs;
+          }
+          expect(through.length).toBeLessThanOrEqual((rate * nowMs) / 1_000 + 1e-6);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   it("keeps no more for later than a burst", () => {
     const limit = new RateLimit(10, 5);
     for (let count = 0; count < 5; count += 1) limit.take(0);

@@ -2,20 +2,23 @@
 const SAME_MS = 1e-6;
 
 /**
- * A token bucket that starts full, kept as the time at which it would be full again: the virtual
- * scheduling form of the generic cell rate algorithm (ITU-T I.371). In any span of time it lets through
- * at most `burst` and `ratePerS` times the span.
+ * A token bucket, kept as the time at which it would be full again: the virtual scheduling form of the
+ * generic cell rate algorithm (ITU-T I.371). In any span of time it lets through at most `burst` and
+ * `ratePerS` times the span. That holds over several buckets after each other too, as processes that are
+ * restarted have them, when all but the first begin empty: none was ever emptier than that.
  */
 export class RateLimit {
   readonly ratePerS: number;
   readonly burst: number;
   readonly #intervalMs: number;
-  #fullAtMs = Number.NEGATIVE_INFINITY;
+  #fullAtMs: number;
 
-  constructor(ratePerS: number, burst: number) {
+  /** `emptyAtMs`: when it was empty; by default it begins full. */
+  constructor(ratePerS: number, burst: number, emptyAtMs: number = Number.NEGATIVE_INFINITY) {
     this.ratePerS = ratePerS;
     this.burst = burst;
     this.#intervalMs = 1_000 / ratePerS;
+    this.#fullAtMs = emptyAtMs + burst * this.#intervalMs;
   }
 
   /** When there is a token: now or before, or later. */

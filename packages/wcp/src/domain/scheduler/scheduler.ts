@@ -31,6 +31,11 @@ export interface SchedulerOptions {
   readonly queues: readonly QueuePolicy[];
   /** Most of one tenant in flight at once, over all queues; 0 for no limit. Tasks without a tenant have none. */
   readonly tenantMaxInflight: number;
+  /**
+   * When this process began: rates allow nothing before it, since nobody knows what they have allowed already.
+   * By default they allow a burst at once.
+   */
+  readonly startedAtMs?: number | undefined;
 }
 
 /** A task that waits to be started. */
@@ -334,7 +339,7 @@ export class Scheduler {
   }
 
   #addQueue(policy: QueuePolicy): FairQueue {
-    const queue = new FairQueue(policy);
+    const queue = new FairQueue(policy, this.#options.startedAtMs);
     this.#queues.set(policy.name, queue);
     this.#isRated ||= queue.limit !== undefined;
     const { priority, weight } = policy;
