@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Arrears } from "../src/adapters/evm/arrears.ts";
-import { ACTIVITY, counting, EvmBench, Sink } from "./_evm-bench.ts";
+import type { OfferSink } from "../src/ports.ts";
+import { ACTIVITY, counting, EvmBench, LEASE_S, Sink } from "./_evm-bench.ts";
+import { FakeExecutor, SUCCESS } from "./_fake-executor.ts";
 import { MemoryDisk } from "./_memory-store.ts";
+import { NodeBench } from "./_node-bench.ts";
+import { aQueue } from "./_scheduler-world.ts";
+import { settle, until } from "./_until.ts";
 
 let bench: EvmBench;
 
@@ -13,7 +18,7 @@ afterAll(() => bench[Symbol.asyncDispose]());
 type Watcher = ReturnType<EvmBench["create"]>["offers"];
 
 /** Reads as long as there is more to read at once; how often that was. */
-async function sync(watcher: Watcher, sink: Sink): Promise<number> {
+async function sync(watcher: Watcher, sink: OfferSink): Promise<number> {
   await bench.whenHeadIsNewest();
   let looks = 1;
   while (await watcher.syncEvents(sink)) looks += 1;
@@ -96,6 +101,58 @@ describe("activities that were passed over for want of room", () => {
     await sync(offers, sink);
     // It wants some and takes none: what is left of an hour's offers waits for the next block.
     expect(await sync(offers, sink)).toBe(1);
+  });
+});
+
+describe("activities whose leases ran out while there was no room", () => {
+  it("are offered again when there is", async () => {
+    const disk = new MemoryDisk();
+    const { offers } = bench.create({ disk });
+    await sync(offers, new Sink());
+    const [id = ""] = await enqueue(1);
+    const sink = new Sink();
+    await sync(offers, sink);
+    using store = disk.open();
+    for (const offer of sink.offers) {
+      await store.saveTask({ ...offer, round: 1, state: { kind: "lost", reason: "another has it" } }, "new");
+    }
+    const rival = await bench.rival();
+    await bench.queueCall(rival, "claimActivity", [id]);
+    await bench.passChainTime(LEASE_S + 1);
+    await bench.queueCall(rival, "releaseExpired", [id]);
+    const full = new Sink();
+    full.room = 0;
+    await sync(offers, full);
+    expect(full.ids).toEqual([]);
+    full.room = 10;
+    await sync(offers, full);
+    expect(full.ids).toEqual([id]);
+  });
+});
+
+describe("a queue of the chain that was paused for long", () => {
+  it("holds its part of the backlog, and all of it is done once it goes on", async () => {
+    const { offers } = bench.create();
+    await sync(offers, new Sink());
+    const queues = [aQueue(ACTIVITY.queue, { isPaused: true })];
+    const executor = new FakeExecutor(4);
+    await using node = await NodeBench.start({ queues, maxOffers: 4 }, { executor });
+    const first = await enqueue(3);
+    await sync(offers, node.dispatcher);
+    const ids = [...first, ...(await enqueue(9))];
+    await sync(offers, node.dispatcher);
+    const waiting = () => node.dispatcher.queues().find(({ name }) => name === ACTIVITY.queue)?.waiting;
+    expect(waiting()).toBe(4);
+    expect(node.book.get(ids.at(-1) ?? "")).toBeUndefined();
+    await node.dispatcher.pauseQueue(ACTIVITY.queue, false);
+    for (let ended = 0; ended < ids.length; ended += 1) {
+      (await executor.nextRun()).end.resolve(SUCCESS);
+      await settle();
+      await sync(offers, node.dispatcher);
+    }
+    await until(() => node.dispatcher.inflight === 0);
+    for (const id of ids) expect(node.book.stored(id)?.state.kind).toBe("done");
+    expect(node.source.count("claim")).toBe(ids.length);
   });
 });
 
