@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Arrears } from "../src/adapters/evm/arrears.ts";
+import type { LogQuery } from "../src/chain-ports.ts";
 import type { OfferSink } from "../src/ports.ts";
 import { ACTIVITY, counting, EvmBench, LEASE_S, Sink } from "./_evm-bench.ts";
 import { FakeExecutor, SUCCESS } from "./_fake-executor.ts";
@@ -90,6 +91,39 @@ describe("activities that were passed over for want of room", () => {
     sink.room = 100;
     await sync(offers, sink);
     expect(sink.ids).toEqual([open]);
+  });
+
+  it("hold back nothing newer while their blocks cannot be read", async () => {
+    let refusedToBlock = -1;
+    const chain = new Proxy(bench.on.chain, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return async (...args: readonly unknown[]): Promise<unknown> => {
+          const [query] = args as readonly Partial<LogQuery>[];
+          const isRefused = name === "logs" && (query?.fromBlock ?? 0) <= refusedToBlock;
+          if (isRefused) throw new Error("history has been pruned");
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+    const { offers } = bench.create({ chain });
+    await sync(offers, new Sink());
+    const [old = ""] = await enqueue(1);
+    const sink = new Sink();
+    sink.room = 0;
+    await sync(offers, sink);
+    const block = await bench.dev.block();
+    await bench.dev.rpc("anvil_mine", "0x10"); // near the head the last blocks are read twice
+    await sync(offers, sink);
+    refusedToBlock = block;
+    sink.room = 10;
+    const [recent = ""] = await enqueue(1);
+    await sync(offers, sink);
+    expect(sink.ids).toEqual([recent]);
+    refusedToBlock = -1;
+    await sync(offers, sink);
+    expect(sink.ids).toEqual([recent, old]);
   });
 
   it("do not have a sink that still has no room asked over and over", async () => {

@@ -121,8 +121,8 @@ export class OfferWatcher {
 
   /** Reads events on towards the head; true when there is more to read at once. */
   async syncEvents(sink: OfferSink, signal: AbortSignal = new AbortController().signal): Promise<boolean> {
-    // What is older goes first.
-    const hasArrears = await this.#makeUp(sink);
+    // What is older goes first; where it cannot be read any more, that holds back nothing newer.
+    const hasArrears = (await this.#attempt("arrears", () => this.#makeUp(sink))) ?? false;
     if (!this.#options.queues.some((queue) => sink.wanted(queue))) return false;
     const take = async ({ logs, isPast }: EventBatch) => {
       for (const [queue, blockNumber] of await this.#take(logs, { sink, isPast }))
