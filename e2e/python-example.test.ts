@@ -4,22 +4,27 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { TASK_ERROR } from "@subnet-worker/protocol";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Execution, TASK_ERROR } from "@subnet-worker/protocol";
+import { Health, ServingStatus } from "@subnet-worker/protocol/grpc";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPlace, recordOf } from "./_demo.ts";
 import { hasPython, PYTHON_PATH, startPython } from "./_python.ts";
 import { freePort } from "./_rpc-proxy.ts";
+import { until } from "./_until.ts";
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 const EXAMPLE = join(REPOSITORY, "examples", "python-wep");
 const SIMPLE = join(REPOSITORY, "e2e", "fixtures", "simple-wep");
+const PROTO = join(REPOSITORY, "proto");
+const BASELINE = join(REPOSITORY, "packages", "protocol", "wire-baseline");
+const EXECUTION = { file: "execution/v1/execution.proto", python: "execution.v1.execution_pb2", messages: 9 };
+const HEALTH = { file: "grpc/health/v1/health.proto", python: "grpc_health.v1.health_pb2", messages: 2 };
 const GENERATED = [
-  { name: "the example", folder: EXAMPLE, proto: join(REPOSITORY, "proto") },
-  {
-    name: "the simplest WEP",
-    folder: SIMPLE,
-    proto: join(REPOSITORY, "packages", "protocol", "wire-baseline"),
-  },
+  { name: "the example", folder: EXAMPLE, proto: PROTO, ...EXECUTION },
+  { name: "the example's health service", folder: EXAMPLE, proto: PROTO, ...HEALTH },
+  { name: "the simplest WEP", folder: SIMPLE, proto: BASELINE, ...EXECUTION },
 ] as const;
 
 const env = { ...process.env, PATH: PYTHON_PATH };
@@ -35,11 +40,13 @@ const hasGenerators =
 
 /** Compares what a module describes with what buf reads in the proto, apart from what only tools for JSON want. */
 const COMPARE = `
-import sys
-sys.path.insert(0, sys.argv[1])
+import importlib, sys
+folder, module, name = sys.argv[1:]
+sys.path.insert(0, folder)
 from google.protobuf import descriptor_pb2
-from execution.v1 import execution_pb2
 def plain(file):
+    # What is imported as grpc is no folder of messages: Python's place for them has another name.
+    file.ClearField("name")
     file.ClearField("source_code_info")
     todo = list(file.message_type)
     for message in todo:
@@ -48,11 +55,11 @@ def plain(file):
             field.ClearField("json_name")
     return file
 theirs = descriptor_pb2.FileDescriptorSet.FromString(sys.stdin.buffer.read()).file
-theirs = next(each for each in theirs if each.name == "execution/v1/execution.proto")
+theirs = next(each for each in theirs if each.name == name)
 # buf adds extensions of its own to a file.
 theirs.DiscardUnknownFields()
 ours = descriptor_pb2.FileDescriptorProto()
-execution_pb2.DESCRIPTOR.CopyToProto(ours)
+importlib.import_module(module).DESCRIPTOR.CopyToProto(ours)
 assert plain(ours) == plain(theirs), f"{ours}\\n---\\n{theirs}"
 print(len(ours.message_type))
 `;
@@ -70,16 +77,17 @@ describe.skipIf(!hasPython)("examples/python-wep (needs python3 with grpcio)", (
     expect([status, stderr]).toEqual([0, expect.stringMatching(/Ran \d+ tests[^]*OK/)]);
   });
 
-  test.for(GENERATED)("has generated messages that say what the proto says: $name", ({ folder, proto }) => {
+  test.for(GENERATED)("has generated messages that say what the proto says: $name", (generated) => {
+    const { folder, proto, file, python, messages } = generated;
     const buf = join(REPOSITORY, "node_modules", ".bin", "buf");
     const image = spawnSync(buf, ["build", "-o", "-#format=binpb"], { cwd: proto });
     expect(String(image.stderr)).toBe("");
-    const compared = spawnSync("python3", ["-B", "-c", COMPARE, join(folder, "gen")], {
+    const compared = spawnSync("python3", ["-B", "-c", COMPARE, join(folder, "gen"), python, file], {
       env,
       input: image.stdout,
     });
     expect([compared.status, String(compared.stderr)]).toEqual([0, ""]);
-    expect(Number(compared.stdout)).toBeGreaterThan(8);
+    expect(Number(compared.stdout)).toBeGreaterThanOrEqual(messages);
   });
 
   test.skipIf(!hasGenerators).for(GENERATED)(
@@ -105,6 +113,61 @@ describe.skipIf(!hasPython)("examples/python-wep (needs python3 with grpcio)", (
     const script = "import json, wep; print(json.dumps({code.name: code.value for code in wep.Code}))";
     const { NONE: _none, ...codes } = TASK_ERROR;
     expect(JSON.parse(run("python3", ["-B", "-c", script]).stdout)).toEqual(codes);
+  });
+
+  describe("gRPC health", () => {
+    async function startExample() {
+      const port = await freePort();
+      const args = ["worker.py", "--port", String(port), "--grace-s", "20"];
+      const wep = await startPython(args, { cwd: EXAMPLE });
+      await wep.find("the WEP to listen", ({ msg }) => msg === "wep listening");
+      const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}` });
+      return {
+        wep,
+        health: createClient(Health, transport),
+        [Symbol.asyncDispose]: () => wep[Symbol.asyncDispose](),
+      };
+    }
+
+    test("is SERVING for the server and for the service, and unknown for others", async () => {
+      await using example = await startExample();
+      const { health } = example;
+      for (const service of ["", Execution.typeName])
+        expect(await health.check({ service })).toMatchObject({ status: ServingStatus.SERVING });
+      await expect(health.check({ service: "x.Y" })).rejects.toMatchObject({ code: Code.NotFound });
+      for await (const { status } of health.watch({ service: "x.Y" })) {
+        expect(status).toBe(ServingStatus.SERVICE_UNKNOWN);
+        break;
+      }
+    });
+
+    test("changes to NOT_SERVING when the process drains, and whoever watches is told", async () => {
+      await using example = await startExample();
+      const { health, wep } = example;
+      const seen: ServingStatus[] = [];
+      const watching = (async () => {
+        for await (const { status } of health.watch({})) {
+          seen.push(status);
+          if (seen.length === 1) wep.signal("SIGTERM");
+        }
+      })();
+      await expect(watching).rejects.toBeInstanceOf(ConnectError);
+      expect(seen).toEqual([ServingStatus.SERVING, ServingStatus.NOT_SERVING]);
+      expect(await wep.ended).toBe(0);
+    });
+
+    test("lets so many watch and answers others all the same; who leaves makes room", async () => {
+      await using example = await startExample();
+      const { health } = example;
+      const stops = Array.from({ length: 8 }, () => new AbortController());
+      const watching = stops.map(({ signal }) => health.watch({}, { signal })[Symbol.asyncIterator]());
+      for (const watch of watching) await watch.next();
+      const oneMore = () => health.watch({})[Symbol.asyncIterator]().next();
+      await expect(oneMore()).rejects.toMatchObject({ code: Code.ResourceExhausted });
+      expect(await health.check({})).toMatchObject({ status: ServingStatus.SERVING });
+      stops[0]?.abort();
+      await until("a place to be free", () => oneMore().then(Boolean, () => false));
+    });
   });
 
   describe("README", () => {

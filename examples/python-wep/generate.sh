@@ -6,5 +6,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/gen}
 proto=$here/../../proto
 mkdir -p "$out"
-protoc -I "$proto" --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" \
-  --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" execution/v1/execution.proto
+generate() {
+  protoc -I "$1" --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" \
+    --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" "$2"
+}
+generate "$proto" execution/v1/execution.proto
+# In the place that grpcio-health-checking has: one named grpc would be hidden by the package grpc.
+generate "grpc_health=$proto/grpc/health" grpc_health/v1/health.proto

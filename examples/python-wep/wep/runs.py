@@ -268,6 +268,11 @@ class RunTable:
             self._changed.wait_for(lambda: not any(run.session for run in self._runs.values()), ACK_WAIT_S)
             log("drained", unacknowledged=len(self._runs))
 
+    def wait_for_drain(self, timeout_s: float) -> None:
+        """Returns when a drain has begun, or the time is over."""
+        with self._lock:
+            self._changed.wait_for(lambda: self.is_draining, timeout_s)
+
     # ---- with the lock held
 
     def _refusal(self, assign, session):

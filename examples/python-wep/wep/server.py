@@ -10,14 +10,17 @@ from concurrent import futures
 
 import grpc
 
-from .gen import pb_grpc
+from .gen import health_pb_grpc, pb_grpc
 from .handlers import HANDLERS
+from .health import MAX_WATCHES, Health
 from .log import log
 from .runs import RunTable
 from .stream import Execution
 
 #: Each takes a thread; one WCP has one stream.
 MAX_STREAMS = 32
+
+SIGNAL_LOOK_S = 0.5
 
 OPTIONS = [
     ("grpc.so_reuseport", 0),  # or two processes could share the port without knowing
@@ -37,9 +40,10 @@ def main(argv=None) -> None:
     if not HANDLERS:
         sys.exit("no handlers: put @handler(...) before a function")
     table = RunTable(args.max_concurrency, args.handler_timeout_s)
-    pool = futures.ThreadPoolExecutor(max_workers=MAX_STREAMS, thread_name_prefix="stream")
+    pool = futures.ThreadPoolExecutor(max_workers=MAX_STREAMS + MAX_WATCHES, thread_name_prefix="stream")
     server = grpc.server(pool, options=OPTIONS)
     pb_grpc.add_ExecutionServicer_to_server(Execution(table, args.tag), server)
+    health_pb_grpc.add_HealthServicer_to_server(Health(table), server)
     port = _listen(server, args)
     server.start()
     ended = threading.Event()
@@ -53,7 +57,9 @@ def main(argv=None) -> None:
     signal.signal(signal.SIGINT, on_signal)
     kinds = ", ".join(" ".join(name) for name in HANDLERS)
     log("wep listening", host=args.host, port=port, kinds=kinds, max_concurrency=args.max_concurrency)
-    ended.wait()
+    # Not for ever: a signal that comes as a wait begins is heard only when that wait is over.
+    while not ended.wait(SIGNAL_LOOK_S):
+        pass
     table.drain(args.grace_s)
     server.stop(1).wait()
     log("wep stopped")
