@@ -1,7 +1,7 @@
 // What waits to be written to one stream.
 //
 // 1. What waits when the stream is free goes out as one message, up to the peer's
-//    limit; nothing waits for more to come.
+//    limit, a turn of the event loop later; nothing waits for more to come.
 // 2. What was written is told once the transport asks for more; what was replaced by a
 //    newer message, or was left when the stream ended, is told by nothing.
 import { type Envelope, envelope } from "@subnet-worker/protocol";
@@ -55,6 +55,7 @@ export class Outbox {
   #written: readonly Outgoing[] = [];
   #waitingBytes = 0;
   #maxBatch = 1;
+  #collecting: Promise<void> | undefined;
   #ended = false;
   #failure: Error | undefined;
 
@@ -104,27 +105,39 @@ export class Outbox {
     while (this.isFull && !this.#ended) await this.#change();
   }
 
+  /**
+   * Resolves when nothing is being collected. With a turn of the event loop before it, what was pushed is then
+   * with the transport, or waits for it: a transport that is slow is not waited for.
+   */
+  async collected(): Promise<void> {
+    await this.#collecting;
+  }
+
   /** The messages in order, until {@link end}. One reader; it asks for the next when it has written the last. */
   async *drain(): AsyncGenerator<Envelope> {
     for (;;) {
-      const next = this.#take();
-      if (next !== undefined) {
-        this.#notify();
-        this.#options.onTaken?.(next);
-        yield next;
-        this.#options.onFree?.();
-        this.#settleWritten();
-      } else if (!this.isEmpty) {
-        continue;
-      } else if (this.#ended) {
+      if (this.isEmpty) {
         if (this.#failure !== undefined) throw this.#failure;
-        return;
-      } else {
+        if (this.#ended) return;
         await this.#change();
-        // Not a time: what this turn of the event loop says besides goes along.
-        if (this.#maxBatch > 1) await turn();
+        continue;
       }
+      if (this.#maxBatch > 1) await this.#collect();
+      const next = this.#take();
+      this.#notify();
+      if (next === undefined) continue;
+      this.#options.onTaken?.(next);
+      yield next;
+      this.#options.onFree?.();
+      this.#settleWritten();
     }
+  }
+
+  /** Not a time: what this turn of the event loop says besides goes along. */
+  async #collect(): Promise<void> {
+    this.#collecting = turn();
+    await this.#collecting;
+    this.#collecting = undefined;
   }
 
   #append(message: Outgoing, sizeBytes: number): void {

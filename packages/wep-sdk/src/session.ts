@@ -266,8 +266,7 @@ export class Session implements Link {
         this.#liveness?.seen();
         this.#show("in", next.value);
         this.#take(next.value);
-        // Or the answers to this batch would wait for all that came with it.
-        if (next.value.msg.case === "batch") await turn();
+        if (next.value.msg.case === "batch") await this.#answered();
       }
       this.#isPeerDone = true;
       this.#endIfDone();
@@ -275,6 +274,15 @@ export class Session implements Link {
       // Either the stream broke, and its signal says so, or the peer sent what is no message.
       this.end(readFailure(error, this.#deps.settings));
     }
+  }
+
+  /**
+   * Resolves when the answers to a batch are on their way, or only the transport holds them back. Else they would
+   * wait for all that came with it, and acks be written for which the completion is there a turn later.
+   */
+  async #answered(): Promise<void> {
+    await turn();
+    await this.#outbox.collected();
   }
 
   #take(message: Envelope): void {
