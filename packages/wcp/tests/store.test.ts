@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -210,6 +210,16 @@ describe("a SQLite file", () => {
     using reader = open(folder.file);
     expect(reader.db.prepare("SELECT count(*) AS tasks FROM current_tasks").get()).toEqual({ tasks: 1 });
     expect(reader.db.pragma("journal_mode", { simple: true })).toBe("wal");
+  });
+
+  it("may be named by a link", async () => {
+    using folder = new Folder();
+    folder.open()[Symbol.dispose]();
+    const link = join(folder.path, "link.db");
+    symlinkSync(folder.file, link);
+    using store = folder.open({ path: link });
+    await store.saveTask(aTask(), "new");
+    expect(store.task(idOf(1))).toEqual(aTask());
   });
 
   it("is refused when it belongs to another wallet or chain, with what to do", async () => {

@@ -98,14 +98,14 @@ describe("writes of one turn of the event loop", () => {
     expect(bench.rows()).toContain(99);
   });
 
-  it("are all reported as failed when the disk is full, also those of one statement", async () => {
+  it("are all reported as failed when the disk is full", async () => {
     using bench = createBench();
     const pages = bench.db.pragma("page_count", { simple: true }) as number;
     bench.db.pragma(`max_page_count = ${pages + 3}`);
     const insert = bench.db.prepare("INSERT INTO numbers (number, filler) VALUES (?, ?)");
     const numbers = Array.from({ length: 40 }, (_, index) => index);
     const results = await Promise.allSettled(
-      numbers.map((number) => bench.commits.writeStatement(() => insert.run(number, "x".repeat(1_000)))),
+      numbers.map((number) => bench.commits.write(() => insert.run(number, "x".repeat(1_000)))),
     );
     expect(results.some(({ status }) => status === "rejected")).toBe(true);
     const kept = new Set(bench.rows());

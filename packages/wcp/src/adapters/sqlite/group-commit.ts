@@ -3,10 +3,25 @@ import type { OnSynced } from "./wal-sync.ts";
 
 interface Pending {
   readonly change: () => unknown;
-  /** How many changes it is by the time it is made. */
   readonly size: () => number;
+  readonly onCommitted: (failure: Failure | undefined) => void;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Why a change is not in the database. */
+export interface Failure {
+  readonly error: unknown;
+}
+
+export interface ChangeOptions {
+  /** How many changes it is by the time it is made. Default 1. */
+  readonly size?: () => number;
+  /**
+   * Called before anybody is told and before the disk is waited for: from here on the database has the
+   * change, or has not.
+   */
+  readonly onCommitted?: (failure: Failure | undefined) => void;
 }
 
 /** What it needs to know that a commit is on disk. */
@@ -15,6 +30,7 @@ export interface Disk {
 }
 
 const ONE = () => 1;
+const nothing = () => {};
 
 /**
  * Lets all writes of one turn of the event loop share one commit, and all commits that are made while the
@@ -43,19 +59,17 @@ export class GroupCommit {
   }
 
   /** Runs `change` in this turn's transaction; resolves with its value once it is on disk. */
-  write<T>(change: () => T): Promise<T> {
-    return this.writeStatement(() => this.#savepoint(change) as T);
-  }
-
-  /**
-   * As {@link write}, for a change of one statement, which SQLite undoes alone when it fails.
-   *
-   * @param size how many changes the statement carries by the time it is run. Default 1
-   */
-  writeStatement<T>(change: () => T, size: () => number = ONE): Promise<T> {
+  write<T>(change: () => T, options: ChangeOptions = {}): Promise<T> {
+    const { size = ONE, onCommitted = nothing } = options;
     return new Promise<T>((resolve, reject) => {
       if (this.#pending.length === 0) setImmediate(() => this.flush());
-      this.#pending.push({ change, size, resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.push({
+        change,
+        size,
+        onCommitted,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
     });
   }
 
@@ -72,7 +86,8 @@ export class GroupCommit {
   #stopReading(): void {
     if (!this.#isReading) return;
     this.#isReading = false;
-    if (this.#db.open) this.#endReading.run();
+    // SQLite ends a transaction itself when the file cannot be read.
+    if (this.#db.open && this.#db.inTransaction) this.#endReading.run();
   }
 
   /** Commits what is waiting. */
@@ -81,33 +96,54 @@ export class GroupCommit {
     const batch = this.#pending;
     this.#pending = [];
     if (batch.length === 0) return;
-    const changes = batch.reduce((sum, { size }) => sum + size(), 0);
-    const results: unknown[] = [];
-    const failures = new Map<number, unknown>();
-    try {
-      this.#begin(() => {
-        for (const [index, { change }] of batch.entries()) {
-          try {
-            results[index] = change();
-          } catch (error) {
-            // A full disk may end the transaction, and what follows would be written outside it.
-            if (!this.#db.inTransaction) throw error;
-            failures.set(index, error);
-          }
-        }
-      });
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-      return;
+    const made = this.#commit(batch);
+    for (const { pending, failure } of made) pending.onCommitted(failure);
+    const kept: Made[] = [];
+    for (const each of made) {
+      if (each.failure === undefined) kept.push(each);
+      else each.pending.reject(each.failure.error);
     }
+    if (kept.length === 0) return;
     const settle: OnSynced = (error) => {
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        if (failures.has(index)) reject(failures.get(index));
-        else if (error === null) resolve(results[index]);
-        else reject(error);
+      for (const { pending, value } of kept) {
+        if (error === null) pending.resolve(value);
+        else pending.reject(error);
       }
     };
     if (this.#disk === undefined) settle(null);
-    else this.#disk.after(settle, changes);
+    else
+      this.#disk.after(
+        settle,
+        kept.reduce((sum, { pending }) => sum + pending.size(), 0),
+      );
   }
+
+  #commit(batch: readonly Pending[]): readonly Made[] {
+    try {
+      const made: Made[] = [];
+      this.#begin(() => {
+        for (const pending of batch) made.push(this.#make(pending));
+      });
+      return made;
+    } catch (error) {
+      return batch.map((pending) => ({ pending, value: undefined, failure: { error } }));
+    }
+  }
+
+  #make(pending: Pending): Made {
+    try {
+      return { pending, value: this.#savepoint(pending.change), failure: undefined };
+    } catch (error) {
+      // A full disk may end the transaction, and what follows would be written outside it.
+      if (!this.#db.inTransaction) throw error;
+      return { pending, value: undefined, failure: { error } };
+    }
+  }
+}
+
+/** What became of a change. */
+interface Made {
+  readonly pending: Pending;
+  readonly value: unknown;
+  readonly failure: Failure | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
+import { seedOf } from "../../domain/claim-policy.ts";
 import type { InspectedTransactions } from "./inspect-transactions.ts";
 import { WITH_ID } from "./task-table.ts";
 
@@ -37,7 +38,7 @@ const LAST_NONCE = "nonce:last";
 export class InspectedRecords {
   readonly #transactions: InspectedTransactions;
   readonly #byStates: Statement<[{ readonly states: string; readonly prefix: string }], TaskRow>;
-  readonly #byId: Statement<[string, string, string], TaskRow>;
+  readonly #byId: Statement<[string, number, string], TaskRow>;
 
   constructor(db: Database, transactions: InspectedTransactions) {
     this.#transactions = transactions;
@@ -81,7 +82,7 @@ export class InspectedRecords {
       const entry = this.#sentFor(id);
       return (entry.value["intents"] as readonly unknown[]).length === 0 ? undefined : entry;
     }
-    const row = this.#byId.get(id, id, id);
+    const row = this.#byId.get(id, seedOf(id), id);
     const entry = row === undefined ? undefined : toEntry(row);
     return entry?.key === key ? entry : undefined;
   }

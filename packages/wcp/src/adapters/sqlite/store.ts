@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "@subnet-worker/kit";
 import Database from "better-sqlite3";
@@ -20,7 +20,7 @@ export interface StoreOptions {
   /** The database serves one wallet on one chain, for good. */
   readonly chainId: bigint;
   readonly wallet: string;
-  /** Most tasks that a restart reads from the journal, or half as many more. Default 1024. */
+  /** Tasks whose last states stay in the journal, or a quarter more. Default 1024. */
   readonly maxJournaled?: number;
 }
 
@@ -37,7 +37,7 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
   const db = openDatabase(options.path, stack);
   prepare(db, options);
   const { clock } = deps;
-  const disk = new WalSync(options.path, deps);
+  const disk = new WalSync(realpathSync(options.path), deps);
   const commits = new GroupCommit(db, disk);
   const tasks = new TaskJournal(db, {
     commits,
@@ -75,20 +75,24 @@ export function openStore(options: StoreOptions, deps: { readonly clock: Clock }
     answerOrder: (id, answer) => commits.write(() => misc.answerOrder(id, answer)),
     genesisHash: () => misc.genesisHash(),
     saveGenesisHash: (hash) => commits.write(() => misc.saveGenesisHash(hash)),
-    async prune(beforeMs) {
-      const [ofTasks, others] = await Promise.all([
-        tasks.prune(beforeMs),
-        commits.write(() => intents.prune(beforeMs) + transactions.prune(beforeMs)),
-      ]);
-      return ofTasks + others;
-    },
+    prune: async (beforeMs) =>
+      sum(
+        await Promise.all([
+          tasks.prune(beforeMs),
+          commits.write(() => intents.prune(beforeMs) + transactions.prune(beforeMs)),
+        ]),
+      ),
     [Symbol.dispose]() {
+      using _closed = owned;
       commits.flush();
       disk[Symbol.dispose]();
       db.pragma("optimize");
-      owned.dispose();
     },
   };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function openDatabase(path: string, stack: DisposableStack): Database.Database {

@@ -7,10 +7,11 @@
  *  TJ1  A task's state is that of its last entry in the journal, and that of the table when it has none there.
  *  TJ2  A row of the journal goes only when every task of it is in the table as it was then, or later.
  *  TJ3  A change is made only from the state that the writer saw: the last that was taken, stored or not yet.
+ *  TJ4  The memory has what the database has: where a commit failed, it is read again before anybody is told.
  */
 import type { Database, Statement } from "better-sqlite3";
 import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import type { Failure, GroupCommit } from "./group-commit.ts";
 import { StoreError } from "./store-error.ts";
 import type { Dated, TaskTable } from "./task-table.ts";
 
@@ -20,6 +21,8 @@ interface Recent {
   atMs: number;
   /** Number of the first row of the journal with a state that is not in the table. */
   readonly since: number;
+  /** Length of the journal before that row. */
+  readonly sinceLength: number;
   /** It is not in the table at all. */
   readonly isNew: boolean;
 }
@@ -44,13 +47,21 @@ type Entry = readonly [
 ];
 
 export interface TaskJournalDeps {
-  readonly commits: Pick<GroupCommit, "read" | "write" | "writeStatement">;
+  readonly commits: Pick<GroupCommit, "read" | "write">;
   readonly table: TaskTable;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Tasks kept out of the table, the latest ones; a quarter more before the oldest move, many at a time. */
   readonly most: number;
+  /** Rows of the journal, and characters in them, at which the oldest tasks move. Default 4,096 and 8 Mi. */
+  readonly mostRows?: number;
+  readonly mostLength?: number;
 }
+
+const MOST_ROWS = 4_096;
+const MOST_LENGTH = 8 * 1024 * 1024;
+/** Rows deleted in one commit. */
+const PRUNED_AT_ONCE = 2_000;
 
 /** What the next commit takes along. */
 interface Batch {
@@ -65,8 +76,12 @@ export class TaskJournal {
   readonly #rows: Statement<[], JournalRow>;
   readonly #cut: Statement<[number]>;
   /** In the order of {@link Recent.since}. */
-  readonly #recent = new Map<string, Recent>();
+  #recent = new Map<string, Recent>();
+  /** Of all rows since this process began, and of those that it found. */
+  #length = 0;
   #next: Batch | undefined;
+  /** The database could not be read again after a commit that failed: what is in it, nobody knows. */
+  #broken: StoreError | undefined;
   /** Looked for just now, and not stored: whoever adds a task has looked for it. */
   #absent: string | undefined;
 
@@ -80,6 +95,8 @@ export class TaskJournal {
 
   /** Resolves once this state, or a later one, is on disk. @throws {StoreError} CONFLICT, as a rejection */
   save(task: Task, from: TaskState["kind"] | "new"): Promise<void> {
+    const problem = this.#broken ?? problemOf(task);
+    if (problem !== undefined) return Promise.reject(problem);
     const changed = this.#next?.changed.get(task.id);
     const kind = changed?.task.state.kind ?? this.#kindOf(task.id);
     if (kind !== from) return Promise.reject(StoreError.conflict(task, from)); // TJ3
@@ -97,6 +114,7 @@ export class TaskJournal {
 
   /** As it is stored. */
   get(id: string): Task | undefined {
+    if (this.#broken !== undefined) throw this.#broken;
     const recent = this.#recent.get(id);
     if (recent !== undefined) return recent.task; // TJ1
     if (this.#absent === id) return undefined;
@@ -115,32 +133,45 @@ export class TaskJournal {
 
   /** @returns how many tasks went */
   async prune(beforeMs: number): Promise<number> {
-    try {
-      return await this.#deps.commits.write(() => {
-        this.#moveOn(this.#recent.size);
-        return this.#deps.table.prune(beforeMs);
-      });
-    } catch (error) {
-      this.#read(); // what is stored is not what was to be
-      throw error;
+    const { commits, table } = this.#deps;
+    const onCommitted = (failure: Failure | undefined) => this.#onCommitted(failure);
+    let pruned = 0;
+    for (;;) {
+      const count = await commits.write(
+        () => {
+          this.#moveOn(() => true);
+          return table.prune(beforeMs, PRUNED_AT_ONCE);
+        },
+        { onCommitted },
+      );
+      pruned += count;
+      if (count < PRUNED_AT_ONCE) return pruned;
     }
   }
 
   #begin(): Batch {
     const changed: Batch["changed"] = new Map();
-    return { changed, written: this.#commit(changed) };
+    const written = this.#deps.commits.write(() => this.#write(changed), {
+      size: () => changed.size,
+      onCommitted: (failure) => {
+        if (this.#next?.changed === changed) this.#next = undefined; // it did not even begin
+        this.#onCommitted(failure);
+      },
+    });
+    return { changed, written };
   }
 
-  async #commit(changed: Batch["changed"]): Promise<void> {
+  /** TJ4 */
+  #onCommitted(failure: Failure | undefined): void {
+    if (failure === undefined) return;
     try {
-      await this.#deps.commits.writeStatement(
-        () => this.#write(changed),
-        () => changed.size,
+      this.#read();
+    } catch (cause) {
+      this.#broken = new StoreError(
+        "UNREADABLE",
+        "the database could not be read after a commit that failed; see the error before this one, mend the disk and start the node again",
+        { cause },
       );
-    } catch (error) {
-      if (this.#next?.changed === changed) this.#next = undefined; // it did not even begin
-      this.#read(); // what is stored is not what was to be
-      throw error;
     }
   }
 
@@ -150,33 +181,38 @@ export class TaskJournal {
     const atMs = this.#deps.now();
     const entries: Entry[] = [];
     for (const { task } of changed.values()) entries.push(toEntry(task));
-    const since = Number(this.#append.run(atMs, JSON.stringify(entries)).lastInsertRowid);
-    for (const { task, isNew } of changed.values()) this.#remember(task, { atMs, since, isNew });
-    const { most } = this.#deps;
-    if (this.#recent.size > 1.25 * most) this.#moveOn(this.#recent.size - most);
+    const text = JSON.stringify(entries);
+    const since = Number(this.#append.run(atMs, text).lastInsertRowid);
+    const sinceLength = this.#length;
+    this.#length += text.length;
+    for (const { task, isNew } of changed.values())
+      remember(this.#recent, task, { atMs, since, sinceLength, isNew });
+    this.#shorten(since);
   }
 
-  #remember(task: Task, of: Pick<Recent, "atMs" | "since" | "isNew">): void {
-    const recent = this.#recent.get(task.id);
-    if (recent === undefined) {
-      this.#recent.set(task.id, { task, ...of });
-      return;
+  /** Keeps the journal from growing: for its tasks, or where few tasks change often or have much to them. */
+  #shorten(lastNumber: number): void {
+    const { most, mostRows = MOST_ROWS, mostLength = MOST_LENGTH } = this.#deps;
+    const [oldest] = this.#recent.values();
+    if (oldest === undefined) return;
+    if (this.#recent.size > 1.25 * most) {
+      let left = this.#recent.size - most;
+      this.#moveOn(() => (left -= 1) >= 0);
+    } else if (lastNumber - oldest.since >= mostRows || this.#length - oldest.sinceLength > mostLength) {
+      const [firstNumber, firstLength] = [lastNumber - mostRows / 2, this.#length - mostLength / 2];
+      this.#moveOn(({ since, sinceLength }) => since <= firstNumber || sinceLength < firstLength);
     }
-    recent.task = task;
-    recent.atMs = of.atMs;
   }
 
-  /** Moves the oldest into the table, and cuts the journal. */
-  #moveOn(count: number): void {
+  /** Moves the oldest into the table, as long as `isOld` says so, and cuts the journal. */
+  #moveOn(isOld: (recent: Recent) => boolean): void {
     const { table } = this.#deps;
     const added: Dated[] = [];
-    let left = count;
     for (const [id, recent] of this.#recent) {
-      if (left === 0) break;
+      if (!isOld(recent)) break;
       if (recent.isNew) added.push(recent);
       else table.put(recent);
       this.#recent.delete(id);
-      left -= 1;
     }
     table.add(added);
     const [oldest] = this.#recent.values();
@@ -184,15 +220,46 @@ export class TaskJournal {
   }
 
   #read(): void {
-    this.#deps.table.undone();
-    this.#recent.clear();
-    this.#absent = undefined;
-    for (const { number, at_ms: atMs, tasks } of this.#rows.all()) {
+    const read = new Map<string, Recent>();
+    let length = 0;
+    for (const { number, at_ms: atMs, tasks } of this.#rows.iterate()) {
       for (const entry of JSON.parse(tasks) as readonly Entry[]) {
-        this.#remember(toTask(entry), { atMs, since: number, isNew: false });
+        const recent = { atMs, since: number, sinceLength: length, isNew: false };
+        remember(read, toTask(entry), recent);
       }
+      length += tasks.length;
     }
+    this.#deps.table.undone();
+    this.#recent = read;
+    this.#length = length;
+    this.#absent = undefined;
   }
+}
+
+/** Puts a task's last state in the place of the one before, and leaves it where it is in the order. */
+function remember(recents: Map<string, Recent>, task: Task, of: Omit<Recent, "task">): void {
+  const recent = recents.get(task.id);
+  if (recent === undefined) recents.set(task.id, { task, ...of });
+  else {
+    recent.task = task;
+    recent.atMs = of.atMs;
+  }
+}
+
+/** What the table would refuse, long after it was taken here. */
+function problemOf(task: Task): StoreError | undefined {
+  const { id, source, queue, kind, version, workflowInstanceId, round } = task;
+  for (const text of [id, source, queue, kind, version, workflowInstanceId]) {
+    if (typeof text !== "string") return invalid(task);
+  }
+  return Number.isSafeInteger(round) ? undefined : invalid(task);
+}
+
+function invalid(task: Task): StoreError {
+  return new StoreError(
+    "INVALID",
+    `task ${task.id} cannot be stored: its id, source, queue, kind, version and workflow must be texts and its round a number; this is a defect of its source`,
+  );
 }
 
 function toEntry({

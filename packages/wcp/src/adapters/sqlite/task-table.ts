@@ -1,4 +1,5 @@
 import type { Database, RunResult, Statement } from "better-sqlite3";
+import { seedOf } from "../../domain/claim-policy.ts";
 import { FINAL_STATES, type Task, type TaskState, type TaskTraits } from "../../domain/task.ts";
 
 interface TaskRow {
@@ -29,33 +30,35 @@ interface OpenRow {
 /** Rows of one statement: a third cheaper than one by one. */
 const AT_ONCE = 16;
 
-/** Finds a task through the index over the ends of ids. The id is bound twice: a named parameter takes twice as long. */
-export const WITH_ID = "substr(id, -12) = substr(?, -12) AND id = ?";
+/** Finds a task by the hash of its id, {@link seedOf}, and its id. */
+export const WITH_ID = "id_hash = ? AND id = ?";
 
 /** The tasks that have left the journal, each as it was then. */
 export class TaskTable {
   readonly #insertMany: Statement;
   readonly #insert: Statement;
   readonly #update: Statement;
-  readonly #byId: Statement<[string, string], TaskRow>;
+  readonly #byId: Statement<[number, string], TaskRow>;
   readonly #open: Statement<[], TaskRow>;
-  readonly #prune: Statement<[number]>;
+  readonly #prune: Statement<[number, number]>;
   readonly #updateRow: Statement;
   /** By id. An open task will change, and is then not to be looked for. */
   readonly #openRows = new Map<string, OpenRow>();
 
   constructor(db: Database) {
-    const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    const insert = `INSERT INTO tasks (id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms) VALUES ${row}`;
+    const row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const insert = `INSERT INTO tasks (id_hash, id, source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms) VALUES ${row}`;
     this.#insert = db.prepare(insert);
     this.#insertMany = db.prepare(insert + `, ${row}`.repeat(AT_ONCE - 1));
     const update = `UPDATE tasks SET (source, queue, kind, version, workflow_instance_id, traits, round, state, detail, is_final, updated_at_ms)
        = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE`;
     this.#update = db.prepare(`${update} ${WITH_ID}`);
-    this.#updateRow = db.prepare(`${update} number = ?`);
+    this.#updateRow = db.prepare(`${update} number = ? AND id = ?`);
     this.#byId = db.prepare(`SELECT * FROM tasks WHERE ${WITH_ID}`);
     this.#open = db.prepare("SELECT * FROM tasks WHERE is_final = 0 ORDER BY number");
-    this.#prune = db.prepare("DELETE FROM tasks WHERE is_final = 1 AND updated_at_ms < ?");
+    this.#prune = db.prepare(
+      "DELETE FROM tasks WHERE number IN (SELECT number FROM tasks WHERE is_final = 1 AND updated_at_ms < ? LIMIT ?)",
+    );
   }
 
   /** Adds tasks that are not here, in this order. */
@@ -80,12 +83,16 @@ export class TaskTable {
 
   /** Changes a task, or adds it when it is not here. */
   put(dated: Dated): void {
-    const [id, ...values] = toValues(dated);
-    const row = this.#openRows.get(dated.task.id);
-    if (row !== undefined) {
-      this.#updateRow.run(values, row.number);
-      this.#note(dated.task, row.number);
-    } else if (this.#update.run(values, id, id).changes === 0) this.add([dated]);
+    const { task } = dated;
+    const [hash, id, ...values] = toValues(dated);
+    const row = this.#openRows.get(task.id);
+    if (row === undefined) {
+      if (this.#update.run(values, hash, id).changes === 0) this.add([dated]);
+      return;
+    }
+    const { changes } = this.#updateRow.run(values, row.number, id);
+    if (changes !== 1) throw new Error(`task ${task.id} is not in row ${row.number} of the table`);
+    this.#note(task, row.number);
   }
 
   /** A transaction was undone, and what was done in it. */
@@ -99,7 +106,7 @@ export class TaskTable {
   }
 
   get(id: string): Task | undefined {
-    const row = this.#byId.get(id, id);
+    const row = this.#byId.get(seedOf(id), id);
     return row === undefined ? undefined : toTask(row);
   }
 
@@ -108,9 +115,9 @@ export class TaskTable {
     return this.#open.all().map(toTask);
   }
 
-  /** How many rows went. */
-  prune(beforeMs: number): number {
-    return this.#prune.run(beforeMs).changes;
+  /** How many rows went, `most` of them. */
+  prune(beforeMs: number, most: number): number {
+    return this.#prune.run(beforeMs, most).changes;
   }
 }
 
@@ -119,6 +126,7 @@ function toValues({ task, atMs }: Dated): readonly unknown[] {
   const { id, source, queue, kind, version, workflowInstanceId, traits, round, state } = task;
   const { kind: name, ...detail } = state;
   return [
+    seedOf(id),
     id,
     source,
     queue,

@@ -50,7 +50,7 @@ describe("a commit", () => {
     const commits = new GroupCommit(db, disk);
     let isTold = false;
     const write = async () => {
-      await commits.writeStatement(() => db.exec("INSERT INTO numbers VALUES (1)"));
+      await commits.write(() => db.exec("INSERT INTO numbers VALUES (1)"));
       isTold = true;
     };
     const written = write();
@@ -68,7 +68,7 @@ describe("a commit", () => {
     using db = folder.open();
     const disk = new SlowDisk();
     const commits = new GroupCommit(db, disk);
-    const written = Promise.allSettled([commits.write(() => 1), commits.writeStatement(() => 2)]);
+    const written = Promise.allSettled([commits.write(() => 1), commits.write(() => 2)]);
     await disk.asked();
     disk.waiting[0]?.(new Error("EIO"));
     expect((await written).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
@@ -111,12 +111,37 @@ describe("a sync of the log", () => {
     expect(told).toEqual([null]);
   });
 
+  it("that failed is the last: what the system forgot to write, a later one would not", async () => {
+    using folder = new Folder();
+    using db = folder.open();
+    let made = 0;
+    const sync = (_: number, done: OnSynced) => {
+      made += 1;
+      setImmediate(() => done(new Error("EIO")));
+    };
+    const syncNow = () => void (made += 1);
+    const log = new WalSync(folder.file, { clock: systemClock, disk: { sync, syncNow } });
+    db.exec("INSERT INTO numbers VALUES (1)");
+    const told: unknown[] = [];
+    const first = Promise.withResolvers<void>();
+    log.after(() => first.resolve(), 1);
+    log.after((error) => told.push(error), 1);
+    await first.promise;
+    log.after((error) => told.push(error), 1);
+    log[Symbol.dispose]();
+    const refused = expect.objectContaining({ code: "NOT_DURABLE" }) as unknown;
+    expect(told).toEqual([refused, refused]);
+    expect(made).toBe(1);
+  });
+
   it("that cannot be made is told to who waits, also when it cannot even begin", () => {
     using folder = new Folder();
     using disk = new WalSync(join(folder.path, "nothing", "here.db"), { clock: systemClock });
     const told: unknown[] = [];
     disk.after((error) => told.push(error), 1);
-    expect(told).toEqual([expect.objectContaining({ code: "ENOENT" })]);
+    expect(told).toEqual([
+      expect.objectContaining({ code: "NOT_DURABLE", cause: expect.objectContaining({ code: "ENOENT" }) }),
+    ]);
   });
 });
 
@@ -166,6 +191,20 @@ describe("a commit of few changes", () => {
     expect(disk.made).toEqual(["thread", "here", "thread", "thread", "here"]);
   });
 
+  it("is left to the thread for long after the disk has stalled", () => {
+    using folder = new Folder();
+    using db = folder.open();
+    const disk = new TimedDisk();
+    using log = new WalSync(folder.file, { clock: disk.clock, disk });
+    db.exec("INSERT INTO numbers VALUES (1)");
+    for (const takesMs of [0.3, 60, ...Array.from({ length: 501 }, () => 0.3)]) {
+      disk.takesMs = takesMs;
+      log.after(() => undefined, 1);
+    }
+    expect(disk.made.filter((where) => where === "here")).toHaveLength(2);
+    expect(disk.made.at(-1)).toBe("here");
+  });
+
   it("tells its writer when the disk refuses", () => {
     using folder = new Folder();
     using db = folder.open();
@@ -178,6 +217,9 @@ describe("a commit of few changes", () => {
     db.exec("INSERT INTO numbers VALUES (1)");
     const told: unknown[] = [];
     for (let count = 0; count < 2; count += 1) log.after((error) => told.push(error), 1);
-    expect(told).toEqual([null, new Error("EIO")]);
+    expect(told).toEqual([
+      null,
+      expect.objectContaining({ message: expect.stringMatching(/^\[NOT_DURABLE\] .*\(EIO\).*make room/) }),
+    ]);
   });
 });
