@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Envelope, envelope } from "@subnet-worker/protocol";
 import { describe, expect, it } from "vitest";
 import { Outbound } from "./outbound.ts";
@@ -15,6 +17,12 @@ function read(outbound: Outbound): { readonly nonces: bigint[]; readonly ended: 
     for await (const message of outbound) nonces.push(nonceOf(message));
   })();
   return { nonces, ended };
+}
+
+/** Collects garbage now. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }
 
 describe("messages that wait to be written", () => {
@@ -60,4 +68,37 @@ describe("messages that wait to be written", () => {
     for (let nonce = 0n; nonce < 5n; nonce += 1n) outbound.push(ping(nonce));
     expect(overflows).toBe(2);
   });
+
+  it.each([1, 64])(
+    "are let go of once they are sent, in batches of %i, by a queue that never runs empty",
+    async (maxBatch) => {
+      const outbound = new Outbound({ limit: 1_000, onOverflow: () => expect.unreachable() });
+      outbound.maxBatch = maxBatch;
+      const sent: WeakRef<Envelope>[] = [];
+      const nonces: bigint[] = [];
+      const push = (nonce: bigint) => {
+        const message = ping(nonce);
+        sent.push(new WeakRef(message));
+        outbound.push(message);
+      };
+      let pushed = 0n;
+      const topUp = () => {
+        for (; pushed < BigInt(nonces.length) + 100n; pushed += 1n) push(pushed);
+      };
+      topUp();
+      while (nonces.length < 5_000) {
+        const { value } = (await outbound.next()) as IteratorYieldResult<Envelope>;
+        const { msg } = value;
+        nonces.push(...(msg.case === "batch" ? msg.value.envelopes.map(nonceOf) : [nonceOf(value)]));
+        topUp();
+      }
+      expect(nonces).toEqual(nonces.map((_, index) => BigInt(index)));
+      // What a WeakRef was made for is held until the turn of the event loop is over.
+      await new Promise((resolve) => void setImmediate(resolve));
+      collectGarbage();
+      const held = sent.filter((reference) => reference.deref() !== undefined).length;
+      expect(held).toBeGreaterThanOrEqual(100);
+      expect(held).toBeLessThan(500);
+    },
+  );
 });

@@ -19,6 +19,9 @@ const MAX_BATCH = 64;
 /** More than any message but assignments and grants takes. */
 const SMALL_BYTES = 512;
 
+/** Messages that were sent and may still be held; more only while as many wait, so that letting go of one moves at most one. */
+const MAX_SENT = 256;
+
 const END: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
 /**
@@ -136,7 +139,15 @@ export class Outbound implements AsyncIterable<Envelope>, AsyncIterator<Envelope
     this.#head += count;
     for (const { msg } of taken) if (msg.case === "assign") this.#assignments -= 1;
     if (this.#head === this.#messages.length) this.#clear();
+    else if (this.#head >= MAX_SENT && this.#head * 2 >= this.#messages.length) this.#trim();
     return count === 1 ? taken[0] : batchOf(taken);
+  }
+
+  /** Lets go of what was sent: of a queue that never runs empty, too. */
+  #trim(): void {
+    this.#messages = this.#messages.slice(this.#head);
+    this.#sizes = this.#sizes.slice(this.#head);
+    this.#head = 0;
   }
 
   #batchCount(waiting: number): number {
