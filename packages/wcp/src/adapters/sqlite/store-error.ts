@@ -22,7 +22,7 @@ export class StoreError extends Error {
   static conflict(task: Task, from: TaskState["kind"] | "new"): StoreError {
     return new StoreError(
       "CONFLICT",
-      `task ${task.id} is not in state "${from}", so it cannot become "${task.state.kind}"; another process may be using this database`,
+      `task ${task.id} is not stored in state "${from}", so it cannot become "${task.state.kind}"; see the error before this one, or whether another process uses this database`,
     );
   }
 }
