@@ -51,6 +51,8 @@ export class RunLedger {
   readonly #desks = new Map<Link, Desk>();
   /** In the order in which their outcomes came. */
   readonly #owing = new Set<Entry>();
+  /** How many of them each node is owed; a node that is owed none is not in it. */
+  readonly #owingByNode = new Map<string, number>();
   #openRuns = 0;
   #keptBytes = 0;
 
@@ -63,9 +65,9 @@ export class RunLedger {
     return this.#owing.size;
   }
 
-  /** Whether any of them is for a node that has a name. */
-  get isOwingToNode(): boolean {
-    for (const { nodeId } of this.#owing) if (nodeId !== "") return true;
+  /** Whether any of them is for a node that has a name, other than those of `givenUp`. */
+  isOwingToNode(givenUp: ReadonlySet<string>): boolean {
+    for (const nodeId of this.#owingByNode.keys()) if (nodeId !== "" && !givenUp.has(nodeId)) return true;
     return false;
   }
 
@@ -191,6 +193,9 @@ export class RunLedger {
   #keep(entry: Entry, owes: boolean): void {
     if (owes) this.#owing.add(entry);
     else this.#owing.delete(entry);
+    const owed = (this.#owingByNode.get(entry.nodeId) ?? 0) + (owes ? 1 : -1);
+    if (owed > 0) this.#owingByNode.set(entry.nodeId, owed);
+    else this.#owingByNode.delete(entry.nodeId);
     const outcome = owes ? outcomeOf(entry.run.state) : undefined;
     const sizeBytes = outcome?.status === "SUCCESS" ? outcome.result.byteLength : 0;
     this.#keptBytes += sizeBytes - entry.keptBytes;

@@ -84,9 +84,12 @@ export class RunTable {
     return false;
   }
 
-  /** Whether a completion is kept for a node that is known by name, and so may be back within seconds. */
-  get isOwingToNode(): boolean {
-    return this.#ledger.isOwingToNode;
+  /**
+   * Whether a completion is kept for a node that is known by name, and so may be back within seconds; `givenUp`:
+   * nodes that do not count.
+   */
+  isOwingToNode(givenUp: ReadonlySet<string> = new Set()): boolean {
+    return this.#ledger.isOwingToNode(givenUp);
   }
 
   /** What the node of a stream has here. */

@@ -151,10 +151,25 @@ class Node implements AsyncDisposable {
     runs.stopAll("drain");
     // Every run settles within the abort grace, whatever its handler does.
     await runs.waitUntil(isQuiet, this.#settings.abortGraceMs + 1_000);
-    // A stream that is down just now comes back; who gives no grace does not wait for it.
-    const isAwaited = () => runs.awaitsAcknowledgement(this.#sessions) || (graceMs > 0 && runs.isOwingToNode);
-    await runs.waitUntil(() => !isAwaited(), this.#settings.ackWaitMs);
+    // Who gives no grace waits for nobody who is away.
+    await this.#deliver({ waitsForAway: graceMs > 0 });
     this.log.info({ unacknowledged: runs.unacknowledged }, "drained");
+  }
+
+  /** Resolves when every peer has the outcomes it is owed, or has had its time to take them. */
+  async #deliver({ waitsForAway }: { readonly waitsForAway: boolean }): Promise<void> {
+    const runs = this.#runs;
+    const { ackWaitMs, returnWaitMs } = this.#settings;
+    const startMs = this.#clock.monotonicMs();
+    const present = [...this.#sessions].filter((session) => session.isOpen);
+    const isAwaited = () =>
+      runs.awaitsAcknowledgement(this.#sessions) || (waitsForAway && runs.isOwingToNode());
+    await runs.waitUntil(() => !isAwaited(), ackWaitMs);
+    if (!waitsForAway) return;
+    // Who was here all the time and acknowledged nothing will not. A stream that is down just now comes back.
+    const silent = new Set(present.filter((session) => session.isOpen).map(({ nodeId }) => nodeId));
+    const leftMs = Math.max(0, returnWaitMs - (this.#clock.monotonicMs() - startMs));
+    await runs.waitUntil(() => !runs.isOwingToNode(silent), leftMs);
   }
 }
 

@@ -24,7 +24,10 @@ export interface Settings {
   readonly pingIntervalMs: number;
   readonly silenceMs: number;
   readonly grantTimeoutMs: number;
+  /** How long a drain waits for streams that are open and acknowledge nothing. */
   readonly ackWaitMs: number;
+  /** How long in all it waits for nodes that are known by name and away. */
+  readonly returnWaitMs: number;
   readonly progressIntervalMs: number;
   readonly outboxLength: number;
   readonly outboxBytes: number;
@@ -82,6 +85,7 @@ export type Tuning = Pick<
   | "silenceMs"
   | "grantTimeoutMs"
   | "ackWaitMs"
+  | "returnWaitMs"
   | "progressIntervalMs"
   | "outboxLength"
   | "outboxBytes"
@@ -99,6 +103,8 @@ const TUNING: Tuning = {
   silenceMs: 7_000,
   grantTimeoutMs: 15_000,
   ackWaitMs: 2_000,
+  // A worker client connects again after 5 s at most, and then takes what is kept for it.
+  returnWaitMs: 6_000,
   progressIntervalMs: 500,
   outboxLength: 1_024,
   outboxBytes: 32 * MIB,

@@ -39,7 +39,7 @@ export async function startWep(options: Partial<ServeOptions>): Promise<TestWep>
     metrics,
     logger,
     ...options,
-    tuning: { ackWaitMs: 50, ...options.tuning },
+    tuning: { ackWaitMs: 50, returnWaitMs: 50, ...options.tuning },
   });
   return {
     server,

@@ -1,8 +1,18 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { serve, WepError } from "../src/index.ts";
+import { resolveSettings } from "../src/settings.ts";
 import { assignment, TestStream } from "./_stream.ts";
-import { scriptedHandler, startWep, until } from "./_wep.ts";
+import { scriptedHandler, startWep, type TestWep, until } from "./_wep.ts";
+
+/** As they are where nobody tunes them. */
+const { ackWaitMs, returnWaitMs } = resolveSettings({});
+const PRODUCTION_WAITS = { ackWaitMs, returnWaitMs };
+
+/** How often the log says that the server is drained. */
+function drainedLines({ logs }: TestWep): number {
+  return logs.filter(({ msg }) => msg === "drained").length;
+}
 
 describe("draining", () => {
   it("tells worker clients, takes nothing new and lets runs finish", async () => {
@@ -78,7 +88,7 @@ describe("draining", () => {
   it("waits for a node whose stream is down just now, until it has what was finished for it", async () => {
     const clock = new FakeClock();
     const work = scriptedHandler();
-    await using wep = await startWep({ handlers: [work.handler], clock });
+    await using wep = await startWep({ handlers: [work.handler], clock, tuning: PRODUCTION_WAITS });
     const task = assignment();
     const first = await TestStream.open(wep.port, { nodeId: "node-1" });
     first.send("assign", task);
@@ -89,6 +99,8 @@ describe("draining", () => {
     await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 1));
     let isDrained = false;
     const drained = wep.server.drain().then(() => (isDrained = true));
+    // The longest that a worker client waits before it connects again.
+    await clock.advance(5_000);
     await using second = await TestStream.open(wep.port, { nodeId: "node-1" });
     second.send("assign", task);
     const { activityId, runId } = await second.next("completion");
@@ -100,16 +112,102 @@ describe("draining", () => {
   it("waits for no node for long", async () => {
     const clock = new FakeClock();
     const work = scriptedHandler();
-    await using wep = await startWep({ handlers: [work.handler], clock });
+    await using wep = await startWep({ handlers: [work.handler], clock, tuning: PRODUCTION_WAITS });
     const stream = await TestStream.open(wep.port, { nodeId: "node-1" });
     stream.send("assign", assignment());
     const call = await work.nextCall();
     stream.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
     call.end.resolve({});
     await until(() => wep.metric("wep_completions_unacknowledged").then((kept) => kept === 1));
     const drained = wep.server.drain();
-    await clock.advance(2_000);
+    await clock.advance(5_999);
+    expect(drainedLines(wep)).toBe(0);
+    await clock.advance(1);
     await drained;
+  });
+
+  it("waits less for a node whose stream is open and acknowledges nothing, while another is away", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], clock, tuning: PRODUCTION_WAITS });
+    const away = await TestStream.open(wep.port, { nodeId: "away" });
+    const task = assignment();
+    away.send("assign", task);
+    (await work.nextCall()).end.resolve({});
+    await away.next("completion");
+    away.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
+    await using silent = await TestStream.open(wep.port, { nodeId: "silent" });
+    silent.send("assign", assignment());
+    (await work.nextCall()).end.resolve({});
+    await silent.next("completion");
+    const drained = wep.server.drain();
+    await clock.advance(2_000);
+    expect(drainedLines(wep)).toBe(0);
+    await using back = await TestStream.open(wep.port, { nodeId: "away" });
+    back.send("assign", task);
+    const { activityId, runId } = await back.next("completion");
+    back.send("completionAck", { activityId, runId });
+    await drained;
+    expect(await wep.metric("wep_completions_unacknowledged")).toBe(1);
+  });
+
+  it("is over 2 s after the last run for a node that stays and acknowledges nothing", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], clock, tuning: PRODUCTION_WAITS });
+    await using stream = await TestStream.open(wep.port, { nodeId: "node-1" });
+    stream.send("assign", assignment());
+    (await work.nextCall()).end.resolve({});
+    await stream.next("completion");
+    const drained = wep.server.drain();
+    await clock.advance(1_999);
+    expect(drainedLines(wep)).toBe(0);
+    await clock.advance(1);
+    await drained;
+  });
+
+  it("waits for a node whose stream breaks while it acknowledges nothing", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({ handlers: [work.handler], clock, tuning: PRODUCTION_WAITS });
+    const task = assignment();
+    const first = await TestStream.open(wep.port, { nodeId: "node-1" });
+    first.send("assign", task);
+    (await work.nextCall()).end.resolve({});
+    await first.next("completion");
+    const drained = wep.server.drain();
+    await clock.advance(1_000);
+    first.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
+    await clock.advance(4_000);
+    expect(drainedLines(wep)).toBe(0);
+    await using second = await TestStream.open(wep.port, { nodeId: "node-1" });
+    second.send("assign", task);
+    const { activityId, runId } = await second.next("completion");
+    second.send("completionAck", { activityId, runId });
+    await drained;
+    expect(await wep.metric("wep_completions_unacknowledged")).toBe(0);
+  });
+
+  it("waits for nobody who is away when there is no grace", async () => {
+    const clock = new FakeClock();
+    const work = scriptedHandler();
+    await using wep = await startWep({
+      handlers: [work.handler],
+      clock,
+      shutdownGraceMs: 0,
+      tuning: PRODUCTION_WAITS,
+    });
+    const stream = await TestStream.open(wep.port, { nodeId: "node-1" });
+    stream.send("assign", assignment());
+    (await work.nextCall()).end.resolve({});
+    await stream.next("completion");
+    stream.cut();
+    await until(() => wep.metric("wep_streams").then((streams) => streams === 0));
+    await wep.server.drain();
+    expect(await wep.metric("wep_completions_unacknowledged")).toBe(1);
   });
 
   it("ends streams in order when the server closes, and takes no more", async () => {
