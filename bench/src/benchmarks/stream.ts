@@ -80,36 +80,70 @@ interface Measured {
   readonly notes: readonly (string | undefined)[];
 }
 
+/** What each does with the disk in that time. */
+const OURS_STORED =
+  "the offer, the claim begun, the assignment and the outcome are each on disk before what follows from them, the claim's result with the assignment; settled counts once the network has the outcome, before the task is stored as done; tasks are kept";
+const REDIS_STORED = "no job is synced to disk; jobs are forgotten once done";
+const POSTGRES_STORED =
+  "every commit is on disk; a job is taken in one of its own and done in another; jobs are deleted once done";
+const BATCHED_STORED =
+  "every commit is on disk, and many jobs are taken or done in one; jobs are deleted once done";
+
 const median = (values: readonly number[]) => percentile(values, 0.5);
+
+interface PeerFigures {
+  readonly what: string;
+  /** Of its metric. */
+  readonly key: string;
+  readonly rates: Rates;
+  /** What it has done with the disk. */
+  readonly stored: string;
+  /** Why it was not measured. */
+  readonly missing: string | undefined;
+}
+
+function peersOf({ bullmq, graphileDefault, graphileBatched, notes }: Measured): readonly PeerFigures[] {
+  const [noRedis, noPostgres] = notes;
+  return [
+    { what: "BullMQ on Redis", key: "over_bullmq", rates: bullmq, stored: REDIS_STORED, missing: noRedis },
+    {
+      what: "graphile-worker on PostgreSQL",
+      key: "over_graphile_default",
+      rates: graphileDefault,
+      stored: POSTGRES_STORED,
+      missing: noPostgres,
+    },
+    {
+      what: "the same, local queue and batched completion",
+      key: "over_graphile_batched",
+      rates: graphileBatched,
+      stored: BATCHED_STORED,
+      missing: noPostgres,
+    },
+  ];
+}
 
 function toReport(measured: Measured): Report {
   const { ours, echo, latenciesMs } = measured;
   const rate = median(ours.offered);
   const latencyMs = median(latenciesMs);
-  const peers = [
-    ["BullMQ on Redis", "over_bullmq", measured.bullmq, measured.notes[0]],
-    ["graphile-worker on PostgreSQL", "over_graphile_default", measured.graphileDefault, measured.notes[1]],
-    [
-      "the same, local queue and batched completion",
-      "over_graphile_batched",
-      measured.graphileBatched,
-      measured.notes[1],
-    ],
-  ] as const;
-  const over = peers.flatMap(([, key, rates, why]) => (why === undefined ? ratiosOf(key, ours, rates) : []));
+  const peers = peersOf(measured);
+  const over = peers.flatMap(({ key, rates, missing: why }) =>
+    why === undefined ? ratiosOf(key, ours, rates) : [],
+  );
   return {
     rows: [
       {
         what: "tasks, offer to settled",
         value: `${withSpread(ours.offered)}/s`,
-        beside: `limit 12,000; ${CONCURRENCY} at once, every step on disk before the next, WEP in another process; ${withSpread(ours.queued)}/s of tasks that were offered before`,
+        beside: `limit 12,000; ${CONCURRENCY} at once, WEP in another process; ${withSpread(ours.queued)}/s of tasks that were offered before; ${OURS_STORED}`,
       },
       {
         what: "bare Connect echo of the same messages",
         value: `${withSpread(echo)}/s`,
         beside: `${CONCURRENCY} at once, one stream, nothing stored`,
       },
-      ...peers.map(([what, , rates, why]) => peerRow(what, rates, why)),
+      ...peers.map(peerRow),
       {
         what: "one task alone, p50",
         value: `${round(latencyMs, 2)} ms`,
@@ -133,12 +167,12 @@ function ratiosOf(key: string, ours: Rates, peer: Rates): (readonly [string, num
   ];
 }
 
-function peerRow(what: string, { queued, offered }: Rates, why: string | undefined): Row {
+function peerRow({ what, rates: { queued, offered }, stored, missing: why }: PeerFigures): Row {
   if (why !== undefined) return { what, value: "not measured", beside: why };
   return {
     what,
     value: `${withSpread(offered)}/s`,
-    beside: `added while the worker works; ${withSpread(queued)}/s of jobs that were queued before`,
+    beside: `added while the worker works; ${withSpread(queued)}/s of jobs that were queued before; ${stored}`,
   };
 }
 

@@ -6,7 +6,7 @@ import { startRedis } from "./servers.ts";
 const QUEUE = "noop";
 const PORTION = 500;
 
-/** BullMQ on a Redis of its own: jobs are forgotten when they are done, as ours are not. */
+/** BullMQ on a Redis of its own: no job is synced to disk, and jobs are forgotten when they are done; ours are kept. */
 export async function startBullMq({ concurrency }: { readonly concurrency: number }): Promise<Peer> {
   await using stack = new AsyncDisposableStack();
   const redis = stack.use(await startRedis());

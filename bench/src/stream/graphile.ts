@@ -1,5 +1,5 @@
 import { systemClock } from "@subnet-worker/kit";
-import { quickAddJob, runMigrations } from "graphile-worker";
+import { runMigrations } from "graphile-worker";
 import { Pool } from "pg";
 import { startChild } from "./child.ts";
 import { type Peer, rateOf } from "./peer.ts";
@@ -14,48 +14,54 @@ export interface GraphileOptions {
 const PORTION = 500;
 const LOOK_MS = 5;
 
-/** graphile-worker on a PostgreSQL of its own. */
+/** Connections beside those of the worker: the two of this process, and some to spare. */
+const OTHER_CONNECTIONS = 20;
+
+/** graphile-worker on a PostgreSQL of its own: jobs are on disk when they are added and deleted when they are done. */
 export async function startGraphile({ concurrency, mode }: GraphileOptions): Promise<Peer> {
   await using stack = new AsyncDisposableStack();
-  const postgres = stack.use(await startPostgres());
+  const postgres = stack.use(await startPostgres({ connections: concurrency + OTHER_CONNECTIONS }));
   const connectionString = `postgres://bench@127.0.0.1:${postgres.port}/postgres`;
   await runMigrations({ connectionString });
-  // Its first job makes the task known, which the bulk call below takes for granted.
   const pool = new Pool({ connectionString, max: 2 });
   pool.on("error", () => undefined); // of a connection that ends with its server
   stack.defer(() => pool.end());
-  const startWorker = async () => {
-    const worker = startChild("graphile-worker.ts", [connectionString, String(concurrency), mode]);
-    await worker.line();
-    return worker;
-  };
+  const worker = stack.use(startChild("graphile-worker.ts", [connectionString, String(concurrency), mode]));
+  await worker.line();
+  await add(pool, 1);
+  await untilEmpty(pool); // it works
   const owned = stack.move();
   return {
-    async queued(jobs) {
-      await using worker = await startWorker();
-      await add(pool, jobs);
-      return await rateOf(jobs, async () => {
-        worker.send("go");
-        await untilEmpty(pool);
-      });
-    },
-    async offered(jobs) {
-      await using worker = await startWorker();
-      worker.send("go");
-      await quickAddJob({ pgPool: pool }, "noop", { number: 7 });
-      await untilEmpty(pool); // it runs
-      return await rateOf(jobs, async () => {
+    queued: (jobs) => runQueued(pool, jobs),
+    offered: (jobs) =>
+      rateOf(jobs, async () => {
         await add(pool, jobs);
         await untilEmpty(pool);
-      });
-    },
+      }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function add(pool: Pool, jobs: number): Promise<void> {
+/** The jobs are written before the clock starts; with the commit, the worker sees and is told of all of them. */
+async function runQueued(pool: Pool, jobs: number): Promise<number> {
+  const client = await pool.connect();
+  let isCommitted = false;
+  try {
+    await client.query("BEGIN");
+    await add(client, jobs);
+    return await rateOf(jobs, async () => {
+      await client.query("COMMIT");
+      isCommitted = true;
+      await untilEmpty(pool);
+    });
+  } finally {
+    client.release(!isCommitted);
+  }
+}
+
+async function add(database: Pick<Pool, "query">, jobs: number): Promise<void> {
   for (let from = 0; from < jobs; from += PORTION) {
-    await pool.query(
+    await database.query(
       `SELECT graphile_worker.add_jobs(array(
          SELECT json_populate_record(null::graphile_worker.job_spec, '{"identifier":"noop","payload":{"number":7}}'::json)
          FROM generate_series(1, $1)))`,

@@ -28,7 +28,7 @@ export function missing(debianPackage: keyof typeof PACKAGES): string | undefine
   return isThere() ? undefined : `${PACKAGES[debianPackage]} is not there after installing ${debianPackage}`;
 }
 
-/** Redis as it comes: snapshots to disk, no append-only file. */
+/** Redis as it comes: snapshots to disk now and then, no append-only file, so that no job waits for the disk. */
 export async function startRedis(): Promise<Server> {
   const dir = mkdtempSync(join(tmpdir(), "bench-redis-"));
   const port = await freePort();
@@ -42,8 +42,8 @@ export async function startRedis(): Promise<Server> {
   });
 }
 
-/** PostgreSQL as it comes: every commit is on disk before it is answered. */
-export async function startPostgres(): Promise<Server> {
+/** PostgreSQL as it comes, but for how many may connect: every commit is on disk before it is answered. */
+export async function startPostgres({ connections }: { readonly connections: number }): Promise<Server> {
   const [version] = readdirSync(PACKAGES.postgresql).toSorted((a, b) => Number(b) - Number(a));
   const bin = join(PACKAGES.postgresql, version ?? "", "bin");
   const dir = mkdtempSync(join(tmpdir(), "bench-postgres-"));
@@ -57,7 +57,8 @@ export async function startPostgres(): Promise<Server> {
     cwd: dir,
     stdio: "ignore",
   });
-  const args = ["-D", data, "-p", String(port), "-k", dir, "-h", "127.0.0.1"];
+  const limits = ["-c", `max_connections=${connections}`];
+  const args = ["-D", data, "-p", String(port), "-k", dir, "-h", "127.0.0.1", ...limits];
   const isReady = () =>
     spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)], { stdio: "ignore" })
       .status === 0;

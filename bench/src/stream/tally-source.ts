@@ -27,7 +27,11 @@ export class TallySource implements TaskSource {
   #sink: OfferSink | undefined;
   readonly #started = Promise.withResolvers<void>();
 
-  /** Offers a task; resolves when that is stored, with what resolves when its result is settled. */
+  /**
+   * Offers a task; resolves when that is stored, with what resolves when its result is settled.
+   *
+   * @throws when the node passes it over: it would never be done
+   */
   async offer(): Promise<{ readonly settled: Promise<void> }> {
     await this.#started.promise;
     const id = `0x${(this.#next += 1).toString(16).padStart(64, "0")}`;
@@ -41,7 +45,10 @@ export class TallySource implements TaskSource {
       version: "1.0.0",
       workflowInstanceId: "",
     };
-    await this.#sink?.offer(offer);
+    if ((await this.#sink?.offer(offer)) !== true) {
+      this.#waiting.delete(id);
+      throw new Error(`the node passed over ${id}: too many tasks wait; offer fewer at a time`);
+    }
     return { settled: done.promise };
   }
 
@@ -74,6 +81,7 @@ export class TallySource implements TaskSource {
     return { kind: "extended", lease: lease() };
   }
 
+  /** Settled is when this is called: the node stores `done` after it. */
   async complete({ id }: Task, _: string, onIncluded?: () => void): Promise<SettleOutcome> {
     onIncluded?.();
     const done = this.#waiting.get(id);
