@@ -1,6 +1,7 @@
 import { createLogger, systemClock } from "@subnet-worker/kit";
 import { openStore } from "./adapters/sqlite/store.ts";
 import { WepPool } from "./adapters/wep/pool.ts";
+import { keepHeapSmall } from "./heap-watch.ts";
 import { Metrics } from "./metrics.ts";
 import type { TaskSource } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
@@ -40,12 +41,14 @@ export interface BenchNode extends AsyncDisposable {
 
 /**
  * Everything of the node between a network and its WEPs, persistence included, on a network of the caller's:
- * for benchmarks, not published. Runs until it is disposed of.
+ * for benchmarks, not published. Runs until it is disposed of, with the heap watched as in `wcp run`; what that
+ * gives itself only as it begins (see small-heap.ts), the caller's process has or has not.
  */
 export async function openBenchNode(options: BenchNodeOptions): Promise<BenchNode> {
   const { source, maxInflight } = options;
   await using stack = new AsyncDisposableStack();
   const clock = systemClock;
+  stack.use(keepHeapSmall(clock));
   const logger = createLogger({ name: "bench", level: "warn" });
   const metrics = new Metrics();
   const store = stack.use(openStore({ path: options.dbPath, chainId: 1n, wallet: WALLET }, { clock }));

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import "./small-heap.ts";
-import { EXIT, runProcess, StartupError } from "@subnet-worker/kit";
+import { EXIT, runProcess, StartupError, systemClock } from "@subnet-worker/kit";
 import { parseCommand } from "./cli.ts";
 import { asStartupError, processIo } from "./commands/command.ts";
+import { keepHeapSmall } from "./heap-watch.ts";
 
 // More than the longest drain, which has a deadline of its own; after that something hangs.
 const CLOSING_MS = 5_000;
@@ -17,6 +18,7 @@ await runProcess(
       return;
     }
     const io = processIo();
+    using _heap = parsed.name === "run" ? keepHeapSmall(systemClock) : undefined;
     try {
       const run = await parsed.load();
       const setDrain = (ms: number) => (deadlineMs = ms + CLOSING_MS);

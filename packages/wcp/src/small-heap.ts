@@ -4,21 +4,19 @@
  * what it once had; but a node is one of many programs there.
  *
  * What V8 and malloc read only as a process begins is given by beginning again: the same process, with the
- * same id, arguments and open files, runs Node once more before anything is loaded.
+ * same id, arguments and open files, runs Node once more before anything is loaded. It allows a larger new
+ * space than a small heap has; heap-watch.ts says when that is used.
  */
-import { setFlagsFromString } from "node:v8";
+import { setHeapFlags } from "./heap-watch.ts";
 
-const V8_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"];
+const V8_FLAGS = ["--max-semi-space-size=16", "--v8-pool-size=1"];
 const MALLOC = {
   MALLOC_ARENA_MAX: "1",
   MALLOC_TRIM_THRESHOLD_: "65536",
   MALLOC_MMAP_THRESHOLD_: "65536",
 };
 
-// These are read each time a decision is made.
-setFlagsFromString("--semi-space-growth-factor=1");
-setFlagsFromString("--optimize-for-size");
-setFlagsFromString("--heap-growing-percent=20");
+setHeapFlags("small");
 
 // An operator who sets MALLOC_ARENA_MAX knows better; and it tells the second beginning from the first.
 const { execArgv, argv, env, execPath, platform } = process;
