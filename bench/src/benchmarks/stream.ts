@@ -136,7 +136,7 @@ function toReport(measured: Measured): Report {
       {
         what: "tasks, offer to settled",
         value: `${withSpread(ours.offered)}/s`,
-        beside: `limit 12,000; ${CONCURRENCY} at once, WEP in another process; ${withSpread(ours.queued)}/s of tasks that were offered before; ${OURS_STORED}`,
+        beside: `limit 12,000; ${CONCURRENCY} at once, WEP in another process; heap watched as by wcp run, without its limit of new space; ${withSpread(ours.queued)}/s of tasks that were offered before; ${OURS_STORED}`,
       },
       {
         what: "bare Connect echo of the same messages",
