@@ -20,11 +20,27 @@ export interface HeapPorts {
 
 const LOOK_MS = 1_000;
 
-// Each of these V8 reads whenever it decides something, also long after it has begun.
+// Each of these V8 reads whenever it decides something, also long after it has begun. The phases are for small:
+// without a scavenge while old space is marked, new space grows up to its maximum instead.
 const FLAGS: Readonly<Record<HeapSize | "own", readonly string[]>> = {
-  small: ["--semi-space-growth-factor=1", "--optimize-for-size", "--heap-growing-percent=20"],
-  large: ["--semi-space-growth-factor=2", "--no-optimize-for-size", "--heap-growing-percent=100"],
-  own: ["--semi-space-growth-factor=2", "--no-optimize-for-size", "--heap-growing-percent=0"],
+  small: [
+    "--semi-space-growth-factor=1",
+    "--optimize-for-size",
+    "--heap-growing-percent=20",
+    "--no-separate-gc-phases",
+  ],
+  large: [
+    "--semi-space-growth-factor=2",
+    "--no-optimize-for-size",
+    "--heap-growing-percent=100",
+    "--separate-gc-phases",
+  ],
+  own: [
+    "--semi-space-growth-factor=2",
+    "--no-optimize-for-size",
+    "--heap-growing-percent=0",
+    "--separate-gc-phases",
+  ],
 };
 
 // The same work keeps the loop busy up to three times as long with a small heap. So work that is 0.3 to 0.4 of
