@@ -128,7 +128,7 @@ export class NodeBench implements AsyncDisposable {
   }
 
   /** Offers task `number`. */
-  offer(number = 1): Promise<void> {
+  offer(number = 1): Promise<boolean> {
     return this.dispatcher.offer(anOffer({ id: idOf(number) }));
   }
 

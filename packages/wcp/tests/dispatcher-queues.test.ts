@@ -16,7 +16,7 @@ function offer(
   node: NodeBench,
   number: number,
   { queue, ...traits }: TaskTraits & { readonly queue: string },
-): Promise<void> {
+): Promise<boolean> {
   return node.dispatcher.offer(anOffer({ id: idOf(number), queue, traits }));
 }
 
