@@ -1,4 +1,11 @@
+import { randomInt } from "node:crypto";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Envelope } from "@subnet-worker/protocol";
+
+/** For a ping. */
+export function newNonce(): bigint {
+  return BigInt(randomInt(2 ** 47));
+}
 
 /**
  * What came on a stream since a newer one of the same node was opened, and before the peer has shown that it
@@ -8,18 +15,13 @@ import type { Envelope } from "@subnet-worker/protocol";
  */
 export class Doubt {
   /** Of the ping whose answer ends the doubt. */
-  readonly nonce: bigint;
+  readonly nonce: bigint = newNonce();
   readonly #limit: number;
   readonly #held: Envelope[] = [];
 
   /** `limit`: most messages that are held back. */
-  constructor(nonce: bigint, limit: number) {
-    this.nonce = nonce;
+  constructor(limit: number) {
     this.#limit = limit;
-  }
-
-  get isFull(): boolean {
-    return this.#held.length >= this.#limit;
   }
 
   /** Whether a message waits for the answer: those that start or stop runs do. */
@@ -27,7 +29,14 @@ export class Doubt {
     return msg.case === "assign" || msg.case === "cancel";
   }
 
+  /** @throws {ConnectError} when too much is held back */
   hold(message: Envelope): void {
+    if (this.#held.length >= this.#limit) {
+      throw new ConnectError(
+        "a newer stream of this node is open, and this one answers no ping; use one",
+        Code.Aborted,
+      );
+    }
     this.#held.push(message);
   }
 

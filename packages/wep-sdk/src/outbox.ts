@@ -105,11 +105,9 @@ export class Outbox {
     while (this.isFull && !this.#ended) await this.#change();
   }
 
-  /**
-   * Resolves when nothing is being collected. With a turn of the event loop before it, what was pushed is then
-   * with the transport, or waits for it: a transport that is slow is not waited for.
-   */
+  /** Resolves when what was pushed in this turn is with the transport, or only the transport holds it back. */
   async collected(): Promise<void> {
+    await turn();
     await this.#collecting;
   }
 

@@ -9,7 +9,6 @@
 // 5. Why a stream ended is logged once, when it is over.
 // 6. Once a newer stream of its node is there, nothing on this one starts or stops a run
 //    before its peer has shown that it still speaks on it.
-import { randomInt } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Clock, Logger } from "@subnet-worker/kit";
 import {
@@ -17,24 +16,22 @@ import {
   type Cancel,
   type Envelope,
   envelope,
-  TASK_ERROR,
   type TaskAssignment,
   type UploadGrant,
 } from "@subnet-worker/protocol";
 import { capabilitiesOf, capacityOf } from "./announcement.ts";
-import { Doubt } from "./doubt.ts";
+import { Doubt, newNonce } from "./doubt.ts";
 import type { EnvelopeLog } from "./envelope-log.ts";
-import type { CancelReason } from "./errors.ts";
 import { GrantDesk } from "./grant-desk.ts";
 import { meet, NOBODY, type Peer, readHello } from "./handshake.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, Refusal, UploadAsk } from "./link.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
+import { DRAINED_BY_PEER, reasonOf, RunMessages } from "./run-messages.ts";
 import type { RunTable } from "./run-table.ts";
 import type { Settings } from "./settings.ts";
-import { invalid, readFailure, reasonOfAbort } from "./stream-failure.ts";
-import { turn } from "./turn.ts";
+import { invalid, logEnd, readFailure, reasonOfAbort } from "./stream-failure.ts";
 
 export interface SessionDeps {
   readonly runs: RunTable;
@@ -70,8 +67,7 @@ export class Session implements Link {
   readonly #outbox: Outbox;
   readonly #grants: GrantDesk;
   readonly #disposables = new DisposableStack();
-  /** Runs whose completion is not written yet. */
-  readonly #completing = new Set<string>();
+  readonly #messages: RunMessages;
   readonly #closed = Promise.withResolvers<void>();
   readonly #openedAtMs: number;
   readonly #capacity: Outgoing = { envelope: () => this.#capacityNews(), key: "capacity" };
@@ -109,6 +105,7 @@ export class Session implements Link {
         if (clock.monotonicMs() - this.#handedAtMs >= SLOW_WRITE_MS) this.#liveness?.seen();
       },
     });
+    this.#messages = new RunMessages(this.#outbox);
     this.#grants = new GrantDesk({ clock, timeoutMs: settings.grantTimeoutMs });
     this.#openedAtMs = clock.monotonicMs();
   }
@@ -162,7 +159,7 @@ export class Session implements Link {
   /** Another stream of the same node was opened: its peer may have given this one up. Harmless if it has not. */
   doubt(): void {
     if (!this.#isOpen || !this.hasAdditions || this.#doubt !== undefined) return;
-    this.#doubt = new Doubt(newNonce(), this.#deps.settings.outboxLength);
+    this.#doubt = new Doubt(this.#deps.settings.outboxLength);
     this.#outbox.push({ envelope: envelope("ping", { nonce: this.#doubt.nonce }) });
   }
 
@@ -177,35 +174,20 @@ export class Session implements Link {
     this.#farewell ??= this.#deps.clock.timer(FAREWELL_MS, () => this.#transport.hangUp());
   }
 
-  sendAck({ activityId, runId }: TaskAssignment): void {
-    const ack = envelope("ack", { activityId, runId });
-    if (!this.hasAdditions) return this.#outbox.push({ envelope: ack });
-    // A completion that waits behind it says as much.
-    const name = nameOf({ activityId, runId });
-    this.#outbox.push({ envelope: () => (this.#completing.has(name) ? undefined : ack) });
+  sendAck(assignment: TaskAssignment): void {
+    this.#messages.ack(assignment, this.hasAdditions);
   }
 
-  sendRefusal({ activityId, runId }: TaskAssignment, { code, reason }: Refusal): void {
-    const message = this.hasAdditions
-      ? envelope("rejection", { activityId, runId, errorCode: code, reason })
-      : envelope("completion", { activityId, runId, status: "ERROR", error: reason });
-    this.#outbox.push({ envelope: message });
+  sendRefusal(assignment: TaskAssignment, refusal: Refusal): void {
+    this.#messages.refusal(assignment, refusal, this.hasAdditions);
   }
 
-  sendProgress(progress: Parameters<Link["sendProgress"]>[0], onWritten: () => void): void {
-    this.#outbox.push({ envelope: envelope("progress", progress), key: nameOf(progress), onWritten });
+  sendProgress(...progress: Parameters<Link["sendProgress"]>): void {
+    this.#messages.progress(...progress);
   }
 
-  sendCompletion(completion: Parameters<Link["sendCompletion"]>[0], onWritten: () => void): void {
-    const name = nameOf(completion);
-    this.#completing.add(name);
-    this.#outbox.push({
-      envelope: envelope("completion", completion),
-      onWritten: () => {
-        this.#completing.delete(name);
-        onWritten();
-      },
-    });
+  sendCompletion(...completion: Parameters<Link["sendCompletion"]>): void {
+    this.#messages.completion(...completion);
   }
 
   async requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
@@ -266,7 +248,8 @@ export class Session implements Link {
         this.#liveness?.seen();
         this.#show("in", next.value);
         this.#take(next.value);
-        if (next.value.msg.case === "batch") await this.#answered();
+        // Else its answers would wait for all that came with it, and acks go out a turn before their completions.
+        if (next.value.msg.case === "batch") await this.#outbox.collected();
       }
       this.#isPeerDone = true;
       this.#endIfDone();
@@ -274,15 +257,6 @@ export class Session implements Link {
       // Either the stream broke, and its signal says so, or the peer sent what is no message.
       this.end(readFailure(error, this.#deps.settings));
     }
-  }
-
-  /**
-   * Resolves when the answers to a batch are on their way, or only the transport holds them back. Else they would
-   * wait for all that came with it, and acks be written for which the completion is there a turn later.
-   */
-  async #answered(): Promise<void> {
-    await turn();
-    await this.#outbox.collected();
   }
 
   #take(message: Envelope): void {
@@ -313,7 +287,7 @@ export class Session implements Link {
 
   #receive(message: Envelope): void {
     const { runs } = this.#deps;
-    if (this.#doubt !== undefined && Doubt.concerns(message)) return this.#holdBack(message, this.#doubt);
+    if (this.#doubt !== undefined && Doubt.concerns(message)) return this.#doubt.hold(message);
     const { msg } = message;
     switch (msg.case) {
       case "assign":
@@ -340,16 +314,6 @@ export class Session implements Link {
     }
   }
 
-  #holdBack(message: Envelope, doubt: Doubt): void {
-    if (doubt.isFull) {
-      throw new ConnectError(
-        "a newer stream of this node is open, and this one answers no ping; use one",
-        Code.Aborted,
-      );
-    }
-    doubt.hold(message);
-  }
-
   #onPong(nonce: bigint): void {
     if (this.#doubt?.nonce !== nonce) return;
     const held = this.#doubt.held();
@@ -359,8 +323,7 @@ export class Session implements Link {
 
   #assign(assignment: TaskAssignment): void {
     if (!this.#isPeerDraining) return this.#deps.runs.assign(assignment, this);
-    const reason = "[SYSTEM_OVERLOAD] this stream was drained by its worker client; assign on a new one";
-    this.sendRefusal(assignment, { code: TASK_ERROR.SYSTEM_OVERLOAD, reason });
+    this.sendRefusal(assignment, DRAINED_BY_PEER);
   }
 
   #cancel(cancel: Cancel): void {
@@ -425,35 +388,12 @@ export class Session implements Link {
 
   #logEnd(fallback: string): void {
     const { text, isFault } = this.#why ?? { text: fallback, isFault: true };
-    const fields = {
+    logEnd(this.#log, {
       why: text,
-      open_runs: this.#deps.runs.openRunsOf(this),
-      lasted_ms: Math.round(this.#deps.clock.monotonicMs() - this.#openedAtMs),
-    };
-    if (!this.#isOpen && isFault) this.#log.warn(fields, "worker client refused");
-    else if (!this.#isOpen) this.#log.debug(fields, "stream closed before its hello");
-    else if (isFault) this.#log.warn(fields, "worker client disconnected; its runs go on");
-    else this.#log.info(fields, "worker client disconnected");
+      isFault,
+      wasOpen: this.#isOpen,
+      openRuns: this.#deps.runs.openRunsOf(this),
+      lastedMs: this.#deps.clock.monotonicMs() - this.#openedAtMs,
+    });
   }
-}
-
-const REASONS: ReadonlySet<string> = new Set<CancelReason>([
-  "requested",
-  "deadline",
-  "lease_lost",
-  "drain",
-  "superseded",
-  "disconnected",
-]);
-
-function reasonOf({ reason }: Cancel): CancelReason {
-  return REASONS.has(reason) ? (reason as CancelReason) : "requested";
-}
-
-function nameOf({ activityId, runId }: { readonly activityId?: string; readonly runId?: string }): string {
-  return JSON.stringify([activityId, runId]);
-}
-
-function newNonce(): bigint {
-  return BigInt(randomInt(2 ** 47));
 }

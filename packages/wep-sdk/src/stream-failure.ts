@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Logger } from "@subnet-worker/kit";
 import type { Settings } from "./settings.ts";
 
 /** What the peer sent makes no sense; `message` says what to send. */
@@ -23,4 +24,24 @@ export function readFailure(error: unknown, { maxMessageBytes }: Settings): Conn
     undefined,
     failure,
   );
+}
+
+export interface StreamEnd {
+  readonly why: string;
+  /** Of either side; not when one of them said that it was done. */
+  readonly isFault: boolean;
+  /** The handshake was done. */
+  readonly wasOpen: boolean;
+  /** Runs of it that go on. */
+  readonly openRuns: number;
+  readonly lastedMs: number;
+}
+
+/** Why a stream ended, once it is over. */
+export function logEnd(log: Logger, { why, isFault, wasOpen, openRuns, lastedMs }: StreamEnd): void {
+  const fields = { why, open_runs: openRuns, lasted_ms: Math.round(lastedMs) };
+  if (!wasOpen && isFault) log.warn(fields, "worker client refused");
+  else if (!wasOpen) log.debug(fields, "stream closed before its hello");
+  else if (isFault) log.warn(fields, "worker client disconnected; its runs go on");
+  else log.info(fields, "worker client disconnected");
 }
