@@ -42,6 +42,34 @@ export interface ActivitySpec {
   readonly requireGpu: boolean;
   /** The result is kept as an object in storage. Default false. */
   readonly uploadToStorage: boolean;
+  /** Whose slots its runs take. Default `gpu` with `requireGpu`, else `cpu`. */
+  readonly resourceClass: "cpu" | "gpu" | "io";
+  /** What one run of it may take. */
+  readonly limits: RunLimits;
+  /** After this long in its queue nobody wants its result any more. `undefined`: no such time. */
+  readonly deadlineMs?: number;
+  /** How often and when a run that failed is tried again; what is left out is as the node has it. */
+  readonly retry: RetryLimits;
+  /** How the result travels from worker to node: as large results need it (`auto`), or always so. Default `auto`. */
+  readonly result: "auto" | "inline" | "reference";
+}
+
+/** Bounds of one run; what is left out is as the worker has it. */
+export interface RunLimits {
+  /** From its start. */
+  readonly timeoutMs?: number;
+  /** Heap and buffers together, in MiB. */
+  readonly memoryMb?: number;
+}
+
+/** What an activity says of its retries. */
+export interface RetryLimits {
+  /** Runs of one activity, the first among them. */
+  readonly maxAttempts?: number;
+  /** Before the second run; doubles with each further one. */
+  readonly initialMs?: number;
+  /** Longest wait between runs. */
+  readonly maxMs?: number;
 }
 
 /** One input or output of an activity. */
@@ -56,4 +84,6 @@ export interface Param {
   readonly isObjectKey: boolean;
   /** Of the object, or of the value itself: `audio/wav`. */
   readonly mediaType?: string;
+  /** Largest object, where the value is a key of one. `undefined`: no limit. */
+  readonly maxBytes?: number;
 }

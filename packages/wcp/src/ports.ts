@@ -21,6 +21,8 @@ export interface TaskInput {
   readonly value: unknown;
   /** Set when the value is an object key: the executor gets a URL instead. */
   readonly objectKey?: string;
+  /** Largest object that its spec allows. `undefined`: no limit. */
+  readonly maxBytes?: number;
 }
 
 export interface TaskInputs {
@@ -134,6 +136,14 @@ export interface Assignment {
   readonly checkpointRef?: string | undefined;
   /** After this nobody wants the result. `undefined`: no such time. */
   readonly deadlineMs?: number | undefined;
+  /** What the result is to have. `undefined`: no spec says. */
+  readonly outputs?: readonly AssignedOutput[] | undefined;
+  /** The run is stopped this long after its start. `undefined`: as the executor has it. */
+  readonly timeoutMs?: number | undefined;
+  /** Heap and buffers that the run may take, in MiB. `undefined`: as the executor has it. */
+  readonly memoryMb?: number | undefined;
+  /** The result is wanted as an object, however small it is. Default false. */
+  readonly isResultByReference?: boolean | undefined;
   /** Trace context and correlation ids, as they travel: traceparent, tracestate, tenant_id and so on. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -141,6 +151,18 @@ export interface Assignment {
 export interface AssignedInput extends TaskInput {
   /** Presigned URL of the object behind `objectKey`. */
   readonly url?: string;
+  /** When the URL stops working. */
+  readonly urlExpiresAtMs?: number;
+}
+
+/** One named output that the activity's spec declares. */
+export interface AssignedOutput {
+  readonly name: string;
+  readonly abiType: string;
+  readonly mediaType: string;
+  readonly isObjectKey: boolean;
+  /** Of the object. `undefined`: no limit. */
+  readonly maxBytes?: number;
 }
 
 export interface RunResult {
@@ -148,6 +170,18 @@ export interface RunResult {
   readonly json: string;
   /** Object key of a result too large to travel; empty when there is none. */
   readonly ref: string;
+  /** The object behind `ref` holds what would be `json`. Default false: it is the result itself. */
+  readonly isRefJson?: boolean;
+  /** What the executor says the run has written. Default none. */
+  readonly objects?: readonly WrittenObject[];
+}
+
+/** What an executor says it has written. */
+export interface WrittenObject {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  /** `undefined`: not known. */
+  readonly sha256?: Uint8Array;
 }
 
 export type RunOutcome =
@@ -160,10 +194,37 @@ export type RunOutcome =
 
 export type CancelReason = "requested" | "deadline" | "lease_lost" | "drain" | "superseded";
 
+/** An object that a run would like to write. */
 export interface UploadWish {
+  /** Path below the run's prefix. */
   readonly name: string;
   readonly mediaType: string;
   readonly sizeBytes: number;
+  /** Of the content, 16 bytes: the store refuses what does not match. */
+  readonly md5?: Uint8Array;
+  /** Of the content, 32 bytes: kept with the object. */
+  readonly sha256?: Uint8Array;
+}
+
+/** One step of an upload in parts; `name` is the path below the run's prefix. */
+export type MultipartStep = { readonly name: string } & (
+  | {
+      readonly kind: "create";
+      readonly mediaType: string;
+      /** `undefined`: not known yet. */
+      readonly sizeBytes: number | undefined;
+      readonly sha256?: Uint8Array;
+    }
+  | ({ readonly kind: "part"; readonly uploadId: string } & PartWish)
+  | { readonly kind: "complete"; readonly uploadId: string; readonly parts: readonly CompletedPart[] }
+  | { readonly kind: "abort"; readonly uploadId: string }
+);
+
+/** What a step of an upload in parts gives: `uploadId` for a create, `ticket` for a part. */
+export interface MultipartAnswer {
+  readonly objectKey: string;
+  readonly uploadId?: string;
+  readonly ticket?: UploadTicket;
 }
 
 export interface RunListener {
@@ -171,6 +232,10 @@ export interface RunListener {
   progress(percent: number, message: string, checkpointRef?: string): void;
   /** Resolves with a grant, or rejects with an error whose message the handler sees. */
   upload(wish: UploadWish): Promise<UploadTicket>;
+  /** The same for reading an object again, or another one. */
+  download(objectKey: string): Promise<DownloadTicket>;
+  /** The same for a step of an upload in parts. */
+  multipart(step: MultipartStep): Promise<MultipartAnswer>;
 }
 
 export interface UploadTicket {
@@ -262,10 +327,89 @@ export interface Executor {
 
 // --- Storage --------------------------------------------------------------
 
-/** Object keys to URLs and back. The executor never sees what signs them. */
+/** A URL that reads one object. */
+export interface DownloadTicket {
+  readonly url: string;
+  readonly expiresAtMs: number;
+}
+
+export type ObjectWish = Omit<UploadWish, "name">;
+
+export interface PartWish {
+  /** From 1. */
+  readonly partNumber: number;
+  readonly sizeBytes: number;
+  /** Of the part, 16 bytes: the store refuses what does not match. */
+  readonly md5?: Uint8Array;
+}
+
+export interface CompletedPart {
+  readonly partNumber: number;
+  /** As the store answered the PUT of the part. */
+  readonly etag: string;
+}
+
+/** An object as it is stored. */
+export interface StoredObject {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  /** As it was given at the upload; `undefined` where the store has none, and in lists. */
+  readonly sha256?: Uint8Array;
+}
+
+/** An upload in parts that was begun and has not ended. */
+export interface OpenMultipart {
+  readonly objectKey: string;
+  readonly uploadId: string;
+  readonly startedAtMs: number;
+}
+
+/**
+ * Object keys to URLs and back. The executor never sees what signs them. Every call
+ * may reject with a {@link StorageError}; tickets of S3 are made without asking the store.
+ */
 export interface StorageBroker {
-  downloadUrl(objectKey: string): Promise<string>;
-  uploadTicket(objectKey: string, wish: UploadWish): Promise<UploadTicket>;
+  downloadTicket(objectKey: string): Promise<DownloadTicket>;
+  uploadTicket(objectKey: string, wish: ObjectWish): Promise<UploadTicket>;
+  /** Begins an upload in parts; resolves with its id. */
+  createMultipart(objectKey: string, wish: Pick<ObjectWish, "mediaType" | "sha256">): Promise<string>;
+  partTicket(objectKey: string, uploadId: string, part: PartWish): Promise<UploadTicket>;
+  /** Makes the object of its parts. Harmless when it was done before. */
+  completeMultipart(objectKey: string, uploadId: string, parts: readonly CompletedPart[]): Promise<void>;
+  /** Harmless when there is no such upload. */
+  abortMultipart(objectKey: string, uploadId: string): Promise<void>;
+  /** `undefined`: there is no such object. */
+  head(objectKey: string): Promise<StoredObject | undefined>;
+  /** The whole object. Rejects with TOO_LARGE above `maxBytes`, and NOT_FOUND. */
+  read(objectKey: string, maxBytes: number): Promise<Uint8Array>;
+  list(prefix: string): AsyncIterable<StoredObject>;
+  listMultiparts(prefix: string): AsyncIterable<OpenMultipart>;
+  /** Harmless for what is not there. */
+  remove(objectKeys: readonly string[]): Promise<void>;
+}
+
+export type StorageErrorCode =
+  /** Nobody answers, or not now: trying again may help. */
+  | "UNAVAILABLE"
+  /** The store knows this node and does not allow it, or does not know it. */
+  | "REFUSED"
+  | "NOT_FOUND"
+  | "TOO_LARGE";
+
+/** Why storage did not do as it was asked. The message names the key and what to do. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  readonly code: StorageErrorCode;
+
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(`[STORAGE_${code}] ${message}`, options);
+    this.code = code;
+  }
+
+  get isRetryable(): boolean {
+    return this.code === "UNAVAILABLE";
+  }
 }
 
 // --- Persistence ----------------------------------------------------------

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file execution/v1/execution.proto.
  */
 export const file_execution_v1_execution: GenFile = /*@__PURE__*/
-  fileDesc("ChxleGVjdXRpb24vdjEvZXhlY3V0aW9uLnByb3RvEgxleGVjdXRpb24udjEiqAYKCEVudmVsb3BlEiYKBWhlbGxvGAEgASgLMhUuZXhlY3V0aW9uLnYxLlZlcnNpb25IABIqCgloZWxsb19hY2sYAiABKAsyFS5leGVjdXRpb24udjEuVmVyc2lvbkgAEjIKDGNhcGFiaWxpdGllcxgDIAEoCzIaLmV4ZWN1dGlvbi52MS5DYXBhYmlsaXRpZXNIABIwCghjYXBhY2l0eRgEIAEoCzIcLmV4ZWN1dGlvbi52MS5DYXBhY2l0eVVwZGF0ZUgAEi4KBmFzc2lnbhgFIAEoCzIcLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudEgAEiAKA2FjaxgGIAEoCzIRLmV4ZWN1dGlvbi52MS5BY2tIABIqCghwcm9ncmVzcxgHIAEoCzIWLmV4ZWN1dGlvbi52MS5Qcm9ncmVzc0gAEi4KCmNvbXBsZXRpb24YCCABKAsyGC5leGVjdXRpb24udjEuQ29tcGxldGlvbkgAEiYKBmNhbmNlbBgJIAEoCzIULmV4ZWN1dGlvbi52MS5DYW5jZWxIABIkCgVkcmFpbhgKIAEoCzITLmV4ZWN1dGlvbi52MS5EcmFpbkgAEiIKBHBpbmcYFCABKAsyEi5leGVjdXRpb24udjEuUGluZ0gAEiIKBHBvbmcYFSABKAsyEi5leGVjdXRpb24udjEuUG9uZ0gAEisKDmNvbXBsZXRpb25fYWNrGBYgASgLMhEuZXhlY3V0aW9uLnYxLkFja0gAEiwKCXJlamVjdGlvbhgXIAEoCzIXLmV4ZWN1dGlvbi52MS5SZWplY3Rpb25IABI1Cg51cGxvYWRfcmVxdWVzdBgYIAEoCzIbLmV4ZWN1dGlvbi52MS5VcGxvYWRSZXF1ZXN0SAASMQoMdXBsb2FkX2dyYW50GBkgASgLMhkuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50SAASLAoJaW52ZW50b3J5GBogASgLMhcuZXhlY3V0aW9uLnYxLkludmVudG9yeUgAEiQKBWJhdGNoGBsgASgLMhMuZXhlY3V0aW9uLnYxLkJhdGNoSABCBQoDbXNnImsKB1ZlcnNpb24SCwoDbWluGAEgASgJEgsKA21heBgCIAEoCRITCgtpbnN0YW5jZV9pZBgUIAEoCRINCgVhZ2VudBgVIAEoCRIPCgdub2RlX2lkGBYgASgJEhEKCW1heF9iYXRjaBgXIAEoDSKlAQoMQ2FwYWJpbGl0aWVzEhcKD21heF9jb25jdXJyZW5jeRgBIAEoDRIMCgR0YWdzGAIgAygJEiUKBWtpbmRzGBQgAygLMhYuZXhlY3V0aW9uLnYxLlRhc2tLaW5kEiwKB2NsYXNzZXMYFSADKAsyGy5leGVjdXRpb24udjEuQ2xhc3NDYXBhY2l0eRIZChFpbnZlbnRvcnlfZm9sbG93cxgWIAEoCCJECg1DbGFzc0NhcGFjaXR5EgwKBG5hbWUYASABKAkSFwoPbWF4X2NvbmN1cnJlbmN5GAIgASgNEgwKBHRhZ3MYAyADKAkiOAoIVGFza0tpbmQSDAoEa2luZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg0KBWNsYXNzGBQgASgJIlUKDkNhcGFjaXR5VXBkYXRlEhcKD2F2YWlsYWJsZV9zbG90cxgBIAEoDRIqCgdjbGFzc2VzGBQgAygLMhkuZXhlY3V0aW9uLnYxLkNsYXNzQ3JlZGl0IjQKC0NsYXNzQ3JlZGl0EgwKBG5hbWUYASABKAkSFwoPYXZhaWxhYmxlX3Nsb3RzGAIgASgNIpEBCg9JbnB1dERlc2NyaXB0b3ISDAoEbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEgsKA3JlZhgDIAEoCRITCgtpbmxpbmVfanNvbhgEIAEoCRIUCgxpbmxpbmVfYnl0ZXMYBSABKAwSEAoIYWJpX3R5cGUYFCABKAkSEgoKb2JqZWN0X2tleRgVIAEoCSLmAwoOVGFza0Fzc2lnbm1lbnQSEwoLYWN0aXZpdHlfaWQYASABKAkSHAoUd29ya2Zsb3dfaW5zdGFuY2VfaWQYAiABKAkSDgoGcnVuX2lkGAMgASgJEhEKCXRhc2tfa2luZBgEIAEoCRIUCgx0YXNrX3ZlcnNpb24YBSABKAkSLQoGaW5wdXRzGAYgAygLMh0uZXhlY3V0aW9uLnYxLklucHV0RGVzY3JpcHRvchIVCg11cGxvYWRfcHJlZml4GAcgASgJEhoKEnNvZnRfZGVhZGxpbmVfdW5peBgIIAEoAxIcChRoZWFydGJlYXRfaW50ZXJ2YWxfcxgJIAEoBRI2Cg93b3JrZmxvd19pbnB1dHMYFCADKAsyHS5leGVjdXRpb24udjEuSW5wdXREZXNjcmlwdG9yEg8KB2F0dGVtcHQYFSABKA0SFgoOY2hlY2twb2ludF9yZWYYFiABKAkSGAoQZGVhZGxpbmVfdW5peF9tcxgXIAEoAxI8CghtZXRhZGF0YRgYIAMoCzIqLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIqCgNBY2sSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJImkKCFByb2dyZXNzEhMKC2FjdGl2aXR5X2lkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRIPCgdwZXJjZW50GAMgASgNEg8KB21lc3NhZ2UYBCABKAkSFgoOY2hlY2twb2ludF9yZWYYBSABKAkizgEKCkNvbXBsZXRpb24SEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg4KBnN0YXR1cxgDIAEoCRISCgpyZXN1bHRfcmVmGAQgASgJEhUKDXJlc3VsdF9pbmxpbmUYBSABKAwSDQoFZXJyb3IYBiABKAkSEgoKZXJyb3JfY29kZRgUIAEoDRIRCglyZXRyeWFibGUYFSABKAgSEgoKbGF0ZW5jeV9tcxgWIAEoBBIWCg5yZXRyeV9hZnRlcl9tcxgXIAEoBCI9CgZDYW5jZWwSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEg4KBnJ1bl9pZBgUIAEoCSIXCgVEcmFpbhIOCgZyZWFzb24YFCABKAkiMgoJSW52ZW50b3J5EiUKBHJ1bnMYASADKAsyFy5leGVjdXRpb24udjEuUnVuU3RhdHVzImgKCVJ1blN0YXR1cxITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSDQoFc3RhdGUYAyABKAkSDwoHcGVyY2VudBgEIAEoDRIWCg5jaGVja3BvaW50X3JlZhgFIAEoCSIyCgVCYXRjaBIpCgllbnZlbG9wZXMYASADKAsyFi5leGVjdXRpb24udjEuRW52ZWxvcGUiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIlQKCVJlamVjdGlvbhITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKZXJyb3JfY29kZRgDIAEoDRIOCgZyZWFzb24YBCABKAkifgoNVXBsb2FkUmVxdWVzdBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoBBIMCgRuYW1lGAQgASgJEhIKCm1lZGlhX3R5cGUYBSABKAkSEgoKc2l6ZV9ieXRlcxgGIAEoBCLQAQoLVXBsb2FkR3JhbnQSEgoKcmVxdWVzdF9pZBgBIAEoBBISCgpvYmplY3Rfa2V5GAIgASgJEgsKA3VybBgDIAEoCRI3CgdoZWFkZXJzGAQgAygLMiYuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50LkhlYWRlcnNFbnRyeRIUCgxleHBpcmVzX3VuaXgYBSABKAMSDQoFZXJyb3IYBiABKAkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEyTQoJRXhlY3V0aW9uEkAKClRhc2tTdHJlYW0SFi5leGVjdXRpb24udjEuRW52ZWxvcGUaFi5leGVjdXRpb24udjEuRW52ZWxvcGUoATABYgZwcm90bzM");
+  fileDesc("ChxleGVjdXRpb24vdjEvZXhlY3V0aW9uLnByb3RvEgxleGVjdXRpb24udjEikAgKCEVudmVsb3BlEiYKBWhlbGxvGAEgASgLMhUuZXhlY3V0aW9uLnYxLlZlcnNpb25IABIqCgloZWxsb19hY2sYAiABKAsyFS5leGVjdXRpb24udjEuVmVyc2lvbkgAEjIKDGNhcGFiaWxpdGllcxgDIAEoCzIaLmV4ZWN1dGlvbi52MS5DYXBhYmlsaXRpZXNIABIwCghjYXBhY2l0eRgEIAEoCzIcLmV4ZWN1dGlvbi52MS5DYXBhY2l0eVVwZGF0ZUgAEi4KBmFzc2lnbhgFIAEoCzIcLmV4ZWN1dGlvbi52MS5UYXNrQXNzaWdubWVudEgAEiAKA2FjaxgGIAEoCzIRLmV4ZWN1dGlvbi52MS5BY2tIABIqCghwcm9ncmVzcxgHIAEoCzIWLmV4ZWN1dGlvbi52MS5Qcm9ncmVzc0gAEi4KCmNvbXBsZXRpb24YCCABKAsyGC5leGVjdXRpb24udjEuQ29tcGxldGlvbkgAEiYKBmNhbmNlbBgJIAEoCzIULmV4ZWN1dGlvbi52MS5DYW5jZWxIABIkCgVkcmFpbhgKIAEoCzITLmV4ZWN1dGlvbi52MS5EcmFpbkgAEiIKBHBpbmcYFCABKAsyEi5leGVjdXRpb24udjEuUGluZ0gAEiIKBHBvbmcYFSABKAsyEi5leGVjdXRpb24udjEuUG9uZ0gAEisKDmNvbXBsZXRpb25fYWNrGBYgASgLMhEuZXhlY3V0aW9uLnYxLkFja0gAEiwKCXJlamVjdGlvbhgXIAEoCzIXLmV4ZWN1dGlvbi52MS5SZWplY3Rpb25IABI1Cg51cGxvYWRfcmVxdWVzdBgYIAEoCzIbLmV4ZWN1dGlvbi52MS5VcGxvYWRSZXF1ZXN0SAASMQoMdXBsb2FkX2dyYW50GBkgASgLMhkuZXhlY3V0aW9uLnYxLlVwbG9hZEdyYW50SAASLAoJaW52ZW50b3J5GBogASgLMhcuZXhlY3V0aW9uLnYxLkludmVudG9yeUgAEiQKBWJhdGNoGBsgASgLMhMuZXhlY3V0aW9uLnYxLkJhdGNoSAASOQoQZG93bmxvYWRfcmVxdWVzdBgcIAEoCzIdLmV4ZWN1dGlvbi52MS5Eb3dubG9hZFJlcXVlc3RIABI1Cg5kb3dubG9hZF9ncmFudBgdIAEoCzIbLmV4ZWN1dGlvbi52MS5Eb3dubG9hZEdyYW50SAASOwoRbXVsdGlwYXJ0X3JlcXVlc3QYHiABKAsyHi5leGVjdXRpb24udjEuTXVsdGlwYXJ0UmVxdWVzdEgAEjcKD211bHRpcGFydF9ncmFudBgfIAEoCzIcLmV4ZWN1dGlvbi52MS5NdWx0aXBhcnRHcmFudEgAQgUKA21zZyKEAQoHVmVyc2lvbhILCgNtaW4YASABKAkSCwoDbWF4GAIgASgJEhMKC2luc3RhbmNlX2lkGBQgASgJEg0KBWFnZW50GBUgASgJEg8KB25vZGVfaWQYFiABKAkSEQoJbWF4X2JhdGNoGBcgASgNEhcKD2Jyb2tlcnNfc3RvcmFnZRgYIAEoCCKlAQoMQ2FwYWJpbGl0aWVzEhcKD21heF9jb25jdXJyZW5jeRgBIAEoDRIMCgR0YWdzGAIgAygJEiUKBWtpbmRzGBQgAygLMhYuZXhlY3V0aW9uLnYxLlRhc2tLaW5kEiwKB2NsYXNzZXMYFSADKAsyGy5leGVjdXRpb24udjEuQ2xhc3NDYXBhY2l0eRIZChFpbnZlbnRvcnlfZm9sbG93cxgWIAEoCCJECg1DbGFzc0NhcGFjaXR5EgwKBG5hbWUYASABKAkSFwoPbWF4X2NvbmN1cnJlbmN5GAIgASgNEgwKBHRhZ3MYAyADKAkiOAoIVGFza0tpbmQSDAoEa2luZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg0KBWNsYXNzGBQgASgJIlUKDkNhcGFjaXR5VXBkYXRlEhcKD2F2YWlsYWJsZV9zbG90cxgBIAEoDRIqCgdjbGFzc2VzGBQgAygLMhkuZXhlY3V0aW9uLnYxLkNsYXNzQ3JlZGl0IjQKC0NsYXNzQ3JlZGl0EgwKBG5hbWUYASABKAkSFwoPYXZhaWxhYmxlX3Nsb3RzGAIgASgNIroBCg9JbnB1dERlc2NyaXB0b3ISDAoEbmFtZRgBIAEoCRISCgptZWRpYV90eXBlGAIgASgJEgsKA3JlZhgDIAEoCRITCgtpbmxpbmVfanNvbhgEIAEoCRIUCgxpbmxpbmVfYnl0ZXMYBSABKAwSEAoIYWJpX3R5cGUYFCABKAkSEgoKb2JqZWN0X2tleRgVIAEoCRIUCgxleHBpcmVzX3VuaXgYFiABKAMSEQoJbWF4X2J5dGVzGBcgASgEInAKEE91dHB1dERlc2NyaXB0b3ISDAoEbmFtZRgBIAEoCRIQCghhYmlfdHlwZRgCIAEoCRISCgptZWRpYV90eXBlGAMgASgJEhUKDWlzX29iamVjdF9rZXkYBCABKAgSEQoJbWF4X2J5dGVzGAUgASgEItsECg5UYXNrQXNzaWdubWVudBITCgthY3Rpdml0eV9pZBgBIAEoCRIcChR3b3JrZmxvd19pbnN0YW5jZV9pZBgCIAEoCRIOCgZydW5faWQYAyABKAkSEQoJdGFza19raW5kGAQgASgJEhQKDHRhc2tfdmVyc2lvbhgFIAEoCRItCgZpbnB1dHMYBiADKAsyHS5leGVjdXRpb24udjEuSW5wdXREZXNjcmlwdG9yEhUKDXVwbG9hZF9wcmVmaXgYByABKAkSGgoSc29mdF9kZWFkbGluZV91bml4GAggASgDEhwKFGhlYXJ0YmVhdF9pbnRlcnZhbF9zGAkgASgFEjYKD3dvcmtmbG93X2lucHV0cxgUIAMoCzIdLmV4ZWN1dGlvbi52MS5JbnB1dERlc2NyaXB0b3ISDwoHYXR0ZW1wdBgVIAEoDRIWCg5jaGVja3BvaW50X3JlZhgWIAEoCRIYChBkZWFkbGluZV91bml4X21zGBcgASgDEjwKCG1ldGFkYXRhGBggAygLMiouZXhlY3V0aW9uLnYxLlRhc2tBc3NpZ25tZW50Lk1ldGFkYXRhRW50cnkSLwoHb3V0cHV0cxgZIAMoCzIeLmV4ZWN1dGlvbi52MS5PdXRwdXREZXNjcmlwdG9yEhIKCnRpbWVvdXRfbXMYGiABKAQSEQoJbWVtb3J5X21iGBsgASgNEhsKE3Jlc3VsdF9ieV9yZWZlcmVuY2UYHCABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKA0FjaxITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkiaQoIUHJvZ3Jlc3MSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg8KB3BlcmNlbnQYAyABKA0SDwoHbWVzc2FnZRgEIAEoCRIWCg5jaGVja3BvaW50X3JlZhgFIAEoCSKbAgoKQ29tcGxldGlvbhITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSDgoGc3RhdHVzGAMgASgJEhIKCnJlc3VsdF9yZWYYBCABKAkSFQoNcmVzdWx0X2lubGluZRgFIAEoDBINCgVlcnJvchgGIAEoCRISCgplcnJvcl9jb2RlGBQgASgNEhEKCXJldHJ5YWJsZRgVIAEoCBISCgpsYXRlbmN5X21zGBYgASgEEhYKDnJldHJ5X2FmdGVyX21zGBcgASgEEh0KFXJlc3VsdF9yZWZfaXNfb3V0cHV0cxgYIAEoCBIsCgdvYmplY3RzGBkgAygLMhsuZXhlY3V0aW9uLnYxLldyaXR0ZW5PYmplY3QiRwoNV3JpdHRlbk9iamVjdBISCgpvYmplY3Rfa2V5GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQSDgoGc2hhMjU2GAMgASgMIj0KBkNhbmNlbBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGcnVuX2lkGBQgASgJIhcKBURyYWluEg4KBnJlYXNvbhgUIAEoCSIyCglJbnZlbnRvcnkSJQoEcnVucxgBIAMoCzIXLmV4ZWN1dGlvbi52MS5SdW5TdGF0dXMiaAoJUnVuU3RhdHVzEhMKC2FjdGl2aXR5X2lkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRINCgVzdGF0ZRgDIAEoCRIPCgdwZXJjZW50GAQgASgNEhYKDmNoZWNrcG9pbnRfcmVmGAUgASgJIjIKBUJhdGNoEikKCWVudmVsb3BlcxgBIAMoCzIWLmV4ZWN1dGlvbi52MS5FbnZlbG9wZSIVCgRQaW5nEg0KBW5vbmNlGAEgASgEIhUKBFBvbmcSDQoFbm9uY2UYASABKAQiVAoJUmVqZWN0aW9uEhMKC2FjdGl2aXR5X2lkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRISCgplcnJvcl9jb2RlGAMgASgNEg4KBnJlYXNvbhgEIAEoCSKbAQoNVXBsb2FkUmVxdWVzdBITCgthY3Rpdml0eV9pZBgBIAEoCRIOCgZydW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoBBIMCgRuYW1lGAQgASgJEhIKCm1lZGlhX3R5cGUYBSABKAkSEgoKc2l6ZV9ieXRlcxgGIAEoBBILCgNtZDUYByABKAwSDgoGc2hhMjU2GAggASgMIuMBCgtVcGxvYWRHcmFudBISCgpyZXF1ZXN0X2lkGAEgASgEEhIKCm9iamVjdF9rZXkYAiABKAkSCwoDdXJsGAMgASgJEjcKB2hlYWRlcnMYBCADKAsyJi5leGVjdXRpb24udjEuVXBsb2FkR3JhbnQuSGVhZGVyc0VudHJ5EhQKDGV4cGlyZXNfdW5peBgFIAEoAxINCgVlcnJvchgGIAEoCRIRCglyZXRyeWFibGUYByABKAgaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXgoPRG93bmxvYWRSZXF1ZXN0EhMKC2FjdGl2aXR5X2lkGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgEEhIKCm9iamVjdF9rZXkYBCABKAkifAoNRG93bmxvYWRHcmFudBISCgpyZXF1ZXN0X2lkGAEgASgEEhIKCm9iamVjdF9rZXkYAiABKAkSCwoDdXJsGAMgASgJEhQKDGV4cGlyZXNfdW5peBgEIAEoAxINCgVlcnJvchgFIAEoCRIRCglyZXRyeWFibGUYBiABKAgiowIKEE11bHRpcGFydFJlcXVlc3QSEwoLYWN0aXZpdHlfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAQSDAoEbmFtZRgEIAEoCRIvCgZjcmVhdGUYBSABKAsyHS5leGVjdXRpb24udjEuTXVsdGlwYXJ0Q3JlYXRlSAASKwoEcGFydBgGIAEoCzIbLmV4ZWN1dGlvbi52MS5NdWx0aXBhcnRQYXJ0SAASMwoIY29tcGxldGUYByABKAsyHy5leGVjdXRpb24udjEuTXVsdGlwYXJ0Q29tcGxldGVIABItCgVhYm9ydBgIIAEoCzIcLmV4ZWN1dGlvbi52MS5NdWx0aXBhcnRBYm9ydEgAQgYKBHN0ZXAiSQoPTXVsdGlwYXJ0Q3JlYXRlEhIKCm1lZGlhX3R5cGUYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBBIOCgZzaGEyNTYYAyABKAwiWAoNTXVsdGlwYXJ0UGFydBIRCgl1cGxvYWRfaWQYASABKAkSEwoLcGFydF9udW1iZXIYAiABKA0SEgoKc2l6ZV9ieXRlcxgDIAEoBBILCgNtZDUYBCABKAwiUgoRTXVsdGlwYXJ0Q29tcGxldGUSEQoJdXBsb2FkX2lkGAEgASgJEioKBXBhcnRzGAIgAygLMhsuZXhlY3V0aW9uLnYxLkNvbXBsZXRlZFBhcnQiMgoNQ29tcGxldGVkUGFydBITCgtwYXJ0X251bWJlchgBIAEoDRIMCgRldGFnGAIgASgJIiMKDk11bHRpcGFydEFib3J0EhEKCXVwbG9hZF9pZBgBIAEoCSL8AQoOTXVsdGlwYXJ0R3JhbnQSEgoKcmVxdWVzdF9pZBgBIAEoBBISCgpvYmplY3Rfa2V5GAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRILCgN1cmwYBCABKAkSOgoHaGVhZGVycxgFIAMoCzIpLmV4ZWN1dGlvbi52MS5NdWx0aXBhcnRHcmFudC5IZWFkZXJzRW50cnkSFAoMZXhwaXJlc191bml4GAYgASgDEg0KBWVycm9yGAcgASgJEhEKCXJldHJ5YWJsZRgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJNCglFeGVjdXRpb24SQAoKVGFza1N0cmVhbRIWLmV4ZWN1dGlvbi52MS5FbnZlbG9wZRoWLmV4ZWN1dGlvbi52MS5FbnZlbG9wZSgBMAFiBnByb3RvMw");
 
 /**
  * The one message type that travels both ways.
@@ -169,6 +169,39 @@ export type Envelope = Message<"execution.v1.Envelope"> & {
      */
     value: Batch;
     case: "batch";
+  } | {
+    /**
+     * WEP to WCP: may I read this object? Only to a peer that brokers storage, as
+     * its hello says; the same for the steps of an upload in parts.
+     *
+     * @generated from field: execution.v1.DownloadRequest download_request = 28;
+     */
+    value: DownloadRequest;
+    case: "downloadRequest";
+  } | {
+    /**
+     * WCP to WEP: the answer, with a presigned URL or an error.
+     *
+     * @generated from field: execution.v1.DownloadGrant download_grant = 29;
+     */
+    value: DownloadGrant;
+    case: "downloadGrant";
+  } | {
+    /**
+     * WEP to WCP: one step of an upload in parts.
+     *
+     * @generated from field: execution.v1.MultipartRequest multipart_request = 30;
+     */
+    value: MultipartRequest;
+    case: "multipartRequest";
+  } | {
+    /**
+     * WCP to WEP: the answer to that step.
+     *
+     * @generated from field: execution.v1.MultipartGrant multipart_grant = 31;
+     */
+    value: MultipartGrant;
+    case: "multipartGrant";
   } | { case: undefined; value?: undefined };
 };
 
@@ -223,6 +256,13 @@ export type Version = Message<"execution.v1.Version"> & {
    * @generated from field: uint32 max_batch = 23;
    */
   maxBatch: number;
+
+  /**
+   * Of a WCP: it answers download_request and multipart_request.
+   *
+   * @generated from field: bool brokers_storage = 24;
+   */
+  brokersStorage: boolean;
 };
 
 /**
@@ -434,6 +474,21 @@ export type InputDescriptor = Message<"execution.v1.InputDescriptor"> & {
    * @generated from field: string object_key = 21;
    */
   objectKey: string;
+
+  /**
+   * Unix seconds after which a presigned ref no longer works; 0: unknown. A
+   * download_request for object_key renews it.
+   *
+   * @generated from field: int64 expires_unix = 22;
+   */
+  expiresUnix: bigint;
+
+  /**
+   * Largest object that the activity spec allows, in bytes; 0: no limit.
+   *
+   * @generated from field: uint64 max_bytes = 23;
+   */
+  maxBytes: bigint;
 };
 
 /**
@@ -442,6 +497,51 @@ export type InputDescriptor = Message<"execution.v1.InputDescriptor"> & {
  */
 export const InputDescriptorSchema: GenMessage<InputDescriptor> = /*@__PURE__*/
   messageDesc(file_execution_v1_execution, 7);
+
+/**
+ * One named output that the activity spec declares.
+ *
+ * @generated from message execution.v1.OutputDescriptor
+ */
+export type OutputDescriptor = Message<"execution.v1.OutputDescriptor"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Solidity type as the activity spec has it.
+   *
+   * @generated from field: string abi_type = 2;
+   */
+  abiType: string;
+
+  /**
+   * @generated from field: string media_type = 3;
+   */
+  mediaType: string;
+
+  /**
+   * The value is the key of an object in storage.
+   *
+   * @generated from field: bool is_object_key = 4;
+   */
+  isObjectKey: boolean;
+
+  /**
+   * Largest object that the activity spec allows, in bytes; 0: no limit.
+   *
+   * @generated from field: uint64 max_bytes = 5;
+   */
+  maxBytes: bigint;
+};
+
+/**
+ * Describes the message execution.v1.OutputDescriptor.
+ * Use `create(OutputDescriptorSchema)` to create a new message.
+ */
+export const OutputDescriptorSchema: GenMessage<OutputDescriptor> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 8);
 
 /**
  * @generated from message execution.v1.TaskAssignment
@@ -533,6 +633,34 @@ export type TaskAssignment = Message<"execution.v1.TaskAssignment"> & {
    * @generated from field: map<string, string> metadata = 24;
    */
   metadata: { [key: string]: string };
+
+  /**
+   * What the result is to have, where there is a spec; empty: anything.
+   *
+   * @generated from field: repeated execution.v1.OutputDescriptor outputs = 25;
+   */
+  outputs: OutputDescriptor[];
+
+  /**
+   * Milliseconds after which the run is stopped, from its start; 0: the WEP's own.
+   *
+   * @generated from field: uint64 timeout_ms = 26;
+   */
+  timeoutMs: bigint;
+
+  /**
+   * Heap and buffers that the run may take, in MiB; 0: the WEP's own bound.
+   *
+   * @generated from field: uint32 memory_mb = 27;
+   */
+  memoryMb: number;
+
+  /**
+   * The result is wanted by reference, however small it is.
+   *
+   * @generated from field: bool result_by_reference = 28;
+   */
+  resultByReference: boolean;
 };
 
 /**
@@ -540,7 +668,7 @@ export type TaskAssignment = Message<"execution.v1.TaskAssignment"> & {
  * Use `create(TaskAssignmentSchema)` to create a new message.
  */
 export const TaskAssignmentSchema: GenMessage<TaskAssignment> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 8);
+  messageDesc(file_execution_v1_execution, 9);
 
 /**
  * @generated from message execution.v1.Ack
@@ -562,7 +690,7 @@ export type Ack = Message<"execution.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 9);
+  messageDesc(file_execution_v1_execution, 10);
 
 /**
  * @generated from message execution.v1.Progress
@@ -601,7 +729,7 @@ export type Progress = Message<"execution.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 10);
+  messageDesc(file_execution_v1_execution, 11);
 
 /**
  * @generated from message execution.v1.Completion
@@ -673,6 +801,20 @@ export type Completion = Message<"execution.v1.Completion"> & {
    * @generated from field: uint64 retry_after_ms = 23;
    */
   retryAfterMs: bigint;
+
+  /**
+   * result_ref names an object with what would be result_inline.
+   *
+   * @generated from field: bool result_ref_is_outputs = 24;
+   */
+  resultRefIsOutputs: boolean;
+
+  /**
+   * What the run has written, so that it can be held against what is stored.
+   *
+   * @generated from field: repeated execution.v1.WrittenObject objects = 25;
+   */
+  objects: WrittenObject[];
 };
 
 /**
@@ -680,7 +822,36 @@ export type Completion = Message<"execution.v1.Completion"> & {
  * Use `create(CompletionSchema)` to create a new message.
  */
 export const CompletionSchema: GenMessage<Completion> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 11);
+  messageDesc(file_execution_v1_execution, 12);
+
+/**
+ * @generated from message execution.v1.WrittenObject
+ */
+export type WrittenObject = Message<"execution.v1.WrittenObject"> & {
+  /**
+   * @generated from field: string object_key = 1;
+   */
+  objectKey: string;
+
+  /**
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * SHA-256 of the content, 32 bytes; empty where it is not known.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message execution.v1.WrittenObject.
+ * Use `create(WrittenObjectSchema)` to create a new message.
+ */
+export const WrittenObjectSchema: GenMessage<WrittenObject> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 13);
 
 /**
  * @generated from message execution.v1.Cancel
@@ -711,7 +882,7 @@ export type Cancel = Message<"execution.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 12);
+  messageDesc(file_execution_v1_execution, 14);
 
 /**
  * @generated from message execution.v1.Drain
@@ -730,7 +901,7 @@ export type Drain = Message<"execution.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 13);
+  messageDesc(file_execution_v1_execution, 15);
 
 /**
  * What a WEP has of the node that opened the stream. A run that is missing and
@@ -751,7 +922,7 @@ export type Inventory = Message<"execution.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 14);
+  messageDesc(file_execution_v1_execution, 16);
 
 /**
  * @generated from message execution.v1.RunStatus
@@ -792,7 +963,7 @@ export type RunStatus = Message<"execution.v1.RunStatus"> & {
  * Use `create(RunStatusSchema)` to create a new message.
  */
 export const RunStatusSchema: GenMessage<RunStatus> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 15);
+  messageDesc(file_execution_v1_execution, 17);
 
 /**
  * @generated from message execution.v1.Batch
@@ -809,7 +980,7 @@ export type Batch = Message<"execution.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 16);
+  messageDesc(file_execution_v1_execution, 18);
 
 /**
  * @generated from message execution.v1.Ping
@@ -826,7 +997,7 @@ export type Ping = Message<"execution.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 17);
+  messageDesc(file_execution_v1_execution, 19);
 
 /**
  * @generated from message execution.v1.Pong
@@ -843,7 +1014,7 @@ export type Pong = Message<"execution.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 18);
+  messageDesc(file_execution_v1_execution, 20);
 
 /**
  * @generated from message execution.v1.Rejection
@@ -877,7 +1048,7 @@ export type Rejection = Message<"execution.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 19);
+  messageDesc(file_execution_v1_execution, 21);
 
 /**
  * @generated from message execution.v1.UploadRequest
@@ -918,6 +1089,20 @@ export type UploadRequest = Message<"execution.v1.UploadRequest"> & {
    * @generated from field: uint64 size_bytes = 6;
    */
   sizeBytes: bigint;
+
+  /**
+   * MD5 of the content, 16 bytes, which the store checks; empty: not checked.
+   *
+   * @generated from field: bytes md5 = 7;
+   */
+  md5: Uint8Array;
+
+  /**
+   * SHA-256 of the content, 32 bytes, which is kept with the object; empty: none.
+   *
+   * @generated from field: bytes sha256 = 8;
+   */
+  sha256: Uint8Array;
 };
 
 /**
@@ -925,7 +1110,7 @@ export type UploadRequest = Message<"execution.v1.UploadRequest"> & {
  * Use `create(UploadRequestSchema)` to create a new message.
  */
 export const UploadRequestSchema: GenMessage<UploadRequest> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 20);
+  messageDesc(file_execution_v1_execution, 22);
 
 /**
  * @generated from message execution.v1.UploadGrant
@@ -970,6 +1155,13 @@ export type UploadGrant = Message<"execution.v1.UploadGrant"> & {
    * @generated from field: string error = 6;
    */
   error: string;
+
+  /**
+   * Asking again later may help.
+   *
+   * @generated from field: bool retryable = 7;
+   */
+  retryable: boolean;
 };
 
 /**
@@ -977,7 +1169,354 @@ export type UploadGrant = Message<"execution.v1.UploadGrant"> & {
  * Use `create(UploadGrantSchema)` to create a new message.
  */
 export const UploadGrantSchema: GenMessage<UploadGrant> = /*@__PURE__*/
-  messageDesc(file_execution_v1_execution, 21);
+  messageDesc(file_execution_v1_execution, 23);
+
+/**
+ * @generated from message execution.v1.DownloadRequest
+ */
+export type DownloadRequest = Message<"execution.v1.DownloadRequest"> & {
+  /**
+   * @generated from field: string activity_id = 1;
+   */
+  activityId: string;
+
+  /**
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * Chosen by the WEP, unique within the session; the grant repeats it.
+   *
+   * @generated from field: uint64 request_id = 3;
+   */
+  requestId: bigint;
+
+  /**
+   * An input of the activity, or something that one of its runs has written.
+   *
+   * @generated from field: string object_key = 4;
+   */
+  objectKey: string;
+};
+
+/**
+ * Describes the message execution.v1.DownloadRequest.
+ * Use `create(DownloadRequestSchema)` to create a new message.
+ */
+export const DownloadRequestSchema: GenMessage<DownloadRequest> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 24);
+
+/**
+ * @generated from message execution.v1.DownloadGrant
+ */
+export type DownloadGrant = Message<"execution.v1.DownloadGrant"> & {
+  /**
+   * @generated from field: uint64 request_id = 1;
+   */
+  requestId: bigint;
+
+  /**
+   * @generated from field: string object_key = 2;
+   */
+  objectKey: string;
+
+  /**
+   * Presigned GET URL; empty when refused.
+   *
+   * @generated from field: string url = 3;
+   */
+  url: string;
+
+  /**
+   * Unix seconds after which the URL no longer works.
+   *
+   * @generated from field: int64 expires_unix = 4;
+   */
+  expiresUnix: bigint;
+
+  /**
+   * Why it was refused; empty when granted.
+   *
+   * @generated from field: string error = 5;
+   */
+  error: string;
+
+  /**
+   * Asking again later may help.
+   *
+   * @generated from field: bool retryable = 6;
+   */
+  retryable: boolean;
+};
+
+/**
+ * Describes the message execution.v1.DownloadGrant.
+ * Use `create(DownloadGrantSchema)` to create a new message.
+ */
+export const DownloadGrantSchema: GenMessage<DownloadGrant> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 25);
+
+/**
+ * @generated from message execution.v1.MultipartRequest
+ */
+export type MultipartRequest = Message<"execution.v1.MultipartRequest"> & {
+  /**
+   * @generated from field: string activity_id = 1;
+   */
+  activityId: string;
+
+  /**
+   * @generated from field: string run_id = 2;
+   */
+  runId: string;
+
+  /**
+   * Chosen by the WEP, unique within the session; the grant repeats it.
+   *
+   * @generated from field: uint64 request_id = 3;
+   */
+  requestId: bigint;
+
+  /**
+   * Path below upload_prefix.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * @generated from oneof execution.v1.MultipartRequest.step
+   */
+  step: {
+    /**
+     * @generated from field: execution.v1.MultipartCreate create = 5;
+     */
+    value: MultipartCreate;
+    case: "create";
+  } | {
+    /**
+     * @generated from field: execution.v1.MultipartPart part = 6;
+     */
+    value: MultipartPart;
+    case: "part";
+  } | {
+    /**
+     * @generated from field: execution.v1.MultipartComplete complete = 7;
+     */
+    value: MultipartComplete;
+    case: "complete";
+  } | {
+    /**
+     * @generated from field: execution.v1.MultipartAbort abort = 8;
+     */
+    value: MultipartAbort;
+    case: "abort";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message execution.v1.MultipartRequest.
+ * Use `create(MultipartRequestSchema)` to create a new message.
+ */
+export const MultipartRequestSchema: GenMessage<MultipartRequest> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 26);
+
+/**
+ * @generated from message execution.v1.MultipartCreate
+ */
+export type MultipartCreate = Message<"execution.v1.MultipartCreate"> & {
+  /**
+   * @generated from field: string media_type = 1;
+   */
+  mediaType: string;
+
+  /**
+   * 0 where it is not known yet.
+   *
+   * @generated from field: uint64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * SHA-256 of the whole content, 32 bytes; empty where it is not known yet.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message execution.v1.MultipartCreate.
+ * Use `create(MultipartCreateSchema)` to create a new message.
+ */
+export const MultipartCreateSchema: GenMessage<MultipartCreate> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 27);
+
+/**
+ * @generated from message execution.v1.MultipartPart
+ */
+export type MultipartPart = Message<"execution.v1.MultipartPart"> & {
+  /**
+   * @generated from field: string upload_id = 1;
+   */
+  uploadId: string;
+
+  /**
+   * From 1, without gaps.
+   *
+   * @generated from field: uint32 part_number = 2;
+   */
+  partNumber: number;
+
+  /**
+   * @generated from field: uint64 size_bytes = 3;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * MD5 of the part, 16 bytes; empty: not checked.
+   *
+   * @generated from field: bytes md5 = 4;
+   */
+  md5: Uint8Array;
+};
+
+/**
+ * Describes the message execution.v1.MultipartPart.
+ * Use `create(MultipartPartSchema)` to create a new message.
+ */
+export const MultipartPartSchema: GenMessage<MultipartPart> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 28);
+
+/**
+ * @generated from message execution.v1.MultipartComplete
+ */
+export type MultipartComplete = Message<"execution.v1.MultipartComplete"> & {
+  /**
+   * @generated from field: string upload_id = 1;
+   */
+  uploadId: string;
+
+  /**
+   * @generated from field: repeated execution.v1.CompletedPart parts = 2;
+   */
+  parts: CompletedPart[];
+};
+
+/**
+ * Describes the message execution.v1.MultipartComplete.
+ * Use `create(MultipartCompleteSchema)` to create a new message.
+ */
+export const MultipartCompleteSchema: GenMessage<MultipartComplete> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 29);
+
+/**
+ * @generated from message execution.v1.CompletedPart
+ */
+export type CompletedPart = Message<"execution.v1.CompletedPart"> & {
+  /**
+   * @generated from field: uint32 part_number = 1;
+   */
+  partNumber: number;
+
+  /**
+   * As the store answered the PUT of the part.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message execution.v1.CompletedPart.
+ * Use `create(CompletedPartSchema)` to create a new message.
+ */
+export const CompletedPartSchema: GenMessage<CompletedPart> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 30);
+
+/**
+ * @generated from message execution.v1.MultipartAbort
+ */
+export type MultipartAbort = Message<"execution.v1.MultipartAbort"> & {
+  /**
+   * @generated from field: string upload_id = 1;
+   */
+  uploadId: string;
+};
+
+/**
+ * Describes the message execution.v1.MultipartAbort.
+ * Use `create(MultipartAbortSchema)` to create a new message.
+ */
+export const MultipartAbortSchema: GenMessage<MultipartAbort> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 31);
+
+/**
+ * @generated from message execution.v1.MultipartGrant
+ */
+export type MultipartGrant = Message<"execution.v1.MultipartGrant"> & {
+  /**
+   * @generated from field: uint64 request_id = 1;
+   */
+  requestId: bigint;
+
+  /**
+   * The full object key.
+   *
+   * @generated from field: string object_key = 2;
+   */
+  objectKey: string;
+
+  /**
+   * Of a create: names the upload in the steps that follow.
+   *
+   * @generated from field: string upload_id = 3;
+   */
+  uploadId: string;
+
+  /**
+   * Of a part: presigned PUT URL.
+   *
+   * @generated from field: string url = 4;
+   */
+  url: string;
+
+  /**
+   * Of a part: headers that must go with the PUT, exactly.
+   *
+   * @generated from field: map<string, string> headers = 5;
+   */
+  headers: { [key: string]: string };
+
+  /**
+   * Of a part: Unix seconds after which the URL no longer works.
+   *
+   * @generated from field: int64 expires_unix = 6;
+   */
+  expiresUnix: bigint;
+
+  /**
+   * Why it was refused; empty when granted.
+   *
+   * @generated from field: string error = 7;
+   */
+  error: string;
+
+  /**
+   * Asking again later may help.
+   *
+   * @generated from field: bool retryable = 8;
+   */
+  retryable: boolean;
+};
+
+/**
+ * Describes the message execution.v1.MultipartGrant.
+ * Use `create(MultipartGrantSchema)` to create a new message.
+ */
+export const MultipartGrantSchema: GenMessage<MultipartGrant> = /*@__PURE__*/
+  messageDesc(file_execution_v1_execution, 32);
 
 /**
  * Runs tasks on behalf of a WCP.
