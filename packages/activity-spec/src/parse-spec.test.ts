@@ -85,6 +85,10 @@ describe("a workflow file", () => {
           skipOnPrevSuccess: false,
           requireGpu: true,
           uploadToStorage: true,
+          resourceClass: "gpu",
+          limits: {},
+          retry: {},
+          result: "auto",
         },
         {
           id: "video_registration",
@@ -101,6 +105,10 @@ describe("a workflow file", () => {
           skipOnPrevSuccess: true,
           requireGpu: false,
           uploadToStorage: false,
+          resourceClass: "cpu",
+          limits: {},
+          retry: {},
+          result: "auto",
         },
       ],
     });
@@ -167,6 +175,10 @@ describe("the single-activity form", () => {
           skipOnPrevSuccess: false,
           requireGpu: false,
           uploadToStorage: false,
+          resourceClass: "cpu",
+          limits: {},
+          retry: {},
+          result: "auto",
         },
       ],
     });

@@ -1,28 +1,15 @@
 import { AbiError } from "./abi-error.ts";
 import { formatAbiType, parseAbiType } from "./abi-type.ts";
+import { readMaxBytes, readRunOptions } from "./run-options.ts";
 import type { ActivitySpec, Param, WorkflowSpec } from "./spec.ts";
 import { SpecError } from "./spec-error.ts";
+import { ACTIVITY_KEYS, PARAM_KEYS, SINGLE_KEYS, WORKFLOW_KEYS } from "./spec-keys.ts";
 import { type TextRule, type YamlFields, YamlSource } from "./yaml-fields.ts";
 
 export interface ParseSpecOptions {
   /** For messages. */
   readonly fileName: string;
 }
-
-const WORKFLOW_KEYS = ["name", "version", "description", "activities"];
-const RUN_KEYS = ["num_workers", "quorum", "skip_on_prev_success", "require_gpu", "artifact"];
-const ACTIVITY_KEYS = [
-  "id",
-  "name",
-  "description",
-  "kind",
-  "worker",
-  "input_params",
-  "output_params",
-  ...RUN_KEYS,
-];
-const SINGLE_KEYS = ["task_kind", "task_version", "name", "description", "inputs", "outputs", ...RUN_KEYS];
-const PARAM_KEYS = ["name", "type", "description", "object_key", "media_type"];
 
 const ANY_TEXT: TextRule = { remedy: "write text" };
 const WORKFLOW_VERSION: TextRule = {
@@ -59,8 +46,9 @@ function slug(example: string): TextRule {
  * `inputs`, `outputs`), which becomes a workflow of one activity on the queue
  * `<task_kind>/<task_version>/default`. Unknown keys are refused.
  *
- * Keys of our own beside the deployed ones: `kind` on an activity, `object_key`
- * and `media_type` on a parameter.
+ * Keys of our own beside the deployed ones: `kind`, `class`, `limits`, `deadline`,
+ * `retry` and `result` on an activity, `object_key`, `media_type` and `max_size` on
+ * a parameter. `schema.json` of this package describes each.
  *
  * @throws {SpecError} with every problem, each with its line
  *
@@ -140,30 +128,6 @@ function readActivity(fields: YamlFields, workflow: string): ActivitySpec {
   };
 }
 
-type RunOptions = Pick<
-  ActivitySpec,
-  "numWorkers" | "quorum" | "skipOnPrevSuccess" | "requireGpu" | "uploadToStorage"
->;
-
-function readRunOptions(fields: YamlFields): RunOptions {
-  const numWorkers = fields.count("num_workers") ?? 1;
-  const quorum = fields.count("quorum") ?? 1;
-  if (quorum > numWorkers) {
-    fields.report(
-      "quorum",
-      `${quorum} of ${numWorkers} can never agree`,
-      "write a quorum of at most num_workers",
-    );
-  }
-  return {
-    numWorkers,
-    quorum,
-    skipOnPrevSuccess: fields.flag("skip_on_prev_success") ?? false,
-    requireGpu: fields.flag("require_gpu") ?? false,
-    uploadToStorage: fields.map("artifact", ["upload_to_storage"])?.flag("upload_to_storage") ?? false,
-  };
-}
-
 function readParams(activity: YamlFields, key: string): readonly Param[] {
   const fields = activity.list(key, PARAM_KEYS);
   const params = fields.map(readParam);
@@ -184,12 +148,14 @@ function readParam(fields: YamlFields): Param {
     );
   }
   const mediaType = fields.text("media_type", MEDIA_TYPE);
+  const isObjectKey = explicit ?? isKeyByName;
   return {
     name,
     type: type ?? "?",
     description: fields.text("description", ANY_TEXT) ?? "",
-    isObjectKey: explicit ?? isKeyByName,
+    isObjectKey,
     ...(mediaType === undefined ? {} : { mediaType }),
+    ...readMaxBytes(fields, isObjectKey),
   };
 }
 

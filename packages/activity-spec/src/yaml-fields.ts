@@ -108,6 +108,19 @@ export interface TextRule {
   readonly remedy: string;
 }
 
+/** A number, or text that stands for one. */
+export interface AmountRule {
+  /** For messages: `a duration`. */
+  readonly what: string;
+  /** Default: only text will do. */
+  readonly isNumberAllowed?: boolean;
+  /** `undefined`: the text stands for nothing. */
+  readonly parse: (text: string) => number | undefined;
+  readonly max: number;
+  /** What to write instead, as a full clause. */
+  readonly remedy: string;
+}
+
 interface Entry {
   readonly value: unknown;
   readonly offset: number;
@@ -181,18 +194,42 @@ export class YamlFields {
     return undefined;
   }
 
-  /** A whole number of at least 1. */
-  count(key: string): number | undefined {
+  /** A whole number from 1 to `max`. */
+  count(key: string, max: number = Number.MAX_SAFE_INTEGER): number | undefined {
     const entry = this.#entry(key);
     if (entry === undefined) return undefined;
-    if (typeof entry.value === "number" && Number.isSafeInteger(entry.value) && entry.value >= 1)
-      return entry.value;
+    const { value } = entry;
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
+    const most = max === Number.MAX_SAFE_INTEGER ? "" : ` and at most ${max}`;
     this.report(
       key,
-      `expected a whole number, found ${describe(entry.value)}`,
-      "write a number of at least 1",
+      `expected a whole number, found ${describe(value)}`,
+      `write a number of at least 1${most}`,
     );
     return undefined;
+  }
+
+  /** A whole number of milliseconds, bytes or the like, from 1 to the rule's `max`. */
+  amount(key: string, rule: AmountRule): number | undefined {
+    const entry = this.#entry(key);
+    if (entry === undefined) return undefined;
+    const { value } = entry;
+    const amount = typeof value === "string" ? rule.parse(value) : rule.isNumberAllowed && value;
+    if (typeof amount === "number" && Number.isSafeInteger(amount) && amount >= 1 && amount <= rule.max)
+      return amount;
+    this.report(key, `expected ${rule.what}, found ${describe(value)}`, rule.remedy);
+    return undefined;
+  }
+
+  /** One of a few words. */
+  choice<T extends string>(key: string, words: readonly T[]): T | undefined {
+    const entry = this.#entry(key);
+    if (entry === undefined) return undefined;
+    const word = words.find((each) => each === entry.value);
+    if (word === undefined) {
+      this.report(key, `there is no such choice as ${describe(entry.value)}`, `write ${words.join(" or ")}`);
+    }
+    return word;
   }
 
   /** The mappings of a list; empty when the key is missing. */
