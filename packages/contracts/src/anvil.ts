@@ -50,6 +50,9 @@ const FIRST_ANSWER_MS = 5_000;
  *
  * @example
  * ```ts
+ * import { startAnvil } from "@subnet-worker/contracts/anvil";
+ * import { deployContracts } from "@subnet-worker/contracts/deploy";
+ *
  * await using anvil = await startAnvil();
  * const contracts = await deployContracts({}, { rpcUrl: anvil.url });
  * ```

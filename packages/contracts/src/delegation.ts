@@ -7,6 +7,8 @@ import { getAddress, ZeroAddress } from "ethers";
  *
  * @example
  * ```ts
+ * import { delegateOf } from "@subnet-worker/contracts";
+ *
  * delegateOf("0xef01005fbdb2315678afecb367f032d93f642f64180aa3");
  * ```
  */

@@ -71,7 +71,9 @@ const SET_TASK_QUEUE_GAS = 150_000n;
  *
  * @example
  * ```ts
- * const contracts = await deployContracts({ leaseDurationS: 600 }, { rpcUrl: anvil.url });
+ * import { deployContracts } from "@subnet-worker/contracts/deploy";
+ *
+ * const contracts = await deployContracts({ leaseDurationS: 600 }, { rpcUrl: "http://127.0.0.1:8545" });
  * ```
  */
 export async function deployContracts(options: DeployOptions, deps: DeployDeps): Promise<DeployedContracts> {

@@ -6,6 +6,8 @@ import { dataSlice, getAddress, id } from "ethers";
  *
  * @example
  * ```ts
+ * import { activityTypeAddress } from "@subnet-worker/contracts";
+ *
  * activityTypeAddress("audio/1.0.0", "audio_preprocess");
  * ```
  */

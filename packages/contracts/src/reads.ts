@@ -59,8 +59,13 @@ export interface WorkflowEngineReads {
  *
  * @example
  * ```ts
- * const read = taskQueueReads(address).pollActivity("audio/1.0.0/processing", 0);
- * const activity = read.decode(await provider.call({ to: read.to, data: read.data, from: worker }));
+ * import { type Activity, taskQueueReads } from "@subnet-worker/contracts";
+ * import type { Provider } from "ethers";
+ *
+ * async function next(provider: Provider, address: string): Promise<Activity | undefined> {
+ *   const read = taskQueueReads(address).pollActivity("audio/1.0.0/processing", 0);
+ *   return read.decode(await provider.call({ to: read.to, data: read.data }));
+ * }
  * ```
  */
 export function taskQueueReads(address: string): TaskQueueReads {

@@ -79,8 +79,12 @@ type Decoded<T> = { readonly [K in keyof T]: T[K] extends number ? bigint : T[K]
  *
  * @example
  * ```ts
- * const [tuple] = taskQueueInterface.decodeFunctionResult("getActivity", data);
- * const activity = decodeActivity(tuple);
+ * import { type Activity, decodeActivity, taskQueueInterface } from "@subnet-worker/contracts";
+ *
+ * function readActivity(data: string): Activity {
+ *   const [tuple] = taskQueueInterface.decodeFunctionResult("getActivity", data);
+ *   return decodeActivity(tuple);
+ * }
  * ```
  */
 export function decodeActivity(tuple: Result): Activity {

@@ -117,8 +117,11 @@ const WORDS: Readonly<Record<string, (value: string) => string>> = {
  *
  * @example
  * ```ts
- * const revert = decodeContractError(data);
- * if (revert?.name === "ActivityAlreadyClaimed") log.info(revert.message);
+ * import { decodeContractError } from "@subnet-worker/contracts";
+ *
+ * function isLost(data: string): boolean {
+ *   return decodeContractError(data)?.name === "ActivityAlreadyClaimed";
+ * }
  * ```
  */
 export function decodeContractError(data: string): ContractRevert | undefined {

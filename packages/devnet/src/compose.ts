@@ -77,6 +77,8 @@ export interface Devnet extends AsyncDisposable {
  *
  * @example
  * ```ts
+ * import { startDevnet } from "@subnet-worker/devnet";
+ *
  * await using devnet = await startDevnet(
  *   { dir: "/tmp/run", cwd: "/tmp", handlers: ["/tmp/handlers.ts"], specs: ["/tmp/spec.yaml"] },
  *   { signal: AbortSignal.timeout(60_000) },

@@ -19,15 +19,7 @@ const COLD_ACCOUNT_GAS = 2_500n;
 /** What the contract asks to be left besides the call's own gas (its CALL_GAS), and burns before it looks. */
 const CALL_RESERVE_GAS = 6_100n;
 
-/**
- * Speaks with a BatchExecutor.
- *
- * @example
- * ```ts
- * const codec = createBatchCodec({ executor: contracts.batchExecutor, decodeRevert });
- * const data = codec.encode([{ to: taskQueue, data: claim, gas: 80_000n }]);
- * ```
- */
+/** Speaks with a BatchExecutor. */
 export function createBatchCodec(options: {
   readonly executor: string;
   /** Names what a call reverted with; given the data as 0x hex, `0x` when there is none. */
