@@ -70,9 +70,11 @@ export class Runner {
     const { storage } = this.#deps;
     if (storage === undefined || !inputs.some(isStored)) return inputs;
     return Promise.all(
-      inputs.map(async (input) =>
-        isStored(input) ? { ...input, url: await storage.downloadUrl(input.objectKey) } : input,
-      ),
+      inputs.map(async (input) => {
+        if (!isStored(input)) return input;
+        const { url, expiresAtMs: urlExpiresAtMs } = await storage.downloadTicket(input.objectKey);
+        return { ...input, url, urlExpiresAtMs };
+      }),
     );
   }
 
@@ -89,6 +91,8 @@ export class Runner {
         });
       },
       upload: (wish) => this.#upload(prefix, wish),
+      download: (objectKey) => Promise.reject(new Error(`${objectKey} may not be read by this run`)),
+      multipart: ({ name }) => Promise.reject(new Error(`${name} may not be written in parts by this run`)),
     };
   }
 
