@@ -1,42 +1,33 @@
 #!/usr/bin/env node
 import { EXIT, runProcess, StartupError, systemClock } from "@subnet-worker/kit";
-import { ConfigError } from "@subnet-worker/kit/config";
 import { parseCommand } from "./cli.ts";
-import { compose } from "./compose.ts";
-import { readConfig } from "./config.ts";
+import { processIo } from "./commands/command.ts";
 
 /** Beyond the runs' grace: aborting them, last completions, closing sockets. */
 const CLOSING_MS = 15_000;
 let deadlineMs = CLOSING_MS;
 let exitCode: number = EXIT.ok;
+const argv = process.argv.slice(2);
 
 await runProcess(main, { deadlineMs: () => deadlineMs });
 if (exitCode !== EXIT.ok) process.exitCode = exitCode;
 // A handler that ignores its signal must not keep a drained process alive.
-systemClock.timer(1_000, () => process.exit(EXIT.fault));
+systemClock.timer(1_000, () => process.exit(process.exitCode === EXIT.ok ? EXIT.fault : process.exitCode));
 
 async function main(signal: AbortSignal): Promise<void> {
-  const command = parseCommand(process.argv.slice(2));
-  if (command.kind === "print") {
-    process.stdout.write(command.text);
-    return;
-  }
-  if (command.kind === "tail") {
-    const { tailToStdout } = await import("./commands/tail.ts");
-    exitCode = await tailToStdout(command, signal);
-    return;
-  }
-  const config = configure({ ...command, env: { ...process.env, ...command.env }, cwd: process.cwd() });
-  deadlineMs = config.runtime.graceful_shutdown_s * 1_000 + CLOSING_MS;
-  await using app = await compose(config);
-  await app.run(signal);
-}
-
-function configure(input: Parameters<typeof readConfig>[0]): ReturnType<typeof readConfig> {
+  const io = processIo();
   try {
-    return readConfig(input);
+    const parsed = parseCommand(argv);
+    if (parsed.kind === "print") {
+      io.out(parsed.text);
+      return;
+    }
+    const run = await parsed.load();
+    exitCode = await run({ ...parsed.input, io, signal, setDrain: (ms) => (deadlineMs = ms + CLOSING_MS) });
   } catch (error) {
-    if (error instanceof ConfigError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
-    throw error;
+    // A WEP's last words are JSON for its supervisor; a person reads what the other commands say.
+    if (argv[0] === "run" || !(error instanceof StartupError)) throw error;
+    io.err(`wep: ${error.message}\n`);
+    exitCode = error.exitCode;
   }
 }

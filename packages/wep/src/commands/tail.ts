@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { EXIT, StartupError } from "@subnet-worker/kit";
+import { flagOption, type Invocation, textOption } from "./command.ts";
 import { activityOf, formatEvent, type TailEvent } from "./tail-format.ts";
 
 export interface TailOptions {
@@ -121,12 +122,12 @@ function gone(url: string, cause: unknown): StartupError {
 }
 
 /**
- * {@link tail} to standard output, at the pace of whoever reads it; ends without a word when nobody does
- * any more. What went wrong is for people, so it is told in plain words. Returns the exit code.
+ * `wep tail`: {@link tail} to standard output, at the pace of whoever reads it; ends without a word when
+ * nobody does any more.
  */
-export async function tailToStdout(options: TailOptions, signal: AbortSignal): Promise<number> {
+export async function tailCommand(invocation: Invocation): Promise<number> {
   const unread = new AbortController();
-  const stopped = AbortSignal.any([signal, unread.signal]);
+  const stopped = AbortSignal.any([invocation.signal, unread.signal]);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     unread.abort();
@@ -134,12 +135,14 @@ export async function tailToStdout(options: TailOptions, signal: AbortSignal): P
   const write: WriteLine = async (line) => {
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain", { signal: stopped });
   };
-  try {
-    await tail(options, write, stopped);
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    process.stderr.write(`wep: ${error.message}\n`);
-    return error.exitCode;
-  }
+  await tail(
+    {
+      url: textOption(invocation, "url") ?? "http://127.0.0.1:7071",
+      activity: textOption(invocation, "activity"),
+      isJson: flagOption(invocation, "json"),
+    },
+    write,
+    stopped,
+  );
+  return EXIT.ok;
 }

@@ -1,0 +1,45 @@
+import { EXIT, StartupError } from "@subnet-worker/kit";
+import { ConfigError } from "@subnet-worker/kit/config";
+import { compose } from "../compose.ts";
+import { type Config, type ConfigInput, readConfig } from "../config.ts";
+import { type Invocation, textOption, textsOption } from "./command.ts";
+
+/** Options, and the settings they stand for. */
+const SETTINGS = {
+  host: "WEP__SERVER__HOST",
+  port: "WEP__SERVER__PORT",
+  "health-port": "WEP__HEALTH__PORT",
+} as const;
+
+/** `wep run`: serves handlers until the signal, then drains. */
+export async function run(invocation: Invocation): Promise<number> {
+  const config = configure(configInputOf(invocation));
+  invocation.setDrain(config.runtime.graceful_shutdown_s * 1_000);
+  await using app = await compose(config);
+  await app.run(invocation.signal);
+  return EXIT.ok;
+}
+
+/** Where the configuration of a run is, and what its options say over it. */
+export function configInputOf(invocation: Pick<Invocation, "options" | "io">): ConfigInput {
+  const { env, cwd } = invocation.io;
+  const given = Object.entries(SETTINGS).flatMap(([option, variable]) => {
+    const value = textOption(invocation, option);
+    return value === undefined ? [] : [[variable, value] as const];
+  });
+  return {
+    configPath: textOption(invocation, "config"),
+    handlerModules: textsOption(invocation, "handlers"),
+    env: { ...env, ...Object.fromEntries(given) },
+    cwd,
+  };
+}
+
+function configure(input: ConfigInput): Config {
+  try {
+    return readConfig(input);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
+    throw error;
+  }
+}
