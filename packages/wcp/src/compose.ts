@@ -163,8 +163,8 @@ function onStateOf({ metrics, traces }: Base): (task: Task) => void {
 
 async function composeStorage({ config, clock }: Base, stack: AsyncDisposableStack) {
   if (config.storage.bucket === "") return undefined;
-  const { createS3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
-  return stack.use(createS3Storage(storageOptions(config), { clock }));
+  const { S3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
+  return stack.use(new S3Storage(storageOptions(config), { clock }));
 }
 
 function greet({ config, logger, signer }: Base, admin: string): void {

@@ -11,10 +11,16 @@ import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { isVersionInRange } from "@subnet-worker/protocol";
 import { parse, TomlError } from "smol-toml";
 import { queueProblems, type QueueSettings } from "./config-queues.ts";
+import {
+  resolveStoragePaths,
+  STORAGE_SCHEMA,
+  storageProblems,
+  type StorageSettings,
+} from "./config-storage.ts";
 import { wepProblems } from "./config-wep.ts";
 
 /** The configuration as its file has it; durations are in milliseconds. */
-export interface Config {
+export interface Config extends StorageSettings {
   /** One URL, or several separated by commas. */
   readonly wep_grpc_endpoint: readonly string[];
   readonly wep_pool: {
@@ -50,7 +56,6 @@ export interface Config {
     readonly log_range_blocks: number;
     readonly lookback_blocks: number;
   };
-  readonly subnet_api: { readonly grpc_endpoint: string };
   readonly scheduler: {
     readonly poll_interval: number;
     readonly max_inflight: number;
@@ -78,15 +83,6 @@ export interface Config {
     readonly low_balance_gwei: number;
   };
   readonly protocol: { readonly contract_min: string; readonly contract_max: string };
-  readonly storage: {
-    readonly endpoint: string;
-    readonly region: string;
-    readonly bucket: string;
-    readonly access_key_id: string;
-    readonly secret_access_key: string;
-    readonly force_path_style: boolean;
-    readonly url_lifetime: number;
-  };
   readonly specs: { readonly files: readonly string[] };
   readonly db: { readonly path: string; readonly retention: number };
   readonly admin: { readonly host: string; readonly port: number };
@@ -183,7 +179,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
     log_range_blocks: positive("Blocks per eth_getLogs.", 1_000),
     lookback_blocks: count("How many blocks back the very first start looks for activities.", 5_000),
   },
-  subnet_api: { grpc_endpoint: text("Remote storage broker. Not used when storage.bucket is set.", "") },
+  subnet_api: STORAGE_SCHEMA.subnet_api,
   scheduler: {
     poll_interval: duration("Between calls of pollActivity, the fallback for events.", "1s"),
     max_inflight: positive("Most activities claimed and not yet settled.", 16),
@@ -239,15 +235,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Config> = {
       default: "0.2.0",
     },
   },
-  storage: {
-    endpoint: text("S3-compatible endpoint: http://host:port.", ""),
-    region: text("Region; `auto` for R2.", "us-east-1"),
-    bucket: text("Bucket; empty when this node brokers no storage.", ""),
-    access_key_id: { ...text("Access key id.", ""), sensitive: true },
-    secret_access_key: { ...text("Secret access key. Set it in the environment.", ""), sensitive: true },
-    force_path_style: { doc: "host/bucket/key instead of bucket.host/key.", format: Boolean, default: true },
-    url_lifetime: duration("How long a presigned URL works.", "15m"),
-  },
+  storage: STORAGE_SCHEMA.storage,
   specs: { files: list("Workflow files; relative to the configuration file.", []) },
   db: {
     path: text("SQLite file; relative to the configuration file.", "wcp.db"),
@@ -320,6 +308,7 @@ export function readConfig(location: ConfigLocation): Config {
   const { wep_pool: pool, wep_tls: tls } = config;
   return {
     ...config,
+    ...resolveStoragePaths(base, config),
     wep_pool: { ...pool, endpoints_file: resolveIfSet(base, pool.endpoints_file) },
     wep_tls: {
       ...tls,
@@ -392,7 +381,7 @@ function negotiable(min: string, max: string): boolean {
 /** What no single setting shows. */
 function crossCheck(config: Config): string[] {
   const problems: string[] = [];
-  const { ethereum, scheduler, storage, tx_policy: policy } = config;
+  const { ethereum, scheduler, tx_policy: policy } = config;
   const require = (holds: boolean, problem: string) => {
     if (!holds) problems.push(problem);
   };
@@ -423,11 +412,10 @@ function crossCheck(config: Config): string[] {
     /^0x[0-9a-fA-F]{40}$/.test(
       ethereum.wallet_address,
     ), "ethereum.wallet_address: must be an address, 0x and 40 hex digits, or empty");
-  if (storage.bucket !== "") {
-    for (const key of ["endpoint", "access_key_id", "secret_access_key"] as const) {
-      require(storage[key] !== "", `storage.${key}: is required when storage.bucket is set`);
-    }
-  }
-  problems.push(...queueProblems(scheduler.queues, scheduler.queue_name), ...wepProblems(config));
+  problems.push(
+    ...queueProblems(scheduler.queues, scheduler.queue_name),
+    ...wepProblems(config),
+    ...storageProblems(config),
+  );
   return problems;
 }

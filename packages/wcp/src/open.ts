@@ -207,8 +207,11 @@ export function storageOptions({ storage }: Config): S3StorageOptions {
     bucket: storage.bucket,
     accessKeyId: storage.access_key_id,
     secretAccessKey: storage.secret_access_key,
+    sessionToken: storage.session_token,
     forcePathStyle: storage.force_path_style,
+    encryption: { algorithm: storage.sse, kmsKeyId: storage.sse_kms_key_id },
     urlLifetimeMs: storage.url_lifetime,
+    requestTimeoutMs: storage.request_timeout,
   };
 }
 

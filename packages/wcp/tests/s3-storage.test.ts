@@ -1,6 +1,6 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import { createS3Storage, type S3StorageOptions } from "../src/adapters/s3/storage.ts";
+import { S3Storage, type S3StorageOptions } from "../src/adapters/s3/storage.ts";
 
 const OPTIONS: S3StorageOptions = {
   endpoint: "http://127.0.0.1:9100",
@@ -8,14 +8,17 @@ const OPTIONS: S3StorageOptions = {
   bucket: "artifacts",
   accessKeyId: "AKIDEXAMPLE",
   secretAccessKey: "wJalrXUtnFEMI-SECRET",
+  sessionToken: "",
   forcePathStyle: true,
+  encryption: { algorithm: "", kmsKeyId: "" },
   urlLifetimeMs: 900_000,
+  requestTimeoutMs: 5_000,
 };
-const WISH = { name: "a.png", mediaType: "image/png", sizeBytes: 1_234 };
+const WISH = { mediaType: "image/png", sizeBytes: 1_234 };
 
 function create(overrides: Partial<S3StorageOptions> = {}) {
   const clock = new FakeClock();
-  return { clock, storage: createS3Storage({ ...OPTIONS, ...overrides }, { clock }) };
+  return { clock, storage: new S3Storage({ ...OPTIONS, ...overrides }, { clock }) };
 }
 
 function signedHeaders(url: URL): string[] {
@@ -26,7 +29,7 @@ describe("a URL to read an object", () => {
   it("is signed for its time, in the query, and shows no secret", async () => {
     const { storage } = create();
     using _storage = storage;
-    const url = new URL(await storage.downloadUrl("in/song.wav"));
+    const url = new URL((await storage.downloadTicket("in/song.wav")).url);
     expect(`${url.origin}${url.pathname}`).toBe("http://127.0.0.1:9100/artifacts/in/song.wav");
     expect(Object.fromEntries(url.searchParams)).toMatchObject({
       "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -43,7 +46,7 @@ describe("a URL to read an object", () => {
   it("names the bucket in the host where the store wants that", async () => {
     const { storage } = create({ forcePathStyle: false, endpoint: "https://r2.example", region: "auto" });
     using _storage = storage;
-    const url = new URL(await storage.downloadUrl("in/song.wav"));
+    const url = new URL((await storage.downloadTicket("in/song.wav")).url);
     expect(`${url.origin}${url.pathname}`).toBe("https://artifacts.r2.example/in/song.wav");
     expect(url.searchParams.get("X-Amz-Credential")).toContain("/auto/s3/");
   });
@@ -53,7 +56,7 @@ describe("a URL to read an object", () => {
     async (objectKey) => {
       const { storage } = create();
       using _storage = storage;
-      const url = new URL(await storage.downloadUrl(objectKey));
+      const url = new URL((await storage.downloadTicket(objectKey)).url);
       expect(decodeURIComponent(url.pathname)).toBe(`/artifacts/${objectKey}`);
       expect(url.hash).toBe("");
     },
@@ -62,7 +65,7 @@ describe("a URL to read an object", () => {
   it("lasts at least a second", async () => {
     const { storage } = create({ urlLifetimeMs: 10 });
     using _storage = storage;
-    expect(new URL(await storage.downloadUrl("k")).searchParams.get("X-Amz-Expires")).toBe("1");
+    expect(new URL((await storage.downloadTicket("k")).url).searchParams.get("X-Amz-Expires")).toBe("1");
   });
 });
 

@@ -1,55 +1,204 @@
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import type { Clock } from "@subnet-worker/kit";
-import type { StorageBroker } from "../../ports.ts";
+import {
+  type CompletedPart,
+  type DownloadTicket,
+  type ObjectWish,
+  type OpenMultipart,
+  type PartWish,
+  type StorageBroker,
+  StorageError,
+  type StoredObject,
+  type UploadTicket,
+} from "../../ports.ts";
+import { createS3Client, type S3ClientOptions } from "./client.ts";
+import { encryptionInput } from "./encryption.ts";
+import { answerOf, storageErrorOf } from "./errors.ts";
+import { listObjects, listOpenMultiparts } from "./lists.ts";
+import { mediaTypeOf, metadataInput, Presigner, type PresignOptions } from "./presign.ts";
 
-export interface S3StorageOptions {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly bucket: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** `host/bucket/key` instead of `bucket.host/key`. */
-  readonly forcePathStyle: boolean;
-  /** How long a URL works. */
-  readonly urlLifetimeMs: number;
-}
+export type S3StorageOptions = S3ClientOptions & PresignOptions;
 
-/** Presigned URLs for any store that speaks S3: AWS, R2, MinIO. Makes no request itself. */
-export function createS3Storage(
-  options: S3StorageOptions,
-  deps: { readonly clock: Clock },
-): StorageBroker & Disposable {
-  const client = new S3Client({
-    endpoint: options.endpoint,
-    region: options.region,
-    forcePathStyle: options.forcePathStyle,
-    credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
-    // The default puts a CRC32 of an empty body into every presigned PUT; R2 and MinIO then refuse the real one.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-  });
-  const expiresIn = Math.max(1, Math.floor(options.urlLifetimeMs / 1_000));
-  return {
-    downloadUrl: (objectKey) =>
-      getSignedUrl(client, new GetObjectCommand({ Bucket: options.bucket, Key: objectKey }), { expiresIn }),
-    async uploadTicket(objectKey, wish) {
-      const mediaType = wish.mediaType === "" ? "application/octet-stream" : wish.mediaType;
-      const command = new PutObjectCommand({
-        Bucket: options.bucket,
-        Key: objectKey,
-        ContentType: mediaType,
-        ContentLength: wish.sizeBytes,
-      });
-      // Type and length are part of the signature: the URL is good for this object and no other.
-      const signableHeaders = new Set(["content-type", "content-length"]);
-      const url = await getSignedUrl(client, command, { expiresIn, signableHeaders });
+/** What one request may delete: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
+const MOST_DELETES = 1_000;
+
+/** Any store that speaks S3: AWS, R2, MinIO. Tickets are made without asking it. */
+export class S3Storage implements StorageBroker, Disposable {
+  readonly #options: S3StorageOptions;
+  readonly #client: S3Client;
+  readonly #presigner: Presigner;
+
+  constructor(options: S3StorageOptions, deps: { readonly clock: Clock }) {
+    this.#options = options;
+    this.#client = createS3Client(options);
+    this.#presigner = new Presigner(options, { client: this.#client, clock: deps.clock });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.destroy();
+  }
+
+  downloadTicket(objectKey: string): Promise<DownloadTicket> {
+    return this.#presigner.download(objectKey);
+  }
+
+  uploadTicket(objectKey: string, wish: ObjectWish): Promise<UploadTicket> {
+    return this.#presigner.upload(objectKey, wish);
+  }
+
+  partTicket(objectKey: string, uploadId: string, part: PartWish): Promise<UploadTicket> {
+    return this.#presigner.part(objectKey, uploadId, part);
+  }
+
+  async createMultipart(objectKey: string, wish: Pick<ObjectWish, "mediaType" | "sha256">): Promise<string> {
+    const command = new CreateMultipartUploadCommand({
+      ...this.#at(objectKey),
+      ContentType: mediaTypeOf(wish),
+      ...metadataInput(wish.sha256),
+      ...encryptionInput(this.#options.encryption),
+    });
+    const what = `beginning an upload of ${objectKey} in parts`;
+    const { UploadId: id } = await orStorageError(what, () => this.#client.send(command));
+    if (id === undefined) {
+      throw new StorageError("UNAVAILABLE", `${what}: the store gave no upload id; try again`);
+    }
+    return id;
+  }
+
+  async completeMultipart(
+    objectKey: string,
+    uploadId: string,
+    parts: readonly CompletedPart[],
+  ): Promise<void> {
+    const command = new CompleteMultipartUploadCommand({
+      ...this.#at(objectKey),
+      UploadId: uploadId,
+      MultipartUpload: {
+        Parts: parts
+          .toSorted((a, b) => a.partNumber - b.partNumber)
+          .map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag })),
+      },
+    });
+    try {
+      await this.#client.send(command);
+    } catch (error) {
+      // Either it was completed before, as when the answer got lost, or there never was such an upload.
+      if (answerOf(error).code === "NoSuchUpload" && (await this.head(objectKey)) !== undefined) return;
+      throw storageErrorOf(error, `completing the upload of ${objectKey} in ${parts.length} parts`);
+    }
+  }
+
+  async abortMultipart(objectKey: string, uploadId: string): Promise<void> {
+    const command = new AbortMultipartUploadCommand({ ...this.#at(objectKey), UploadId: uploadId });
+    try {
+      await this.#client.send(command);
+    } catch (error) {
+      if (answerOf(error).code === "NoSuchUpload") return;
+      throw storageErrorOf(error, `aborting the upload of ${objectKey}`);
+    }
+  }
+
+  async head(objectKey: string): Promise<StoredObject | undefined> {
+    try {
+      const answer = await this.#client.send(new HeadObjectCommand(this.#at(objectKey)));
       return {
         objectKey,
-        url,
-        headers: { "content-type": mediaType, "content-length": String(wish.sizeBytes) },
-        expiresAtMs: deps.clock.nowMs() + expiresIn * 1_000,
+        sizeBytes: answer.ContentLength ?? 0,
+        modifiedAtMs: answer.LastModified?.getTime() ?? 0,
+        ...sha256Of(answer.Metadata?.["sha256"]),
       };
-    },
-    [Symbol.dispose]: () => client.destroy(),
-  };
+    } catch (error) {
+      // A HEAD has no body, so a store says no more than its status; without the bucket it says the same.
+      if (answerOf(error).status === 404) return undefined;
+      throw storageErrorOf(error, `looking at ${objectKey}`);
+    }
+  }
+
+  async read(objectKey: string, maxBytes: number): Promise<Uint8Array> {
+    return orStorageError(`reading ${objectKey}`, async () => {
+      const { Body: body, ContentLength: length } = await this.#client.send(
+        new GetObjectCommand(this.#at(objectKey)),
+      );
+      const chunks: Uint8Array[] = [];
+      let sizeBytes = 0;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        sizeBytes += chunk.length;
+        // Leaving the loop destroys the stream, and the connection with it.
+        if (sizeBytes > maxBytes || (length ?? 0) > maxBytes) throw tooLarge(objectKey, maxBytes);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    try {
+      yield* listObjects(this.#client, this.#options.bucket, prefix);
+    } catch (error) {
+      throw storageErrorOf(error, `listing what is under ${prefix}`);
+    }
+  }
+
+  async *listMultiparts(prefix: string): AsyncIterable<OpenMultipart> {
+    try {
+      yield* listOpenMultiparts(this.#client, this.#options.bucket, prefix);
+    } catch (error) {
+      throw storageErrorOf(error, `listing unfinished uploads under ${prefix}`);
+    }
+  }
+
+  async remove(objectKeys: readonly string[]): Promise<void> {
+    for (let start = 0; start < objectKeys.length; start += MOST_DELETES) {
+      await this.#removeSome(objectKeys.slice(start, start + MOST_DELETES));
+    }
+  }
+
+  async #removeSome(objectKeys: readonly string[]): Promise<void> {
+    const what = `removing ${objectKeys.length} objects, ${objectKeys[0]} the first`;
+    const { Errors: errors = [] } = await orStorageError(what, () =>
+      this.#client.send(
+        new DeleteObjectsCommand({
+          Bucket: this.#options.bucket,
+          Delete: { Objects: objectKeys.map((Key) => ({ Key })), Quiet: true },
+        }),
+      ),
+    );
+    const failed = errors.find(({ Code }) => Code !== "NoSuchKey");
+    if (failed === undefined) return;
+    throw storageErrorOf(
+      { name: failed.Code, $metadata: { httpStatusCode: failed.Code === "InternalError" ? 500 : 400 } },
+      `removing ${failed.Key}`,
+    );
+  }
+
+  #at(objectKey: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#options.bucket, Key: objectKey };
+  }
+}
+
+async function orStorageError<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw storageErrorOf(error, what);
+  }
+}
+
+function tooLarge(objectKey: string, maxBytes: number): StorageError {
+  return new StorageError(
+    "TOO_LARGE",
+    `${objectKey} has more than the ${maxBytes} bytes that are read here; make it smaller`,
+  );
+}
+
+function sha256Of(hex: string | undefined): { readonly sha256?: Uint8Array } {
+  return hex !== undefined && /^[0-9a-f]{64}$/i.test(hex) ? { sha256: Buffer.from(hex, "hex") } : {};
 }

@@ -1,4 +1,4 @@
-import { createS3Storage } from "../../adapters/s3/storage.ts";
+import { S3Storage } from "../../adapters/s3/storage.ts";
 import { storageOptions } from "../../open.ts";
 import { fail, ok, type Outcome, reasonOf, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -56,17 +56,16 @@ async function lookAtEndpoint({ config, io }: Patient): Promise<Outcome> {
 }
 
 async function putAndGet({ config, io, wallet = "unknown" }: Patient): Promise<Outcome> {
-  using storage = createS3Storage(storageOptions(config), { clock: io.clock });
+  using storage = new S3Storage(storageOptions(config), { clock: io.clock });
   const key = `doctor/${wallet.toLowerCase()}.txt`;
   const ticket = await storage.uploadTicket(key, {
-    name: key,
     mediaType: "text/plain",
     sizeBytes: TEXT.length,
   });
   const put = await within(ticket.url, { method: "PUT", headers: { ...ticket.headers }, body: TEXT });
   if (!put.ok) return refusal("PUT", put, config.storage);
   await put.text();
-  const get = await within(await storage.downloadUrl(key), {});
+  const get = await within((await storage.downloadTicket(key)).url, {});
   if (!get.ok) return refusal("GET", get, config.storage);
   return (await get.text()) === TEXT
     ? ok(`bucket ${config.storage.bucket}, object ${key}`)
