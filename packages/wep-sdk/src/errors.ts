@@ -73,10 +73,14 @@ export class RetryableError extends Error {
 }
 
 /**
- * Why a run was stopped: `requested` (somebody asked), `deadline` (its time is
- * over), `lease_lost` (the network gave the activity to another worker), `drain`
- * (this process is stopping), `superseded` (a newer run of the same activity
- * arrived), `disconnected` (its worker client gave it up).
+ * Why a run was stopped:
+ *
+ * - `requested`: somebody asked; nobody wants the result
+ * - `deadline`: its time is over, that of the handler, of the activity's spec or of who asked for it
+ * - `lease_lost`: the network gave the activity to another worker
+ * - `drain`: this process is stopping; the activity is run again elsewhere, from its last checkpoint
+ * - `superseded`: a newer run of the same activity arrived
+ * - `disconnected`: its worker client gave it up
  */
 export type CancelReason = "requested" | "deadline" | "lease_lost" | "drain" | "superseded" | "disconnected";
 
@@ -116,6 +120,8 @@ export type WepErrorCode =
   | "NO_SUCH_MODULE"
   | "BAD_MODULE"
   | "NO_HANDLERS"
+  | "NO_RUN"
+  | "INVALID_METRIC"
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNUSABLE"
   | "ILLEGAL_TRANSITION";

@@ -1,10 +1,13 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { InputDescriptor, TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import { checkInputs, checkOutputs } from "./contract.ts";
+import { withinRun } from "./current-run.ts";
 import { openInputFile } from "./download.ts";
 import type { UploadWish } from "./grant-request.ts";
 import type { Handler } from "./handler.ts";
 import type { InputFile } from "./input-file.ts";
 import { decodeInputs } from "./inputs.ts";
+import { runThrough } from "./middleware.ts";
 import type { ProgressNews } from "./progress.ts";
 import { encodeOutputs, outcomeOfError } from "./results.ts";
 import { ScopedRunContext } from "./run-context.ts";
@@ -64,7 +67,14 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
       openInputFile(descriptor, { clock, signal: scope.stop.signal, settings: transfer });
     const workflowInput = decodeInputs(assignment.workflowInputs, openFile);
     const context = new ScopedRunContext(scope, workflowInput);
-    const outputs = await handler.run(decodeInputs(assignment.inputs, openFile), context);
+    const inputs = decodeInputs(assignment.inputs, openFile);
+    const checked = checkInputs(handler, inputs, assignment.inputs);
+    // Awaited only where a schema may be asynchronous: most runs have none.
+    const input = checked instanceof Promise ? await checked : checked;
+    const outputs = await checkOutputs(
+      handler,
+      await withinRun(context, () => runThrough(handler, input, context)),
+    );
     return { status: "SUCCESS", result: encodeOutputs(outputs) };
   } catch (error) {
     source.log.debug({ err: error }, "handler threw");

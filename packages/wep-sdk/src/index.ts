@@ -1,3 +1,10 @@
+export {
+  type Activity,
+  type ActivityDefinition,
+  type ActivityParam,
+  defineActivity,
+  isActivity,
+} from "./activity.ts";
 export type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
 export {
   CancelledError,
@@ -13,9 +20,32 @@ export {
   WepError,
   type WepErrorCode,
 } from "./errors.ts";
-export { defineHandler, type Handler, type HandlerDefinition, isHandler } from "./handler.ts";
+export { currentRun, maybeCurrentRun } from "./current-run.ts";
+export {
+  type ActivityHandler,
+  defineHandler,
+  type Handler,
+  type HandlerDefinition,
+  type HandlerWork,
+  isHandler,
+  type SchemaHandlerDefinition,
+} from "./handler.ts";
+export {
+  defineMiddleware,
+  isMiddleware,
+  type Middleware,
+  type MiddlewareRun,
+  type Next,
+} from "./middleware.ts";
+export type {
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  StandardSchema,
+} from "./standard-schema.ts";
 export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
-export type { InputValue, OutputValue } from "./values.ts";
+export type { InputValue, ObjectOutput, OutputValue } from "./values.ts";
 export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
 export { serve } from "./serve.ts";
 export type { HandlerInfo, HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";

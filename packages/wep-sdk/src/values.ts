@@ -28,3 +28,19 @@ export type OutputValue =
   | Uint8Array
   | readonly OutputValue[]
   | { readonly [name: string]: OutputValue };
+
+/**
+ * What a handler may return for an output that is an object in storage: the key of one
+ * (of an upload, or of an input that is passed on), or the content itself, which is then
+ * uploaded under the name of the output.
+ */
+export type ObjectOutput =
+  | string
+  | Uint8Array
+  | ReadableStream<Uint8Array>
+  | {
+      /** A file on disk. */
+      readonly path: string;
+      /** Default: what the activity's spec says of the output. */
+      readonly mediaType?: string;
+    };

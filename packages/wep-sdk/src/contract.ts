@@ -1,0 +1,235 @@
+// What a handler declares of its inputs and outputs, held against what came and what goes.
+import { toTyped } from "@subnet-worker/activity-spec/abi-value";
+import type { InputDescriptor } from "@subnet-worker/protocol";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
+import type { ActivityDefinition, ActivityParam } from "./activity.ts";
+import { type TaskErrorName, TerminalError } from "./errors.ts";
+import type { Handler } from "./handler.ts";
+import { isInputFile } from "./input-file.ts";
+import type { SchemaIssue, StandardSchema } from "./standard-schema.ts";
+import type { InputValue } from "./values.ts";
+
+type Named = Readonly<Record<string, unknown>>;
+
+/** More problems than this say nothing new. */
+const MOST_PROBLEMS = 5;
+
+/**
+ * The inputs of a run as its handler is to see them.
+ *
+ * @param descriptors as they travelled
+ * @throws {TerminalError} MISSING_REQUIRED_FIELD or INVALID_INPUT, naming the field, what was expected and what came
+ */
+export function checkInputs(
+  handler: Handler,
+  inputs: Readonly<Record<string, InputValue>>,
+  descriptors: readonly InputDescriptor[],
+): unknown {
+  const { activity, input } = handler;
+  if (activity !== undefined) return ofActivity(activity, inputs, descriptors);
+  return input === undefined ? inputs : ofSchema(input, inputs);
+}
+
+/**
+ * What a handler returned, as it is to travel.
+ *
+ * @throws {TerminalError} INVALID_FORMAT, naming the field, what was expected and what was returned
+ */
+export function checkOutputs(handler: Handler, outputs: unknown): unknown {
+  const { activity, output } = handler;
+  if (activity !== undefined) checkReturned(activity, outputs ?? {});
+  return output === undefined ? outputs : returnedBySchema(output, outputs);
+}
+
+function ofActivity(
+  { kind, version, inputs: params }: ActivityDefinition,
+  inputs: Readonly<Record<string, InputValue>>,
+  descriptors: readonly InputDescriptor[],
+): unknown {
+  const where = `${kind} ${version}`;
+  const missing = params.filter(({ name }) => !Object.hasOwn(inputs, name));
+  if (missing.length > 0) {
+    const list = missing.map(({ name, type }) => `"${name}" (${type})`).join(", ");
+    throw terminal(
+      "MISSING_REQUIRED_FIELD",
+      `${where}: missing input ${list}; the spec of who sent it may be another version`,
+    );
+  }
+  const unknown = Object.keys(inputs).filter((name) => params.every((param) => param.name !== name));
+  if (unknown.length > 0) {
+    throw terminal("INVALID_INPUT", `${where}: ${unexpected("input", unknown, params)}`);
+  }
+  const sentTypes = new Map(descriptors.map(({ name, abiType }) => [name, abiType]));
+  return Object.fromEntries(
+    params.map((param) => [
+      param.name,
+      // What came with the very type has been brought to it already.
+      sentTypes.get(param.name) === param.type && param.isObjectKey !== true
+        ? inputs[param.name]
+        : checkInput(param, inputs[param.name]),
+    ]),
+  );
+}
+
+function checkInput(param: ActivityParam, value: unknown): unknown {
+  const { name, type, isObjectKey = false } = param;
+  if (isObjectKey) {
+    if (isInputFile(value)) return value;
+    throw terminal(
+      "INVALID_INPUT",
+      `input "${name}": expected an object in storage, got ${describe(value)}; its sender must know that it is an object key`,
+    );
+  }
+  if (isInputFile(value)) {
+    throw terminal("INVALID_INPUT", `input "${name}": expected ${type}, got an object in storage`);
+  }
+  return fitted({ what: "input", param, value, code: "INVALID_INPUT" });
+}
+
+function checkReturned({ kind, version, outputs: params }: ActivityDefinition, outputs: unknown): void {
+  const where = `${kind} ${version}`;
+  if (typeof outputs !== "object" || outputs === null || Array.isArray(outputs)) {
+    throw terminal(
+      "INVALID_FORMAT",
+      `${where}: the handler returned ${describe(outputs)}; return an object keyed by output name`,
+    );
+  }
+  const named = outputs as Named;
+  const missing = params.filter(({ name }) => named[name] === undefined);
+  if (missing.length > 0) {
+    const list = missing.map(({ name, type }) => `"${name}" (${type})`).join(", ");
+    throw terminal("INVALID_FORMAT", `${where}: the handler returned no output ${list}`);
+  }
+  const unknown = Object.keys(named).filter((name) => params.every((param) => param.name !== name));
+  if (unknown.length > 0) {
+    throw terminal("INVALID_FORMAT", `${where}: ${unexpected("output", unknown, params)}`);
+  }
+  for (const param of params) checkOutput(param, named[param.name]);
+}
+
+function checkOutput(param: ActivityParam, value: unknown): void {
+  const { name, isObjectKey = false } = param;
+  if (!isObjectKey) {
+    fitted({ what: "output", param, value, code: "INVALID_FORMAT" });
+    return;
+  }
+  if (isInputFile(value)) {
+    throw terminal("INVALID_FORMAT", `output "${name}" is an input file; return its objectKey to pass it on`);
+  }
+  if (typeof value === "string" || isContent(value)) return;
+  throw terminal(
+    "INVALID_FORMAT",
+    `output "${name}": expected an object key or content (Uint8Array, ReadableStream, { path }), got ${describe(value)}`,
+  );
+}
+
+/** Whether a value is content to upload, and no key. */
+function isContent(value: unknown): boolean {
+  if (value instanceof Uint8Array || value instanceof ReadableStream) return true;
+  return typeof value === "object" && value !== null && typeof (value as Named)["path"] === "string";
+}
+
+function fitted(check: {
+  readonly what: "input" | "output";
+  readonly param: ActivityParam;
+  readonly value: unknown;
+  readonly code: TaskErrorName;
+}): unknown {
+  const { what, param, value, code } = check;
+  try {
+    return toTyped(param.type, value);
+  } catch (error) {
+    // AbiError: "value[2]: expected uint8, ..., got ..."; its place is relative to the parameter.
+    const { problems } = error as { problems?: readonly string[] };
+    const detail = (problems?.[0] ?? String(error)).replace(/^value/, "");
+    const place = /^[^:]*/.exec(detail)?.[0] ?? "";
+    throw terminal(code, `${what} "${param.name}${place}"${detail.slice(place.length)}`, error);
+  }
+}
+
+function unexpected(
+  what: "input" | "output",
+  names: readonly string[],
+  params: readonly ActivityParam[],
+): string {
+  const shown = names.slice(0, MOST_PROBLEMS).map((name) => JSON.stringify(name.slice(0, 100)));
+  const known = params.map(({ name }) => name).join(", ") || "none";
+  return `there is no ${what} ${shown.join(", ")}; there is: ${known}`;
+}
+
+async function ofSchema(schema: StandardSchema, inputs: unknown): Promise<unknown> {
+  const result = await schema["~standard"].validate(inputs);
+  if (result.issues === undefined) return result.value;
+  const isMissing = result.issues.every(({ path = [] }) => path.length > 0 && at(inputs, path) === undefined);
+  throw terminal(
+    isMissing ? "MISSING_REQUIRED_FIELD" : "INVALID_INPUT",
+    problemsOf("input", inputs, result.issues),
+  );
+}
+
+async function returnedBySchema(schema: StandardSchema, outputs: unknown): Promise<unknown> {
+  const result = await schema["~standard"].validate(outputs);
+  if (result.issues === undefined) return result.value;
+  throw terminal("INVALID_FORMAT", problemsOf("output", outputs, result.issues));
+}
+
+function problemsOf(what: "input" | "output", value: unknown, issues: readonly SchemaIssue[]): string {
+  const shown = issues.slice(0, MOST_PROBLEMS).map(({ message, path = [] }) => {
+    const text = message.length > 200 ? `${message.slice(0, 200)}...` : message;
+    const place = path.length === 0 ? `${what}s` : `${what} "${formatPath(path)}"`;
+    return `${place}: ${text} (got ${describe(at(value, path))})`;
+  });
+  const more = issues.length - shown.length;
+  return `${shown.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
+}
+
+type SchemaPath = NonNullable<SchemaIssue["path"]>;
+
+function keysOf(path: SchemaPath): PropertyKey[] {
+  return path.map((segment) => (typeof segment === "object" ? segment.key : segment));
+}
+
+function formatPath(path: SchemaPath): string {
+  return keysOf(path)
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
+    .join("")
+    .slice(0, 200);
+}
+
+function at(value: unknown, path: SchemaPath): unknown {
+  return keysOf(path).reduce<unknown>(
+    (below, key) =>
+      typeof below === "object" && below !== null ? (below as Record<PropertyKey, unknown>)[key] : undefined,
+    value,
+  );
+}
+
+/** A value in a few words: it may be large, or a secret's neighbour. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+    case "number":
+    case "boolean":
+      return String(value);
+    case "bigint":
+      return String(value).slice(0, 80);
+    case "undefined":
+      return "nothing";
+    case "object":
+      return describeObject(value);
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+function describeObject(value: object | null): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (isInputFile(value)) return "an object in storage";
+  return value instanceof Uint8Array ? `${value.byteLength} bytes` : "an object";
+}
+
+function terminal(code: TaskErrorName, message: string, cause?: unknown): TerminalError {
+  return new TerminalError(`[${code}] ${message}`, { code: TASK_ERROR[code], cause });
+}
