@@ -1,4 +1,4 @@
-import type { Clock } from "@subnet-worker/kit";
+import type { Clock } from "./clock.ts";
 
 export interface FakeClockOptions {
   /** What `nowMs` starts at. Default 2025-01-01T00:00:00Z. */
@@ -20,7 +20,7 @@ interface Timer {
  *
  * @example
  * ```ts
- * import { FakeClock } from "@subnet-worker/testkit";
+ * import { FakeClock } from "@subnet-worker/kit/fake-clock";
  *
  * const clock = new FakeClock();
  * const woken = clock.sleep(1_000);

@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
-import { createDeferred, FakeClock } from "./index.ts";
+import { FakeClock } from "./fake-clock.ts";
 
 describe("FakeClock", () => {
   test("stands still until it is advanced", async () => {
@@ -97,7 +97,7 @@ describe("FakeClock", () => {
 
   test("says when somebody waits, so that a test need not guess", async () => {
     const clock = new FakeClock();
-    const busy = createDeferred();
+    const busy = Promise.withResolvers<void>();
     let isAwake = false;
     const work = busy.promise.then(() => clock.sleep(10)).then(() => (isAwake = true));
     const waiting = clock.whenPending();
@@ -121,19 +121,5 @@ describe("FakeClock", () => {
     const again = () => void clock.timer(0, again);
     again();
     await expect(clock.advance(1)).rejects.toThrow("more than 100000 timers fired within 1 ms");
-  });
-});
-
-describe("createDeferred", () => {
-  test("resolves when told to", async () => {
-    const deferred = createDeferred<string>();
-    deferred.resolve("now");
-    expect(await deferred.promise).toBe("now");
-  });
-
-  test("rejects when told to", async () => {
-    const deferred = createDeferred();
-    deferred.reject(new Error("no"));
-    await expect(deferred.promise).rejects.toThrow("no");
   });
 });
