@@ -4,40 +4,12 @@ import { readMaxBytes, readRunOptions } from "./run-options.ts";
 import type { ActivitySpec, Param, WorkflowSpec } from "./spec.ts";
 import { SpecError } from "./spec-error.ts";
 import { ACTIVITY_KEYS, PARAM_KEYS, SINGLE_KEYS, WORKFLOW_KEYS } from "./spec-keys.ts";
-import { type TextRule, type YamlFields, YamlSource } from "./yaml-fields.ts";
+import { ANY_TEXT, MEDIA_TYPE, PARAM_NAME, SEMVER, slug, TYPE, WORKFLOW_VERSION } from "./text-rules.ts";
+import { type YamlFields, YamlSource } from "./yaml-fields.ts";
 
 export interface ParseSpecOptions {
   /** For messages. */
   readonly fileName: string;
-}
-
-const ANY_TEXT: TextRule = { remedy: "write text" };
-const WORKFLOW_VERSION: TextRule = {
-  pattern: /^[A-Za-z0-9][\w.-]*\/\d{1,9}\.\d{1,9}\.\d{1,9}$/,
-  remedy: "write the workflow's name and semantic version, like video/1.1.0",
-};
-const SEMVER: TextRule = {
-  pattern: /^\d{1,9}\.\d{1,9}\.\d{1,9}$/,
-  remedy: 'write a semantic version, like "1.0.0"',
-};
-const PARAM_NAME: TextRule = {
-  pattern: /^[A-Za-z_]\w*$/,
-  remedy: "write letters, digits and _, like audio_object_key",
-};
-const TYPE: TextRule = {
-  remedy: "write a Solidity ABI type, like string or (bool,uint256)[]; within { } it needs quotes",
-};
-const MEDIA_TYPE: TextRule = {
-  pattern: /^[\w.+-]+\/[\w.+*-]+$/,
-  remedy: "write a media type, like audio/wav",
-};
-
-/** A name that can be a part of a queue name and a handler's name. */
-function slug(example: string): TextRule {
-  return {
-    pattern: /^[A-Za-z0-9][\w.-]*$/,
-    remedy: `write letters, digits, ".", "_" and "-", like ${example}`,
-  };
 }
 
 /**
