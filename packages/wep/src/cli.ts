@@ -36,6 +36,35 @@ server.port is WEP__SERVER__PORT, runtime.max_concurrency is WEP__RUNTIME__MAX_C
 Example: wep run --handlers ./handlers.ts`,
     load: async () => (await import("./commands/run.ts")).run,
   },
+  send: {
+    usage: "KIND[@VERSION] [--input FILE.json] [--input NAME=VALUE] [options]",
+    summary: "run one task on a WEP, with no chain and no node: inputs from files, outputs to files",
+    args: [1, 1],
+    options: {
+      input: {
+        value: "FILE.json|NAME=VALUE",
+        isMultiple: true,
+        about: "inputs: a JSON object of them, or one of them; a file is NAME=@PATH",
+      },
+      spec: { value: "FILE", about: "spec that declares KIND; default: what the YAML files here declare" },
+      url: { value: "URL", about: "the WEP; default http://127.0.0.1:7070" },
+      out: { value: "DIR", about: "where objects that the run writes are saved; default wep-out/<run>" },
+      timeout: { value: "DURATION", about: "cancels the run after this long, like 30s; default never" },
+      json: { about: "one JSON document at the end, in place of lines for people" },
+      ca: { value: "FILE", about: "authorities that the WEP's certificate is verified against (PEM)" },
+      cert: { value: "FILE", about: "certificate to show to a WEP that asks for one (PEM)" },
+      key: { value: "FILE", about: "the key of that certificate (PEM)" },
+      "server-name": { value: "NAME", about: "whom the WEP's certificate is for; default the host of --url" },
+    },
+    advice: "inputs go after --input",
+    more: `Where a spec declares KIND, inputs are brought to its types, and what the run returns is held
+against it as a node would. Ctrl-C cancels the run. Exit code: 0 for a success, 1 for a run that failed.
+
+Examples: wep send demo.words --input text="one two two" --input limit=3
+          wep send audio.preprocess --input audio_object_key=@recording.wav --out results
+          wep send demo.words@1.0.0 --input inputs.json --json`,
+    load: async () => (await import("./commands/send.ts")).send,
+  },
   tail: {
     usage: "[--activity ID] [options]",
     summary: "show what goes over the streams of a WEP on this machine, as it happens",
