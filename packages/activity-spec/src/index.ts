@@ -6,5 +6,6 @@ export { type AbiValue, type JsonValue, toJson, toTyped } from "./abi-value.ts";
 export { bytesToHex, hexToBytes } from "./hex.ts";
 export { decodeParams, encodeParams, type ParamType } from "./params.ts";
 export { parseSpec, type ParseSpecOptions } from "./parse-spec.ts";
-export type { ActivitySpec, Param, WorkflowSpec } from "./spec.ts";
+export type { ActivitySpec, Param, RetryLimits, RunLimits, WorkflowSpec } from "./spec.ts";
+export { specTypes, type SpecTypesOptions } from "./spec-types.ts";
 export { SpecError, type SpecProblem } from "./spec-error.ts";
