@@ -1,18 +1,31 @@
 import type { Logger } from "@subnet-worker/kit";
+import type { InputFile, TransferProgress } from "./input-file.ts";
 import type { InputValue } from "./values.ts";
 
-/** What to upload: the bytes, a text (as UTF-8), or a file on disk. */
-export type UploadBody = Uint8Array | string | { readonly path: string };
+/**
+ * What to upload: the bytes, a text (as UTF-8), a file on disk, or bytes that come by and
+ * by. A stream is read once, and at most three parts of it are in memory.
+ */
+export type UploadBody =
+  | Uint8Array
+  | string
+  | { readonly path: string }
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
 
 export interface UploadOptions {
   /** For example `image/png`. */
   readonly mediaType: string;
+  /** Called when a part is with the store, which is at once all of a small body. Default nothing. */
+  readonly onProgress?: (progress: TransferProgress) => void;
 }
 
 export interface UploadedObject {
   /** Full key in storage: return it as the value of an `*_object_key` output. */
   readonly objectKey: string;
   readonly sizeBytes: number;
+  /** SHA-256 of the content, in lower-case hex. */
+  readonly sha256: string;
 }
 
 export interface ProgressOptions {
@@ -66,13 +79,26 @@ export interface RunContext {
    */
   progress(this: void, percent: number, message?: string, options?: ProgressOptions): PromiseLike<void>;
   /**
-   * Writes one object below the run's prefix in storage. Transient failures are retried.
+   * Writes one object below the run's prefix in storage, with checksums that the store
+   * holds it against. Transient failures are retried, and what is above 32 MiB goes in
+   * parts, each of which is sent again alone. An upload that is still under way when the
+   * handler returns is ended: await it.
    *
    * @param name path below the prefix, for example `waveform.png`
-   * @throws {TerminalError} PERMISSION_DENIED when the run may not write there, or the worker client brokers no storage
+   * @throws {TerminalError} PERMISSION_DENIED when the run may not write there, or the worker client brokers no
+   *   storage; INVALID_INPUT when a file is not there, or changes while it is read; QUOTA_EXCEEDED for a stream of
+   *   more than 117 GiB: write it to a file
    * @throws {RetryableError} NETWORK_ERROR when storage cannot be reached
    */
   upload(this: void, name: string, body: UploadBody, options: UploadOptions): Promise<UploadedObject>;
+  /**
+   * An object in storage that is no input of the run: what a run of the same activity has
+   * written, for example before a checkpoint. Nothing is asked for before it is read.
+   *
+   * Reading it fails with a `TerminalError` PERMISSION_DENIED when the run may not, and
+   * INVALID_INPUT when the worker client brokers no storage or there is no such object.
+   */
+  download(this: void, objectKey: string): InputFile;
   /** A directory of this run alone, made at the first call and removed when the handler has returned. */
   scratchDir(this: void): Promise<string>;
 }

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
-import type { TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import type { TaskAssignment } from "@subnet-worker/protocol";
 import type { CancelReason } from "./errors.ts";
-import type { UploadWish } from "./grant-request.ts";
+import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import type { Handler } from "./handler.ts";
 import { InProcessExecution } from "./in-process.ts";
 import type { ProgressNews } from "./progress.ts";
@@ -16,8 +16,14 @@ export interface RunHost {
   /** Writes lines that carry the ids of the run. */
   readonly log: Logger;
   report(news: ProgressNews): PromiseLike<void>;
-  /** @throws {TransientFailure} when asking again may help, else what is to be thrown to the handler */
-  requestGrant(wish: UploadWish): Promise<UploadGrant>;
+  /**
+   * @throws {TransientFailure} when asking again may help
+   * @throws {NotBrokeredError} when the worker client answers nothing like it
+   * @throws what is to be thrown to the handler, else
+   */
+  requestGrant(ask: Ask): Promise<Grant>;
+  /** Gives up an upload in parts; what the run sends after it arrives after it. */
+  abandonUpload(upload: OpenUpload): void;
   /** The handler has returned or thrown, or can do neither any more. Called once. */
   settle(outcome: Outcome): void;
 }

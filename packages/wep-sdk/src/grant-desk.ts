@@ -1,9 +1,12 @@
 import type { Clock } from "@subnet-worker/kit";
-import type { UploadGrant } from "@subnet-worker/protocol";
+import type { DownloadGrant, Envelope, MultipartGrant, UploadGrant } from "@subnet-worker/protocol";
 import { TransientFailure } from "./transfer-retry.ts";
 
+/** A worker client's answer to what a run asked it for. */
+export type WireGrant = UploadGrant | DownloadGrant | MultipartGrant;
+
 interface Expected {
-  readonly resolve: (grant: UploadGrant) => void;
+  readonly resolve: (grant: WireGrant) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -20,18 +23,31 @@ export class GrantDesk implements Disposable {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** The number of a request whose answer nobody waits for. */
+  nextId(): bigint {
+    return ++this.#lastId;
+  }
+
   /**
    * Numbers a request; `grant` is its answer. It rejects with a TransientFailure
    * when none comes in time or the stream ends, else with the signal's reason.
    */
-  expect(signal: AbortSignal): { readonly requestId: bigint; readonly grant: Promise<UploadGrant> } {
-    const requestId = ++this.#lastId;
+  expect(signal: AbortSignal): { readonly requestId: bigint; readonly grant: Promise<WireGrant> } {
+    const requestId = this.nextId();
     return { requestId, grant: this.#wait(requestId, signal) };
   }
 
-  /** An answer came. One that nobody waits for any more is dropped. */
-  settle(grant: UploadGrant): void {
-    this.#expected.get(grant.requestId)?.resolve(grant);
+  /** Takes a message if it is an answer. One that nobody waits for any more is dropped. */
+  take(msg: Envelope["msg"]): boolean {
+    switch (msg.case) {
+      case "uploadGrant":
+      case "downloadGrant":
+      case "multipartGrant":
+        this.#expected.get(msg.value.requestId)?.resolve(msg.value);
+        return true;
+      default:
+        return false;
+    }
   }
 
   [Symbol.dispose](): void {
@@ -39,10 +55,10 @@ export class GrantDesk implements Disposable {
     for (const { reject } of this.#expected.values()) reject(new TransientFailure("the stream ended"));
   }
 
-  async #wait(requestId: bigint, signal: AbortSignal): Promise<UploadGrant> {
+  async #wait(requestId: bigint, signal: AbortSignal): Promise<WireGrant> {
     signal.throwIfAborted();
     if (this.#isClosed) throw new TransientFailure("the stream ended");
-    const { promise, resolve, reject } = Promise.withResolvers<UploadGrant>();
+    const { promise, resolve, reject } = Promise.withResolvers<WireGrant>();
     const onAbort = () => reject(signal.reason);
     using _ = this.#clock.timer(this.#timeoutMs, () =>
       reject(new TransientFailure(`the worker client did not answer within ${this.#timeoutMs} ms`)),

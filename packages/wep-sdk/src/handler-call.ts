@@ -1,9 +1,8 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
-import type { InputDescriptor, TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import type { InputDescriptor, TaskAssignment } from "@subnet-worker/protocol";
 import { checkInputs, checkOutputs } from "./contract.ts";
 import { withinRun } from "./current-run.ts";
-import { openInputFile } from "./download.ts";
-import type { UploadWish } from "./grant-request.ts";
+import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import type { Handler } from "./handler.ts";
 import type { InputFile } from "./input-file.ts";
 import { decodeInputs } from "./inputs.ts";
@@ -15,6 +14,7 @@ import type { Outcome } from "./run-state.ts";
 import { ScratchDir } from "./scratch-dir.ts";
 import { StopSignal } from "./stop-signal.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
+import { BrokeredTransfers, type Transfers } from "./transfers.ts";
 
 /** Where the parts of a run come from that its own thread does not have. */
 export interface ScopeSource {
@@ -23,7 +23,9 @@ export interface ScopeSource {
   readonly transfer: TransferSettings;
   readonly log: Logger;
   report(news: ProgressNews): PromiseLike<void>;
-  requestGrant(wish: UploadWish): Promise<UploadGrant>;
+  requestGrant(ask: Ask): Promise<Grant>;
+  /** Tells the worker client that an upload in parts is given up. */
+  abandonUpload(upload: OpenUpload): void;
 }
 
 /** What one run has on the thread of its handler. Nothing is made before it is used. */
@@ -32,6 +34,7 @@ export class RunScope {
   readonly stop: StopSignal = new StopSignal();
   readonly #scratchPath: string | undefined;
   #scratch: ScratchDir | undefined;
+  #transfers: Transfers | undefined;
 
   /** @param scratchPath see {@link ScratchDir} */
   constructor(source: ScopeSource, scratchPath?: string) {
@@ -44,9 +47,35 @@ export class RunScope {
     return this.#scratch.path();
   }
 
-  /** Removes the scratch directory, if there is one. */
+  /** What the run reads from storage and writes there. */
+  get transfers(): Transfers {
+    const { source } = this;
+    this.#transfers ??= new BrokeredTransfers({
+      clock: source.clock,
+      settings: source.transfer,
+      log: source.log,
+      signal: this.stop.signal,
+      requestGrant: (ask) => source.requestGrant(ask),
+      abandonUpload: (upload) => source.abandonUpload(upload),
+      scratchDir: () => this.scratchDir(),
+    });
+    return this.#transfers;
+  }
+
+  /** What the run has written to storage; `undefined`: nothing. */
+  get written(): Transfers["written"] | undefined {
+    return this.#transfers?.written;
+  }
+
+  /** The handler has returned: ends what it has left under way. */
+  endTransfers(): void {
+    this.#transfers?.end();
+  }
+
+  /** Removes what the run has left on disk. */
   async cleanUp(): Promise<void> {
     try {
+      await this.#transfers?.cleanUp();
       await this.#scratch?.remove();
     } catch (error) {
       this.source.log.warn({ err: error }, "scratch directory could not be removed; remove it by hand");
@@ -60,11 +89,10 @@ export class RunScope {
  */
 export async function callHandler(handler: Handler, scope: RunScope): Promise<Outcome> {
   const { source } = scope;
-  const { assignment, clock, transfer } = source;
+  const { assignment } = source;
   try {
     scope.stop.throwIfStopped();
-    const openFile = (descriptor: InputDescriptor): InputFile =>
-      openInputFile(descriptor, { clock, signal: scope.stop.signal, settings: transfer });
+    const openFile = (descriptor: InputDescriptor): InputFile => scope.transfers.openInput(descriptor);
     const workflowInput = decodeInputs(assignment.workflowInputs, openFile);
     const context = new ScopedRunContext(scope, workflowInput);
     const inputs = decodeInputs(assignment.inputs, openFile);
@@ -79,5 +107,7 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
   } catch (error) {
     source.log.debug({ err: error }, "handler threw");
     return outcomeOfError(error);
+  } finally {
+    scope.endTransfers();
   }
 }

@@ -22,6 +22,8 @@ export interface Peer {
   readonly agent: string;
   /** Messages it takes in one; 0: none. */
   readonly maxBatch: number;
+  /** Whether it answers requests for downloads and for uploads in parts. */
+  readonly brokersStorage: boolean;
 }
 
 /** Nobody: before the handshake. */
@@ -32,6 +34,7 @@ export const NOBODY: Peer = {
   instanceId: "",
   agent: "",
   maxBatch: 0,
+  brokersStorage: false,
 };
 
 const LONGEST_NODE_ID_CHARS = 256;
@@ -68,7 +71,9 @@ export function meet(hello: Version, ours: VersionRange): Peer {
     );
   }
   const version = negotiate(hello, ours);
-  return { version, hasAdditions: hasAdditions(version), nodeId, instanceId, agent, maxBatch };
+  const isLater = hasAdditions(version);
+  const brokersStorage = isLater && hello.brokersStorage;
+  return { version, hasAdditions: isLater, nodeId, instanceId, agent, maxBatch, brokersStorage };
 }
 
 function negotiate(hello: Version, ours: VersionRange): string {

@@ -1,22 +1,22 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
   CompletionSchema,
+  Envelope,
   ProgressSchema,
   TaskAssignment,
   TaskErrorCode,
-  UploadGrant,
-  UploadRequestSchema,
 } from "@subnet-worker/protocol";
+import type { WireGrant } from "./grant-desk.ts";
 
-type Fields<T> = Omit<T, "$typeName" | "$unknown">;
-
-/** What an upload asks its worker client for; the stream numbers it. */
-export type UploadAsk = Omit<Fields<MessageInitShape<typeof UploadRequestSchema>>, "requestId">;
+/** A request that its worker client answers with a grant; the stream numbers it. */
+export type NumberedRequest = (requestId: bigint) => Envelope;
 
 /** One open stream, as runs see it. */
 export interface Link {
   /** Whether the peer speaks 1.1.0 or later. */
   readonly hasAdditions: boolean;
+  /** Whether the peer answers requests for downloads and for uploads in parts. */
+  readonly brokersStorage: boolean;
   /** The node that assigns on this stream; empty where it names none. */
   readonly nodeId: string;
   sendAck(assignment: TaskAssignment): void;
@@ -30,7 +30,9 @@ export interface Link {
   /** `onWritten` is called once the transport has taken it; never if the stream ends first. */
   sendCompletion(completion: MessageInitShape<typeof CompletionSchema>, onWritten: () => void): void;
   /** @throws {TransientFailure} when the stream ends or the peer does not answer in time */
-  requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant>;
+  request(message: NumberedRequest, signal: AbortSignal): Promise<WireGrant>;
+  /** The same without waiting for the answer; goes out before what is sent after it. */
+  tell(message: NumberedRequest): void;
 }
 
 export interface Refusal {

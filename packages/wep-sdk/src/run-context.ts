@@ -1,7 +1,7 @@
 import type { Logger } from "@subnet-worker/kit";
 import type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
 import type { RunScope } from "./handler-call.ts";
-import { uploadObject } from "./upload.ts";
+import type { InputFile } from "./input-file.ts";
 import type { InputValue } from "./values.ts";
 
 /**
@@ -77,17 +77,15 @@ export class ScopedRunContext implements RunContext {
   }
 
   get upload(): RunContext["upload"] {
-    const { source, stop } = this.#scope;
-    return (name: string, body: UploadBody, { mediaType }: UploadOptions): Promise<UploadedObject> =>
-      uploadObject(
-        { name, body, mediaType },
-        {
-          clock: source.clock,
-          signal: stop.signal,
-          settings: source.transfer,
-          requestGrant: (wish) => source.requestGrant(wish),
-        },
-      );
+    return (
+      name: string,
+      body: UploadBody,
+      { mediaType, onProgress }: UploadOptions,
+    ): Promise<UploadedObject> => this.#scope.transfers.upload({ name, body, mediaType, onProgress });
+  }
+
+  get download(): RunContext["download"] {
+    return (objectKey: string): InputFile => this.#scope.transfers.download(objectKey);
   }
 
   get scratchDir(): RunContext["scratchDir"] {

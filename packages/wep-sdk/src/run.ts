@@ -1,9 +1,10 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { Span } from "@subnet-worker/kit/tracing";
-import { type TaskAssignment, TASK_ERROR, taskErrorName, type UploadGrant } from "@subnet-worker/protocol";
+import { type TaskAssignment, TASK_ERROR, taskErrorName } from "@subnet-worker/protocol";
 import type { CancelReason } from "./errors.ts";
 import { execute, type Execution, type RunHost } from "./execution.ts";
-import { requestGrant, type UploadWish } from "./grant-request.ts";
+import type { Ask, Grant, OpenUpload } from "./grant.ts";
+import { abandonUpload, requestGrant } from "./grant-request.ts";
 import type { Handler } from "./handler.ts";
 import { Attachment, type Link } from "./link.ts";
 import { limitOutcome } from "./message-size.ts";
@@ -149,11 +150,15 @@ export class Run implements RunHost {
     return isOpen(this.#state) ? this.#reporter().report(news) : Promise.resolve();
   }
 
-  requestGrant(wish: UploadWish): Promise<UploadGrant> {
+  requestGrant(ask: Ask): Promise<Grant> {
     this.#stop ??= new StopSignal();
     if (this.#stopReason !== undefined) this.#stop.stop(this.#stopReason);
     const { signal } = this.#stop;
-    return requestGrant(wish, { assignment: this.assignment, attachment: this.#attachment, signal });
+    return requestGrant(ask, { assignment: this.assignment, attachment: this.#attachment, signal });
+  }
+
+  abandonUpload(upload: OpenUpload): void {
+    abandonUpload(upload, { assignment: this.assignment, attachment: this.#attachment });
   }
 
   settle(outcome: Outcome): void {

@@ -17,15 +17,14 @@ import {
   type Envelope,
   envelope,
   type TaskAssignment,
-  type UploadGrant,
 } from "@subnet-worker/protocol";
 import { capabilitiesOf, capacityOf } from "./announcement.ts";
 import { Doubt, newNonce } from "./doubt.ts";
 import type { EnvelopeLog } from "./envelope-log.ts";
-import { GrantDesk } from "./grant-desk.ts";
+import { GrantDesk, type WireGrant } from "./grant-desk.ts";
 import { meet, NOBODY, type Peer, readHello } from "./handshake.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
-import type { Link, Refusal, UploadAsk } from "./link.ts";
+import type { Link, NumberedRequest, Refusal } from "./link.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbox, type Outgoing } from "./outbox.ts";
 import { DRAINED_BY_PEER, reasonOf, RunMessages } from "./run-messages.ts";
@@ -114,6 +113,10 @@ export class Session implements Link {
     return this.#peer.hasAdditions;
   }
 
+  get brokersStorage(): boolean {
+    return this.#peer.brokersStorage;
+  }
+
   get nodeId(): string {
     return this.#peer.nodeId;
   }
@@ -190,12 +193,16 @@ export class Session implements Link {
     this.#messages.completion(...completion);
   }
 
-  async requestUpload(ask: UploadAsk, signal: AbortSignal): Promise<UploadGrant> {
+  async request(message: NumberedRequest, signal: AbortSignal): Promise<WireGrant> {
     // A handler that asks for thousands at once waits like everybody else.
     await this.#outbox.room();
     const { requestId, grant } = this.#grants.expect(signal);
-    this.#outbox.push({ envelope: envelope("uploadRequest", { ...ask, requestId }) });
+    this.#outbox.push({ envelope: message(requestId) });
     return grant;
+  }
+
+  tell(message: NumberedRequest): void {
+    this.#outbox.push({ envelope: message(this.#grants.nextId()) });
   }
 
   async #shakeHands(reader: AsyncIterator<Envelope>): Promise<void> {
@@ -304,11 +311,10 @@ export class Session implements Link {
         );
       case "ping":
         return this.#outbox.push({ envelope: envelope("pong", { nonce: msg.value.nonce }) });
-      case "uploadGrant":
-        return this.#grants.settle(msg.value);
       case "pong":
         return this.#onPong(msg.value.nonce);
       default:
+        if (this.#grants.take(msg)) return;
         // Later versions say more; what this build does not know is no error.
         return this.#log.debug({ message: msg.case }, "message ignored");
     }

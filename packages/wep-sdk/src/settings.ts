@@ -91,12 +91,11 @@ export type Tuning = Pick<
   | "outboxBytes"
   | "maxBatch"
   | "batchBytes"
-  | "transfer"
->;
+> & { readonly transfer: Partial<TransferSettings> };
 
 const MIB = 1_024 * 1_024;
 
-const TUNING: Tuning = {
+const TUNING: Omit<Tuning, "transfer"> = {
   helloTimeoutMs: 10_000,
   pingIntervalMs: 2_000,
   // With the interval: a peer that fell silent is found within 10 s.
@@ -110,7 +109,6 @@ const TUNING: Tuning = {
   outboxBytes: 32 * MIB,
   maxBatch: 256,
   batchBytes: MIB,
-  transfer: DEFAULT_TRANSFER,
 };
 
 /** Fills in defaults. @throws {WepError} INVALID_OPTION */
@@ -119,6 +117,7 @@ export function resolveSettings(options: SettingsOptions): Settings {
   return {
     ...TUNING,
     ...options.tuning,
+    transfer: { ...DEFAULT_TRANSFER, ...options.tuning?.transfer },
     maxConcurrency: resolveConcurrency(options, classes),
     tags: options.tags ?? [],
     classes,

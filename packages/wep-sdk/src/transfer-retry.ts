@@ -1,19 +1,37 @@
 import { createBackoff } from "@subnet-worker/kit/backoff";
 import type { Clock } from "@subnet-worker/kit";
 
+/** How objects are read and written; every size in bytes. */
 export interface TransferSettings {
   /** Failures in a row, without a byte of progress between them, before giving up. */
   readonly maxFailures: number;
   readonly initialBackoffMs: number;
   readonly maxBackoffMs: number;
   readonly idleTimeoutMs: number;
+  /** Larger bodies are uploaded in parts, where the worker client brokers that. Default 32 MiB. */
+  readonly multipartAboveBytes: number;
+  /** Smallest part but the last; S3 takes none below 5 MiB. Default 8 MiB. */
+  readonly partBytes: number;
+  /** Parts of one upload under way at once. Default 3. */
+  readonly partsAtOnce: number;
+  /** Reads of an object that arrives damaged, before giving up. Default 3. */
+  readonly maxReads: number;
+  /** A larger result travels by reference. Default 3 MiB, below the 4 MiB that gRPC peers accept. */
+  readonly maxInlineResultBytes: number;
 }
+
+const MIB = 1_024 * 1_024;
 
 export const DEFAULT_TRANSFER: TransferSettings = {
   maxFailures: 6,
   initialBackoffMs: 250,
   maxBackoffMs: 8_000,
   idleTimeoutMs: 30_000,
+  multipartAboveBytes: 32 * MIB,
+  partBytes: 8 * MIB,
+  partsAtOnce: 3,
+  maxReads: 3,
+  maxInlineResultBytes: 3 * MIB,
 };
 
 /** A failure that asking again may overcome. */
@@ -36,11 +54,15 @@ export interface TransferRetry {
   waitBeforeRetry(retryAfterMs: number): Promise<boolean>;
 }
 
+/** What waiting between attempts takes. */
+export interface RetryDeps {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly settings: TransferSettings;
+}
+
 /** Creates the retry policy of one transfer. */
-export function createTransferRetry(
-  settings: TransferSettings,
-  deps: { readonly clock: Clock; readonly signal: AbortSignal },
-): TransferRetry {
+export function createTransferRetry({ clock, signal, settings }: RetryDeps): TransferRetry {
   const backoff = createBackoff({ initialMs: settings.initialBackoffMs, maxMs: settings.maxBackoffMs });
   let failures = 0;
   return {
@@ -52,8 +74,8 @@ export function createTransferRetry(
       failures += 1;
       if (failures >= settings.maxFailures) return false;
       const asked = Math.min(retryAfterMs, settings.maxBackoffMs);
-      await deps.clock.sleep(Math.max(backoff.nextMs(), asked), deps.signal);
-      deps.signal.throwIfAborted();
+      await clock.sleep(Math.max(backoff.nextMs(), asked), signal);
+      signal.throwIfAborted();
       return true;
     },
   };

@@ -1,21 +1,26 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { Readable } from "node:stream";
-import type { Clock } from "@subnet-worker/kit";
-import type { UploadGrant } from "@subnet-worker/protocol";
+import { randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
-import type { UploadBody, UploadedObject } from "./context.ts";
-import { RetryableError, TerminalError } from "./errors.ts";
-import type { UploadWish } from "./grant-request.ts";
-import { displayUrl, readExcerpt, retryAfterMs, sendHttp } from "./http-request.ts";
-import { createTransferRetry, TransientFailure, type TransferSettings } from "./transfer-retry.ts";
+import type { UploadBody } from "./context.ts";
+import { TerminalError } from "./errors.ts";
+import { NotBrokeredError } from "./grant.ts";
+import type { TransferProgress } from "./input-file.ts";
+import { type MultipartDeps, uploadInParts } from "./multipart.ts";
+import { putPayload } from "./put-object.ts";
+import {
+  type Content,
+  type Digests,
+  digestsOf,
+  isStreamBody,
+  type KnownBody,
+  openContent,
+} from "./upload-body.ts";
+import { type Part, type PartSource, partsOfContent, partSizeOf, StreamParts } from "./upload-parts.ts";
 
-export interface UploadDeps {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly settings: TransferSettings;
-  /** Where to write an object; throws a TransientFailure when asking again may help. */
-  readonly requestGrant: (wish: UploadWish) => Promise<UploadGrant>;
+export interface UploadDeps extends MultipartDeps {
+  /** Where a stream is kept that cannot be sent in parts. */
+  readonly scratchDir: () => Promise<string>;
 }
 
 export interface Upload {
@@ -23,83 +28,196 @@ export interface Upload {
   readonly name: string;
   readonly body: UploadBody;
   readonly mediaType: string;
+  /** Of the body; `undefined`: no limit. */
+  readonly maxBytes?: number | undefined;
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** See {@link UploadAsk}. */
+  readonly needsBroker?: boolean;
 }
 
-/**
- * Writes one object: asks the stream for a presigned URL, then sends the bytes.
- * Each attempt asks anew, because the URL of the last may have expired.
- */
-export async function uploadObject(upload: Upload, deps: UploadDeps): Promise<UploadedObject> {
+/** An object that was written. */
+export interface Written {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  /** 32 bytes. */
+  readonly sha256: Buffer;
+}
+
+/** Writes one object; see `ctx.upload`. */
+export async function uploadObject(upload: Upload, deps: UploadDeps): Promise<Written> {
   checkName(upload);
-  const content = await contentOf(upload.body);
-  const retry = createTransferRetry(deps.settings, deps);
-  for (;;) {
-    try {
-      const { name, mediaType } = upload;
-      const grant = await deps.requestGrant({ name, mediaType, sizeBytes: content.sizeBytes });
-      await put(upload, { grant, content }, deps);
-      return { objectKey: grant.objectKey, sizeBytes: content.sizeBytes };
-    } catch (error) {
-      deps.signal.throwIfAborted();
-      if (!(error instanceof TransientFailure)) throw error;
-      if (!(await retry.waitBeforeRetry(error.retryAfterMs))) throw exhausted(upload, error);
+  const { body } = upload;
+  return isStreamBody(body) ? await uploadStream(upload, body, deps) : await uploadKnown(upload, body, deps);
+}
+
+async function uploadKnown(upload: Upload, body: KnownBody, deps: UploadDeps): Promise<Written> {
+  await using content = await openContent(body);
+  const { sizeBytes } = content;
+  const { maxBytes = Infinity } = upload;
+  if (sizeBytes > maxBytes) {
+    throw new TerminalError(
+      `[QUOTA_EXCEEDED] upload "${upload.name}" has ${sizeBytes} bytes and at most ${maxBytes} are allowed`,
+      { code: TASK_ERROR.QUOTA_EXCEEDED },
+    );
+  }
+  const { settings } = deps;
+  const isLarge = sizeBytes > settings.multipartAboveBytes;
+  const partBytes = isLarge ? partSizeOf(sizeBytes, settings.partBytes) : Math.max(1, sizeBytes);
+  const digests = await digestsOf(content, partBytes);
+  if (!isLarge) return await putWhole(upload, { content, digests, md5: digests.md5s[0] }, deps);
+  try {
+    return await putParts(upload, { content, digests, partBytes }, deps);
+  } catch (error) {
+    if (!(error instanceof NotBrokeredError)) throw error;
+    return await putWhole(upload, { content, digests, md5: undefined }, deps);
+  }
+}
+
+async function putParts(
+  upload: Upload,
+  whole: { readonly content: Content; readonly digests: Digests; readonly partBytes: number },
+  deps: UploadDeps,
+): Promise<Written> {
+  const { content, digests, partBytes } = whole;
+  const { sizeBytes } = content;
+  const { sha256 } = digests;
+  const objectKey = await uploadInParts(
+    {
+      name: upload.name,
+      mediaType: upload.mediaType,
+      sizeBytes,
+      sha256,
+      parts: partsOfContent(content, digests, partBytes),
+      beforeComplete: () => content.checkUnchanged(),
+      onPart: counter(upload, sizeBytes),
+    },
+    deps,
+  );
+  return { objectKey, sizeBytes, sha256 };
+}
+
+async function putWhole(
+  upload: Upload,
+  whole: { readonly content: Content; readonly digests: Digests; readonly md5: Buffer | undefined },
+  deps: UploadDeps,
+): Promise<Written> {
+  const { name, mediaType, needsBroker = false, onProgress } = upload;
+  const { content, digests, md5 } = whole;
+  const { sizeBytes } = content;
+  const { sha256 } = digests;
+  const { objectKey } = await putPayload(
+    {
+      label: `upload "${name}"`,
+      ask: { kind: "upload", name, mediaType, sizeBytes, md5: md5 ?? new Uint8Array(), sha256, needsBroker },
+      sizeBytes,
+      md5,
+      open: () => content.open({ start: 0, end: sizeBytes }),
+      beforeRetry: () => content.checkUnchanged(),
+    },
+    deps,
+  );
+  await content.checkUnchanged();
+  onProgress?.({ doneBytes: sizeBytes, totalBytes: sizeBytes });
+  return { objectKey, sizeBytes, sha256 };
+}
+
+async function uploadStream(
+  upload: Upload,
+  stream: AsyncIterable<Uint8Array>,
+  deps: UploadDeps,
+): Promise<Written> {
+  const { settings, signal } = deps;
+  const parts = new StreamParts(stream, {
+    label: `upload "${upload.name}"`,
+    partBytes: settings.partBytes,
+    maxBytes: upload.maxBytes ?? Infinity,
+  });
+  const stop = () => parts.stop(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await uploadCut(upload, parts, deps);
+  } catch (error) {
+    parts.stop(error);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** What fits into one part goes in one request. */
+async function uploadCut(upload: Upload, parts: StreamParts, deps: UploadDeps): Promise<Written> {
+  const first = await parts.next();
+  if (first !== undefined && parts.hasEnded) {
+    const content = contentOfPart(first);
+    const digests = { sha256: parts.sha256(), md5s: [first.md5] };
+    return await putWhole(upload, { content, digests, md5: first.md5 }, deps);
+  }
+  let isFirst = true;
+  const next = () => {
+    if (!isFirst) return parts.next();
+    isFirst = false;
+    return Promise.resolve(first);
+  };
+  try {
+    const { name, mediaType } = upload;
+    const objectKey = await uploadInParts(
+      {
+        name,
+        mediaType,
+        sizeBytes: undefined,
+        sha256: undefined,
+        parts: { next },
+        beforeComplete: () => Promise.resolve(),
+        onPart: counter(upload, undefined),
+      },
+      deps,
+    );
+    return { objectKey, sizeBytes: parts.sizeBytes, sha256: parts.sha256() };
+  } catch (error) {
+    if (!(error instanceof NotBrokeredError)) throw error;
+    return await uploadSpooled(upload, { next, sha256: () => parts.sha256() }, deps);
+  }
+}
+
+/** Keeps a stream on disk first: its length must be known before it can be sent. */
+async function uploadSpooled(
+  upload: Upload,
+  stream: PartSource & { sha256(): Buffer },
+  deps: UploadDeps,
+): Promise<Written> {
+  const path = join(await deps.scratchDir(), `upload-${randomUUID()}`);
+  async function* bytes(): AsyncGenerator<Buffer> {
+    for (let part = await stream.next(); part !== undefined; part = await stream.next()) {
+      yield* part.open();
+      part.release();
     }
   }
-}
-
-interface Content {
-  readonly sizeBytes: number;
-  readonly open: () => Readable;
-}
-
-async function contentOf(body: UploadBody): Promise<Content> {
-  if (typeof body === "object" && "path" in body) {
-    const { size } = await stat(body.path);
-    // `end` keeps a file that grows meanwhile to the size that was asked for.
-    return {
-      sizeBytes: size,
-      open: () => (size === 0 ? Readable.from([]) : createReadStream(body.path, { end: size - 1 })),
-    };
+  try {
+    await writeFile(path, bytes(), { signal: deps.signal });
+    await using content = await openContent({ path });
+    const digests = { sha256: stream.sha256(), md5s: [] };
+    return await putWhole(upload, { content, digests, md5: undefined }, deps);
+  } finally {
+    await rm(path, { force: true });
   }
-  const bytes =
-    typeof body === "string"
-      ? Buffer.from(body, "utf8")
-      : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return { sizeBytes: bytes.byteLength, open: () => Readable.from(slices(bytes)) };
 }
 
-function* slices(bytes: Buffer): Generator<Buffer> {
-  const sliceBytes = 256 * 1024;
-  for (let start = 0; start < bytes.byteLength; start += sliceBytes)
-    yield bytes.subarray(start, start + sliceBytes);
+function contentOfPart(part: Part): Content {
+  return {
+    sizeBytes: part.sizeBytes,
+    open: () => part.open(),
+    checkUnchanged: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
 }
 
-async function put(
-  upload: Upload,
-  { grant, content }: { readonly grant: UploadGrant; readonly content: Content },
-  { signal, settings }: UploadDeps,
-): Promise<void> {
-  const headers = { ...grant.headers, "content-length": String(content.sizeBytes) };
-  const reply = await sendHttp({
-    method: "PUT",
-    url: grant.url,
-    headers,
-    body: content.open,
-    signal,
-    idleTimeoutMs: settings.idleTimeoutMs,
-  }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw new TransientFailure(`${displayUrl(grant.url)}: ${String(error)}`, { cause: error });
-  });
-  const status = reply.statusCode ?? 0;
-  const excerpt = await readExcerpt(reply);
-  if (status >= 200 && status < 300) return;
-  const where = `${displayUrl(grant.url)} answered ${status} ${excerpt.slice(0, 300)}`;
-  // 400 and 403 too: an expired or half-sent request looks like that, and the next grant is fresh.
-  if (status >= 500 || [400, 403, 408, 409, 425, 429].includes(status)) {
-    throw new TransientFailure(where, { retryAfterMs: retryAfterMs(reply.headers) });
-  }
-  throw new TerminalError(`[HTTP_ERROR] upload "${upload.name}": ${where}`, { code: TASK_ERROR.HTTP_ERROR });
+function counter({ onProgress }: Upload, totalBytes: number | undefined): (part: Part) => void {
+  let doneBytes = 0;
+  return ({ sizeBytes }) => {
+    doneBytes += sizeBytes;
+    onProgress?.({ doneBytes, totalBytes });
+  };
 }
 
 function checkName(upload: Upload): void {
@@ -111,11 +229,4 @@ function checkName(upload: Upload): void {
       { code: TASK_ERROR.INVALID_FORMAT },
     );
   }
-}
-
-function exhausted(upload: Upload, cause: TransientFailure): RetryableError {
-  return new RetryableError(`[NETWORK_ERROR] upload "${upload.name}": gave up: ${cause.message}`, {
-    code: TASK_ERROR.NETWORK_ERROR,
-    cause,
-  });
 }

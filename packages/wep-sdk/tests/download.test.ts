@@ -7,6 +7,7 @@ import { systemClock } from "@subnet-worker/kit";
 import { InputDescriptorSchema, TASK_ERROR } from "@subnet-worker/protocol";
 import { describe, expect, it } from "vitest";
 import { openInputFile } from "../src/download.ts";
+import { NotBrokeredError } from "../src/grant.ts";
 import { type InputFile, isRetryableError, isTerminalError } from "../src/index.ts";
 import {
   object,
@@ -17,6 +18,7 @@ import {
   stallAfter,
   status,
 } from "./_objects.ts";
+import { DEFAULT_TRANSFER } from "../src/transfer-retry.ts";
 
 const CONTENT = new Uint8Array(randomBytes(300_000));
 
@@ -27,8 +29,16 @@ function open(url: string, { signal = new AbortController().signal, idleTimeoutM
     ref: url,
     objectKey: "in/recording.wav",
   });
-  const settings = { maxFailures: 3, initialBackoffMs: 1, maxBackoffMs: 2, idleTimeoutMs };
-  return openInputFile(descriptor, { clock: systemClock, signal, settings });
+  const settings = {
+    ...DEFAULT_TRANSFER,
+    maxFailures: 3,
+    initialBackoffMs: 1,
+    maxBackoffMs: 2,
+    idleTimeoutMs,
+  };
+  const requestGrant = () => Promise.reject(new NotBrokeredError("nobody to ask"));
+  const deps = { clock: systemClock, signal, settings, requestGrant, partialFiles: new Set<string>() };
+  return openInputFile(descriptor, deps);
 }
 
 async function read(file: InputFile): Promise<Buffer> {

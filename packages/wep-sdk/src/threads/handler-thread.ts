@@ -164,6 +164,8 @@ export class HandlerThread {
         return this.#progress(message);
       case "ask":
         return void this.#ask(message);
+      case "abandon":
+        return this.#runs.get(message.run)?.abandonUpload(message.upload);
       case "log":
         return relayLine(this.#deps.log, message.line);
       case "pong":
@@ -198,11 +200,11 @@ export class HandlerThread {
     void taken?.then(() => this.#post({ kind: "progressed", run }));
   }
 
-  async #ask({ run, ask, wish }: Extract<FromThread, { kind: "ask" }>): Promise<void> {
+  async #ask({ run, ask, what }: Extract<FromThread, { kind: "ask" }>): Promise<void> {
     const host = this.#runs.get(run);
     if (host === undefined) return;
     try {
-      this.#post({ kind: "granted", ask, grant: await host.requestGrant(wish) });
+      this.#post({ kind: "granted", ask, grant: await host.requestGrant(what) });
     } catch (error) {
       this.#post({ kind: "refused", ask, error: packError(error) });
     }

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
-import type { TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import type { TaskAssignment } from "@subnet-worker/protocol";
 import type { CancelReason, WepErrorCode } from "../errors.ts";
-import type { UploadWish } from "../grant-request.ts";
+import type { Ask, Grant, OpenUpload } from "../grant.ts";
 import type { ProgressNews } from "../progress.ts";
 import type { Outcome } from "../run-state.ts";
 import type { HandlerInfo } from "../server-options.ts";
@@ -26,7 +26,7 @@ export type ToThread =
   | { readonly kind: "stop"; readonly run: number; readonly reason: CancelReason }
   /** The progress that was sent last is on its way. */
   | { readonly kind: "progressed"; readonly run: number }
-  | { readonly kind: "granted"; readonly ask: number; readonly grant: UploadGrant }
+  | { readonly kind: "granted"; readonly ask: number; readonly grant: Grant }
   | { readonly kind: "refused"; readonly ask: number; readonly error: PortError }
   | { readonly kind: "ping" };
 
@@ -36,7 +36,8 @@ export type FromThread =
   | { readonly kind: "unusable"; readonly code: WepErrorCode; readonly message: string }
   | { readonly kind: "settled"; readonly run: number; readonly outcome: Outcome }
   | { readonly kind: "progress"; readonly run: number; readonly news: ProgressNews }
-  | { readonly kind: "ask"; readonly run: number; readonly ask: number; readonly wish: UploadWish }
+  | { readonly kind: "ask"; readonly run: number; readonly ask: number; readonly what: Ask }
+  | { readonly kind: "abandon"; readonly run: number; readonly upload: OpenUpload }
   /** One line of a log, finished. */
   | { readonly kind: "log"; readonly line: string }
   | { readonly kind: "pong" };

@@ -1,10 +1,12 @@
 import type { TaskErrorCode } from "@subnet-worker/protocol";
 import { isRetryableError, isTerminalError, RetryableError, TerminalError } from "../errors.ts";
+import { NotBrokeredError } from "../grant.ts";
 import { TransientFailure } from "../transfer-retry.ts";
 
 /** An error on its way to another thread: cloning would keep its text and lose what it is. */
 export type PortError =
   | { readonly kind: "transient"; readonly message: string; readonly retryAfterMs: number }
+  | { readonly kind: "not_brokered"; readonly message: string }
   | { readonly kind: "terminal"; readonly message: string; readonly code: TaskErrorCode }
   | {
       readonly kind: "retryable";
@@ -20,6 +22,7 @@ export function packError(error: unknown): PortError {
   if (error instanceof TransientFailure) {
     return { kind: "transient", message, retryAfterMs: error.retryAfterMs };
   }
+  if (error instanceof NotBrokeredError) return { kind: "not_brokered", message };
   if (isTerminalError(error)) return { kind: "terminal", message, code: error.code };
   if (isRetryableError(error)) {
     return { kind: "retryable", message, code: error.code, retryAfterMs: error.retryAfterMs };
@@ -33,6 +36,8 @@ export function unpackError(error: PortError): Error {
   switch (error.kind) {
     case "transient":
       return new TransientFailure(message, { retryAfterMs: error.retryAfterMs });
+    case "not_brokered":
+      return new NotBrokeredError(message);
     case "terminal":
       return new TerminalError(message, { code: error.code });
     case "retryable": {

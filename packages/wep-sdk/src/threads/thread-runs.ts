@@ -1,8 +1,8 @@
 // The runs of one handler thread, seen from the inside.
 import type { Clock, Logger } from "@subnet-worker/kit";
-import type { TaskAssignment, UploadGrant } from "@subnet-worker/protocol";
+import type { TaskAssignment } from "@subnet-worker/protocol";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
-import type { UploadWish } from "../grant-request.ts";
+import type { Ask, Grant, OpenUpload } from "../grant.ts";
 import type { Handler } from "../handler.ts";
 import { callHandler, RunScope, type ScopeSource } from "../handler-call.ts";
 import { handlerName } from "../handler-registry.ts";
@@ -25,7 +25,7 @@ export class ThreadRuns {
   readonly #deps: ThreadRunsDeps;
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #runs = new Map<number, ThreadRun>();
-  readonly #asks = new Map<number, PromiseWithResolvers<UploadGrant>>();
+  readonly #asks = new Map<number, PromiseWithResolvers<Grant>>();
   #lastAsk = 0;
 
   constructor(deps: ThreadRunsDeps) {
@@ -67,7 +67,8 @@ export class ThreadRuns {
       progressIntervalMs: data.progressIntervalMs,
       scratchPath: `${data.scratchPrefix}${number}`,
       sendProgress: (news) => this.#post({ kind: "progress", run: number, news }),
-      ask: (wish) => this.#ask(number, wish),
+      ask: (what) => this.#ask(number, what),
+      abandon: (upload) => this.#post({ kind: "abandon", run: number, upload }),
     });
     this.#runs.set(number, run);
     void callHandler(handler, run.scope).then((outcome) => {
@@ -85,11 +86,11 @@ export class ThreadRuns {
     );
   }
 
-  async #ask(run: number, wish: UploadWish): Promise<UploadGrant> {
+  async #ask(run: number, what: Ask): Promise<Grant> {
     const ask = ++this.#lastAsk;
-    const answer = Promise.withResolvers<UploadGrant>();
+    const answer = Promise.withResolvers<Grant>();
     this.#asks.set(ask, answer);
-    this.#post({ kind: "ask", run, ask, wish });
+    this.#post({ kind: "ask", run, ask, what });
     try {
       return await answer.promise;
     } finally {
@@ -109,7 +110,8 @@ interface ThreadRunDeps {
   readonly progressIntervalMs: number;
   readonly scratchPath: string;
   readonly sendProgress: (news: ProgressNews) => void;
-  readonly ask: (wish: UploadWish) => Promise<UploadGrant>;
+  readonly ask: (what: Ask) => Promise<Grant>;
+  readonly abandon: (upload: OpenUpload) => void;
 }
 
 /** One run on this thread. */
@@ -153,8 +155,12 @@ class ThreadRun implements ScopeSource {
     return this.#progress.report(news);
   }
 
-  requestGrant(wish: UploadWish): Promise<UploadGrant> {
-    return this.#deps.ask(wish);
+  requestGrant(what: Ask): Promise<Grant> {
+    return this.#deps.ask(what);
+  }
+
+  abandonUpload(upload: OpenUpload): void {
+    this.#deps.abandon(upload);
   }
 
   /** The report that was sent last is on its way. */

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
+import type { UploadBody } from "./context.ts";
+import { TerminalError } from "./errors.ts";
+
+const SLICE_BYTES = 256 * 1_024;
+
+/** From its first byte up to the one before `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Bytes whose number is known and that can be read again. */
+export interface Content extends AsyncDisposable {
+  readonly sizeBytes: number;
+  open(range: ByteRange): Readable;
+  /** @throws {TerminalError} INVALID_INPUT when they are not any more what they were at first */
+  checkUnchanged(): Promise<void>;
+}
+
+export interface Digests {
+  /** Of all of it. */
+  readonly sha256: Buffer;
+  /** Of its parts, in their order; of no bytes at all, one. */
+  readonly md5s: readonly Buffer[];
+}
+
+export type KnownBody = Uint8Array | string | { readonly path: string };
+
+/** Whether the bytes come by and by, and their number is not known. */
+export function isStreamBody(body: UploadBody): body is Exclude<UploadBody, KnownBody> {
+  return typeof body === "object" && !(body instanceof Uint8Array) && Symbol.asyncIterator in body;
+}
+
+/** Opens a body. @throws {TerminalError} INVALID_INPUT when there is no such file */
+export async function openContent(body: KnownBody): Promise<Content> {
+  if (typeof body === "object" && "path" in body) return openFileContent(body.path);
+  return contentOf(typeof body === "string" ? Buffer.from(body, "utf8") : body);
+}
+
+/** Bytes in memory. */
+export function contentOf(bytes: Uint8Array): Content {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    sizeBytes: buffer.byteLength,
+    open: ({ start, end }) => Readable.from(slices(buffer.subarray(start, end))),
+    checkUnchanged: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** SHA-256 of the whole, and MD5 of each part of `partBytes`. */
+export async function digestsOf(content: Content, partBytes: number): Promise<Digests> {
+  const whole = createHash("sha256");
+  const md5s: Buffer[] = [];
+  const { sizeBytes } = content;
+  for (let start = 0; start < sizeBytes || md5s.length === 0; start += partBytes) {
+    const part = createHash("md5");
+    const range = { start, end: Math.min(start + partBytes, sizeBytes) };
+    for await (const chunk of content.open(range) as AsyncIterable<Buffer>) {
+      whole.update(chunk);
+      part.update(chunk);
+    }
+    md5s.push(part.digest());
+  }
+  return { sha256: whole.digest(), md5s };
+}
+
+function* slices(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start < bytes.byteLength; start += SLICE_BYTES)
+    yield bytes.subarray(start, start + SLICE_BYTES);
+}
+
+interface OpenFile {
+  readonly path: string;
+  readonly file: FileHandle;
+}
+
+async function* bytesOf({ path, file }: OpenFile, { start, end }: ByteRange): AsyncGenerator<Buffer> {
+  for (let position = start; position < end;) {
+    const slice = Buffer.allocUnsafeSlow(Math.min(SLICE_BYTES, end - position));
+    const { bytesRead } = await file.read(slice, 0, slice.byteLength, position);
+    if (bytesRead === 0) throw changed(path);
+    position += bytesRead;
+    yield slice.subarray(0, bytesRead);
+  }
+}
+
+async function openFileContent(path: string): Promise<Content> {
+  const file = await openFile(path);
+  const before = await file.stat({ bigint: true });
+  return {
+    sizeBytes: Number(before.size),
+    // Not createReadStream: that closes its file when it is destroyed, whatever it was told.
+    open: (range) => Readable.from(bytesOf({ path, file }, range)),
+    async checkUnchanged() {
+      const now = await file.stat({ bigint: true });
+      if (now.size === before.size && now.mtimeNs === before.mtimeNs) return;
+      throw changed(path);
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, "r");
+    const stats = await file.stat();
+    if (stats.isFile()) return file;
+    await file.close();
+  } catch (cause) {
+    throw unreadable(path, String(cause), cause);
+  }
+  throw unreadable(path, "it is no regular file");
+}
+
+function changed(path: string): TerminalError {
+  return new TerminalError(
+    `[INVALID_INPUT] file ${path} was changed while it was uploaded; close it first, or upload a copy`,
+    { code: TASK_ERROR.INVALID_INPUT },
+  );
+}
+
+function unreadable(path: string, why: string, cause?: unknown): TerminalError {
+  return new TerminalError(`[INVALID_INPUT] file ${path} cannot be uploaded: ${why}`, {
+    code: TASK_ERROR.INVALID_INPUT,
+    cause,
+  });
+}
