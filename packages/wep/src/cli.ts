@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type CommandTable, parseCommandLine, type Parsed } from "./command-line.ts";
 import type { OptionEntry } from "./commands/command.ts";
+import { SPEC_COMMANDS } from "./commands/spec-table.ts";
 
 const HANDLERS: OptionEntry = {
   value: "MODULE",
@@ -65,6 +66,7 @@ Examples: wep send demo.words --input text="one two two" --input limit=3
           wep send demo.words@1.0.0 --input inputs.json --json`,
     load: async () => (await import("./commands/send.ts")).send,
   },
+  ...SPEC_COMMANDS,
   tail: {
     usage: "[--activity ID] [options]",
     summary: "show what goes over the streams of a WEP on this machine, as it happens",
