@@ -20,6 +20,20 @@ const HEALTH_PORT: OptionEntry = {
 
 /** Every command. One entry is all that a further one needs here. */
 const COMMANDS: CommandTable = {
+  init: {
+    usage: "[DIR] [--kind KIND] [--force]",
+    summary: "start a project: a handler with its spec, types, tests and image",
+    args: [0, 1],
+    options: {
+      kind: { value: "KIND", about: "what the handler is called; default demo.words" },
+      force: { about: "overwrite files that are there" },
+    },
+    advice: "one directory is enough",
+    more: `DIR is this directory unless given. Where it has a package.json, scripts and packages are added to it.
+
+Example: wep init words --kind acme.words`,
+    load: async () => (await import("./commands/init.ts")).init,
+  },
   run: {
     usage: "[--handlers MODULE] [options]",
     summary: "run handlers for a worker client (wcp), which connects over gRPC",
