@@ -1,5 +1,7 @@
 import type { Logger } from "@subnet-worker/kit";
 import type { InputFile, TransferProgress } from "./input-file.ts";
+import type { HandlerMetrics } from "./handler-metrics.ts";
+import type { RetryPolicy } from "./retry.ts";
 import type { InputValue } from "./values.ts";
 
 /**
@@ -99,6 +101,43 @@ export interface RunContext {
    * INVALID_INPUT when the worker client brokers no storage or there is no such object.
    */
   download(this: void, objectKey: string): InputFile;
+  /**
+   * Saves where another attempt could go on: any JSON value. The last one saved is what
+   * `loadCheckpoint` of the next attempt finds, in place of one reported with `progress`.
+   *
+   * Up to 1 KiB of JSON travels with the progress of the run, which is thinned: a run that
+   * dies within half a second of saving may find the one before. More is kept as an object
+   * below the run's prefix, and is uploaded when the promise resolves.
+   *
+   * @throws {WepError} INVALID_CHECKPOINT for a value without a JSON form
+   * @throws what {@link RunContext.upload} throws, for a large one
+   */
+  saveCheckpoint(this: void, value: unknown): Promise<void>;
+  /**
+   * What an earlier attempt saved last with `saveCheckpoint`; `undefined`: begin at the
+   * beginning, as there is none, or it cannot be read any more, which is logged.
+   *
+   * `T` is taken on trust: it was JSON, and an older version of the handler may have saved it.
+   *
+   * @throws {RetryableError} NETWORK_ERROR when a large one is there and storage cannot be reached
+   */
+  loadCheckpoint<T = unknown>(this: void): Promise<T | undefined>;
+  /**
+   * {@link retry}, bound to the run: waiting ends with its signal, and no wait is begun that
+   * would outlast it.
+   */
+  retry<T>(this: void, work: (attempt: number) => Promise<T> | T, policy?: RetryPolicy): Promise<T>;
+  /** Until the run is stopped, by its timeout or because nobody wants its result any more. `Infinity`: never. */
+  timeLeftMs(this: void): number;
+  /**
+   * A signal that aborts with the run's, and after `ms`, then with a `RetryableError` CONNECTION_TIMEOUT: for
+   * one step that may not take longer.
+   *
+   * @throws {WepError} INVALID_OPTION for what is no time
+   */
+  within(this: void, ms: number): AbortSignal;
+  /** Metrics of the handler's own, served by the worker's `/metrics`. */
+  readonly metrics: HandlerMetrics;
   /** A directory of this run alone, made at the first call and removed when the handler has returned. */
   scratchDir(this: void): Promise<string>;
 }

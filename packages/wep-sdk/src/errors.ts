@@ -122,6 +122,7 @@ export type WepErrorCode =
   | "NO_HANDLERS"
   | "NO_RUN"
   | "INVALID_METRIC"
+  | "INVALID_CHECKPOINT"
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNUSABLE"
   | "ILLEGAL_TRANSITION";

@@ -3,6 +3,7 @@ import type { TaskAssignment } from "@subnet-worker/protocol";
 import type { CancelReason } from "./errors.ts";
 import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import type { Handler } from "./handler.ts";
+import type { MetricPort } from "./handler-metrics.ts";
 import { InProcessExecution } from "./in-process.ts";
 import type { ProgressNews } from "./progress.ts";
 import type { Outcome } from "./run-state.ts";
@@ -15,6 +16,10 @@ export interface RunHost {
   readonly transfer: TransferSettings;
   /** Writes lines that carry the ids of the run. */
   readonly log: Logger;
+  /** When the run is stopped whatever it does, in Unix milliseconds; Infinity: never. */
+  readonly endsAtMs: number;
+  /** What the handlers of this process measure with. */
+  readonly metrics: MetricPort;
   report(news: ProgressNews): PromiseLike<void>;
   /**
    * @throws {TransientFailure} when asking again may help

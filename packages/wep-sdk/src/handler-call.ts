@@ -4,6 +4,7 @@ import { checkInputs, checkOutputs } from "./contract.ts";
 import { withinRun } from "./current-run.ts";
 import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import type { Handler } from "./handler.ts";
+import type { MetricPort } from "./handler-metrics.ts";
 import type { InputFile } from "./input-file.ts";
 import { decodeInputs } from "./inputs.ts";
 import { runThrough } from "./middleware.ts";
@@ -11,6 +12,7 @@ import type { ProgressNews } from "./progress.ts";
 import { encodeOutputs, outcomeOfError } from "./results.ts";
 import { ScopedRunContext } from "./run-context.ts";
 import type { Outcome } from "./run-state.ts";
+import { RunTools } from "./run-tools.ts";
 import { ScratchDir } from "./scratch-dir.ts";
 import { StopSignal } from "./stop-signal.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
@@ -22,6 +24,9 @@ export interface ScopeSource {
   readonly clock: Clock;
   readonly transfer: TransferSettings;
   readonly log: Logger;
+  /** When the run is stopped whatever it does, in Unix milliseconds; Infinity: never. */
+  readonly endsAtMs: number;
+  readonly metrics: MetricPort;
   report(news: ProgressNews): PromiseLike<void>;
   requestGrant(ask: Ask): Promise<Grant>;
   /** Tells the worker client that an upload in parts is given up. */
@@ -35,6 +40,7 @@ export class RunScope {
   readonly #scratchPath: string | undefined;
   #scratch: ScratchDir | undefined;
   #transfers: Transfers | undefined;
+  #tools: RunTools | undefined;
 
   /** @param scratchPath see {@link ScratchDir} */
   constructor(source: ScopeSource, scratchPath?: string) {
@@ -67,9 +73,15 @@ export class RunScope {
     return this.#transfers?.written;
   }
 
+  get tools(): RunTools {
+    this.#tools ??= new RunTools(this);
+    return this.#tools;
+  }
+
   /** The handler has returned: ends what it has left under way. */
-  endTransfers(): void {
+  end(): void {
     this.#transfers?.end();
+    this.#tools?.end();
   }
 
   /** Removes what the run has left on disk. */
@@ -108,6 +120,6 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
     source.log.debug({ err: error }, "handler threw");
     return outcomeOfError(error);
   } finally {
-    scope.endTransfers();
+    scope.end();
   }
 }

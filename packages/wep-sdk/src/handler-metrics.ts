@@ -64,6 +64,12 @@ export interface Measurement {
 /** Takes what handlers measure. */
 export type MetricSink = (measurement: Measurement) => void;
 
+/** What the handlers of one thread measure with. */
+export interface MetricPort {
+  readonly names: MetricNames;
+  readonly sink: MetricSink;
+}
+
 /** Names that a thread or a worker has room for. */
 export const MOST_METRICS = 100;
 

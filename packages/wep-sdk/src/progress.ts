@@ -8,10 +8,10 @@ export interface ProgressReport {
   readonly checkpoint: string;
 }
 
-/** What a handler says: no checkpoint leaves the last one as it was. */
+/** What a handler says: no message or checkpoint leaves the last one as it was, as a percentage does that is NaN. */
 export interface ProgressNews {
   readonly percent: number;
-  readonly message: string;
+  readonly message: string | undefined;
   readonly checkpoint: string | undefined;
 }
 
@@ -66,7 +66,12 @@ export class ProgressReporter implements Disposable {
     const whole = Number.isNaN(percent)
       ? this.#last.percent
       : Math.round(Math.min(100, Math.max(0, percent)));
-    this.#last = { percent: whole, message, checkpoint: checkpoint ?? this.#last.checkpoint };
+    const { last } = this;
+    this.#last = {
+      percent: whole,
+      message: message ?? last.message,
+      checkpoint: checkpoint ?? last.checkpoint,
+    };
     const isDue = this.#deps.clock.monotonicMs() - this.#sentAtMs >= this.#options.minIntervalMs;
     const wasUnsent = this.#isUnsent;
     this.#isUnsent = true;

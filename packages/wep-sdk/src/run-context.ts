@@ -88,6 +88,30 @@ export class ScopedRunContext implements RunContext {
     return (objectKey: string): InputFile => this.#scope.transfers.download(objectKey);
   }
 
+  get metrics(): RunContext["metrics"] {
+    return this.#scope.tools.metrics;
+  }
+
+  get retry(): RunContext["retry"] {
+    return this.#scope.tools.retry;
+  }
+
+  get timeLeftMs(): RunContext["timeLeftMs"] {
+    return this.#scope.tools.timeLeftMs;
+  }
+
+  get within(): RunContext["within"] {
+    return this.#scope.tools.within;
+  }
+
+  get saveCheckpoint(): RunContext["saveCheckpoint"] {
+    return this.#scope.tools.saveCheckpoint;
+  }
+
+  get loadCheckpoint(): RunContext["loadCheckpoint"] {
+    return this.#scope.tools.loadCheckpoint;
+  }
+
   get scratchDir(): RunContext["scratchDir"] {
     return () => this.#scope.scratchDir();
   }

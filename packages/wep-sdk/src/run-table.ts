@@ -2,6 +2,7 @@ import type { Clock, Logger } from "@subnet-worker/kit";
 import { TASK_ERROR, type TaskAssignment } from "@subnet-worker/protocol";
 import type { CancelReason } from "./errors.ts";
 import type { Handler } from "./handler.ts";
+import type { MetricPort } from "./handler-metrics.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, Refusal } from "./link.ts";
 import type { RunMetrics } from "./metrics.ts";
@@ -17,6 +18,7 @@ export interface RunTableDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: RunMetrics;
+  readonly handlerMetrics: MetricPort;
 }
 
 /** All runs of a server, over all its streams: who may start, and who is still owed a completion. */
@@ -34,8 +36,8 @@ export class RunTable {
     this.#deps = deps;
     this.#slots = new Slots(deps.settings);
     this.#pools = new Map(deps.handlers.all.map((handler) => [handler, this.#slots.poolOf(handler)]));
-    const { clock, log, metrics } = deps;
-    this.#runDeps = { clock, log, metrics, onChange: (run) => this.#changed(run) };
+    const { clock, log, metrics, handlerMetrics } = deps;
+    this.#runDeps = { clock, log, metrics, handlerMetrics, onChange: (run) => this.#changed(run) };
   }
 
   get busySlots(): number {

@@ -6,6 +6,7 @@ import { execute, type Execution, type RunHost } from "./execution.ts";
 import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import { abandonUpload, requestGrant } from "./grant-request.ts";
 import type { Handler } from "./handler.ts";
+import type { MetricPort } from "./handler-metrics.ts";
 import { Attachment, type Link } from "./link.ts";
 import { limitOutcome } from "./message-size.ts";
 import type { RunMetrics } from "./metrics.ts";
@@ -36,6 +37,7 @@ export interface RunDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: RunMetrics;
+  readonly handlerMetrics: MetricPort;
   /** Told after each change of state. */
   readonly onChange: (run: Run) => void;
 }
@@ -102,6 +104,20 @@ export class Run implements RunHost {
 
   get transfer(): TransferSettings {
     return this.#settings.transfer;
+  }
+
+  get metrics(): MetricPort {
+    return this.#deps.handlerMetrics;
+  }
+
+  /** Whichever comes first: the longest it may take, or the time after which nobody wants its result. */
+  get endsAtMs(): number {
+    const { clock } = this.#deps;
+    const { deadlineUnixMs, timeoutMs: ownTimeoutMs } = this.assignment;
+    const { handlerTimeoutMs } = this.#settings;
+    const timeoutMs = Math.min(handlerTimeoutMs || Infinity, Number(ownTimeoutMs) || Infinity);
+    const startedMs = clock.nowMs() - (clock.monotonicMs() - this.#startedAtMs);
+    return Math.min(startedMs + timeoutMs, Number(deadlineUnixMs) || Infinity);
   }
 
   get log(): Logger {
@@ -288,15 +304,9 @@ export class Run implements RunHost {
     else link.sendProgress({ ...this.#ids, percent, message, checkpointRef: checkpoint }, onTaken);
   }
 
-  /** Whichever comes first: the longest a handler may take, or the time after which nobody wants its result. */
   #armTimeout(): void {
-    const { handlerTimeoutMs } = this.#settings;
-    const { deadlineUnixMs } = this.assignment;
-    const timeoutMs = handlerTimeoutMs > 0 ? handlerTimeoutMs : Infinity;
-    const leftMs =
-      deadlineUnixMs > 0n ? Math.max(0, Number(deadlineUnixMs) - this.#deps.clock.nowMs()) : Infinity;
-    const waitMs = Math.min(timeoutMs, leftMs);
-    if (waitMs < Infinity) this.#arm(waitMs, () => this.stop("deadline"));
+    const waitMs = this.endsAtMs - this.#deps.clock.nowMs();
+    if (waitMs < Infinity) this.#arm(Math.max(0, waitMs), () => this.stop("deadline"));
   }
 
   #arm(ms: number, fire: () => void): void {

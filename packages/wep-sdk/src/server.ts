@@ -10,6 +10,8 @@ import {
   systemClock,
 } from "@subnet-worker/kit";
 import { type EnvelopeEvent, EnvelopeLog } from "./envelope-log.ts";
+import { createHandlerMetricSink } from "./handler-metric-sink.ts";
+import { MetricNames } from "./handler-metrics.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
 import { createWepMetrics, registerCertificate, type ThreadCounts } from "./metrics.ts";
 import { listenError } from "./listen-error.ts";
@@ -83,7 +85,11 @@ class Node implements AsyncDisposable {
       unacknowledged: () => this.#runs.unacknowledged,
       threads: pool === undefined ? undefined : () => threadCounts(pool),
     });
-    this.#runs = new RunTable({ ...this.#parts, metrics });
+    const handlerMetrics = {
+      names: new MetricNames(),
+      sink: createHandlerMetricSink(this.metrics, this.log),
+    };
+    this.#runs = new RunTable({ ...this.#parts, metrics, handlerMetrics });
   }
 
   readonly notReady = (): string[] => [

@@ -12,6 +12,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "
 import { type Clock, type Logger, relayLine } from "@subnet-worker/kit";
 import { type CancelReason, WepError } from "../errors.ts";
 import type { Execution, RunHost } from "../execution.ts";
+import type { MetricPort } from "../handler-metrics.ts";
 import { removeDir } from "../scratch-dir.ts";
 import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
@@ -62,6 +63,8 @@ export class HandlerThread {
   readonly #ready = Promise.withResolvers<readonly HandlerInfo[]>();
   /** Runs whose scratch directories nobody else removes. */
   readonly #orphans: number[] = [];
+  /** Where its handlers' measurements go. */
+  #metrics: MetricPort | undefined;
   #lastRun = 0;
   #end: ThreadEnd | undefined;
   #isReady = false;
@@ -114,7 +117,9 @@ export class HandlerThread {
     const run = ++this.#lastRun;
     this.#runs.set(run, host);
     const { assignment, transfer } = portable(host.assignment);
-    this.#port.postMessage({ kind: "run", run, assignment } satisfies ToThread, transfer);
+    const { endsAtMs } = host;
+    this.#metrics = host.metrics;
+    this.#port.postMessage({ kind: "run", run, assignment, endsAtMs } satisfies ToThread, transfer);
     return new ThreadExecution(this, run);
   }
 
@@ -164,6 +169,8 @@ export class HandlerThread {
         return this.#progress(message);
       case "ask":
         return void this.#ask(message);
+      case "measured":
+        return this.#measured(message);
       case "abandon":
         return this.#runs.get(message.run)?.abandonUpload(message.upload);
       case "log":
@@ -186,13 +193,27 @@ export class HandlerThread {
     }
   }
 
-  #settled({ run, outcome }: Extract<FromThread, { kind: "settled" }>): void {
+  #settled({ run, outcome, timersLeft }: Extract<FromThread, { kind: "settled" }>): void {
     const host = this.#runs.get(run);
     if (host === undefined) return;
     this.#runs.delete(run);
+    if (timersLeft > 0) this.#retire(timersLeft);
     this.#deps.onFree(this);
     if (this.#isClosed && this.#runs.size === 0) void this.end("its last run is over");
     host.settle(outcome);
+  }
+
+  /** What a handler has left behind fires into the runs after it, and adds up. */
+  #retire(timersLeft: number): void {
+    this.#deps.log.warn(
+      { handler: this.lastHandler, timers: timersLeft },
+      "handler left timers behind: its thread is replaced; clear them in a finally, or unref() what is to stay",
+    );
+    this.#close();
+  }
+
+  #measured({ measurements }: Extract<FromThread, { kind: "measured" }>): void {
+    for (const measurement of measurements) this.#metrics?.sink(measurement);
   }
 
   #progress({ run, news }: Extract<FromThread, { kind: "progress" }>): void {

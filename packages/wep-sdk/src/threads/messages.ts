@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { TaskAssignment } from "@subnet-worker/protocol";
 import type { CancelReason, WepErrorCode } from "../errors.ts";
 import type { Ask, Grant, OpenUpload } from "../grant.ts";
+import type { Measurement } from "../handler-metrics.ts";
 import type { ProgressNews } from "../progress.ts";
 import type { Outcome } from "../run-state.ts";
 import type { HandlerInfo } from "../server-options.ts";
@@ -22,7 +23,12 @@ export interface ThreadData {
 
 /** From the process to a thread; `run` numbers the runs of one thread. */
 export type ToThread =
-  | { readonly kind: "run"; readonly run: number; readonly assignment: TaskAssignment }
+  | {
+      readonly kind: "run";
+      readonly run: number;
+      readonly assignment: TaskAssignment;
+      readonly endsAtMs: number;
+    }
   | { readonly kind: "stop"; readonly run: number; readonly reason: CancelReason }
   /** The progress that was sent last is on its way. */
   | { readonly kind: "progressed"; readonly run: number }
@@ -34,7 +40,14 @@ export type FromThread =
   | { readonly kind: "ready"; readonly handlers: readonly HandlerInfo[] }
   /** The modules could not be loaded. */
   | { readonly kind: "unusable"; readonly code: WepErrorCode; readonly message: string }
-  | { readonly kind: "settled"; readonly run: number; readonly outcome: Outcome }
+  | {
+      readonly kind: "settled";
+      readonly run: number;
+      readonly outcome: Outcome;
+      /** Timers that fire on in a thread without runs, beyond those that loading the modules has set. */
+      readonly timersLeft: number;
+    }
+  | { readonly kind: "measured"; readonly measurements: readonly Measurement[] }
   | { readonly kind: "progress"; readonly run: number; readonly news: ProgressNews }
   | { readonly kind: "ask"; readonly run: number; readonly ask: number; readonly what: Ask }
   | { readonly kind: "abandon"; readonly run: number; readonly upload: OpenUpload }

@@ -5,12 +5,14 @@ import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { Ask, Grant, OpenUpload } from "../grant.ts";
 import type { Handler } from "../handler.ts";
 import { callHandler, RunScope, type ScopeSource } from "../handler-call.ts";
+import { type Measurement, MetricNames, type MetricPort } from "../handler-metrics.ts";
 import { handlerName } from "../handler-registry.ts";
 import { type ProgressNews, ProgressReporter } from "../progress.ts";
 import { traceFields } from "../run-span.ts";
 import type { Outcome } from "../run-state.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
 import { type FromThread, type ThreadData, type ToThread, transferOf } from "./messages.ts";
+import { MetricRelay } from "./metric-relay.ts";
 import { unpackError } from "./port-error.ts";
 
 export interface ThreadRunsDeps {
@@ -26,17 +28,23 @@ export class ThreadRuns {
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #runs = new Map<number, ThreadRun>();
   readonly #asks = new Map<number, PromiseWithResolvers<Grant>>();
+  readonly #metrics: MetricPort;
+  /** Made for the first handler that measures something. */
+  #relay: MetricRelay | undefined;
+  /** Timers that were set while the modules were loaded, and are meant to stay. */
+  readonly #ownTimers = activeTimers();
   #lastAsk = 0;
 
   constructor(deps: ThreadRunsDeps) {
     this.#deps = deps;
+    this.#metrics = { names: new MetricNames(), sink: (measurement) => this.#measured(measurement) };
     this.#handlers = new Map(deps.handlers.map((handler) => [handlerName(handler), handler]));
   }
 
   take(message: ToThread): void {
     switch (message.kind) {
       case "run":
-        return this.#start(message.run, message.assignment);
+        return this.#start(message);
       case "stop":
         return this.#runs.get(message.run)?.stop(message.reason);
       case "progressed":
@@ -52,7 +60,7 @@ export class ThreadRuns {
     }
   }
 
-  #start(number: number, assignment: TaskAssignment): void {
+  #start({ run: number, assignment, endsAtMs }: Extract<ToThread, { kind: "run" }>): void {
     const name = handlerName({ kind: assignment.taskKind, version: assignment.taskVersion });
     const handler = this.#handlers.get(name);
     if (handler === undefined) {
@@ -63,6 +71,8 @@ export class ThreadRuns {
     const run = new ThreadRun(assignment, {
       clock,
       log,
+      endsAtMs,
+      metrics: this.#metrics,
       transfer: data.transfer,
       progressIntervalMs: data.progressIntervalMs,
       scratchPath: `${data.scratchPrefix}${number}`,
@@ -80,10 +90,23 @@ export class ThreadRuns {
   }
 
   #settle(run: number, outcome: Outcome): void {
+    // What the run measured is there before its end is.
+    this.#relay?.flush();
+    const timersLeft = this.#runs.size === 0 ? Math.max(0, activeTimers() - this.#ownTimers) : 0;
     this.#deps.data.port.postMessage(
-      { kind: "settled", run, outcome } satisfies FromThread,
+      { kind: "settled", run, outcome, timersLeft } satisfies FromThread,
       transferOf(outcome),
     );
+  }
+
+  #measured(measurement: Measurement): void {
+    const { clock, data } = this.#deps;
+    this.#relay ??= new MetricRelay({
+      clock,
+      intervalMs: data.progressIntervalMs,
+      send: (measurements) => this.#post({ kind: "measured", measurements }),
+    });
+    this.#relay.take(measurement);
   }
 
   async #ask(run: number, what: Ask): Promise<Grant> {
@@ -103,9 +126,16 @@ export class ThreadRuns {
   }
 }
 
+/** Timers of this thread that keep it alive; those that were unref'd do no harm. */
+function activeTimers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+}
+
 interface ThreadRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly endsAtMs: number;
+  readonly metrics: MetricPort;
   readonly transfer: TransferSettings;
   readonly progressIntervalMs: number;
   readonly scratchPath: string;
@@ -134,6 +164,14 @@ class ThreadRun implements ScopeSource {
 
   get transfer(): TransferSettings {
     return this.#deps.transfer;
+  }
+
+  get endsAtMs(): number {
+    return this.#deps.endsAtMs;
+  }
+
+  get metrics(): MetricPort {
+    return this.#deps.metrics;
   }
 
   get log(): Logger {
