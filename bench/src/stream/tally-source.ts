@@ -72,6 +72,10 @@ export class TallySource implements TaskSource {
     return INPUTS;
   }
 
+  plan(): undefined {
+    return undefined;
+  }
+
   encodeResult(_: Task, { json }: RunResult): string {
     if (json !== '{"number":7}') throw new Error(`the handler answered ${json}`);
     return "0x07";

@@ -6,7 +6,7 @@ import { Metrics } from "./metrics.ts";
 import type { TaskSource } from "./ports.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
 import { LeaseKeeper } from "./services/lease-keeper.ts";
-import { Runner } from "./services/runner.ts";
+import { Runner, RUNNER_DEFAULTS } from "./services/runner.ts";
 import { TaskBook } from "./services/task-book.ts";
 
 export type {
@@ -64,7 +64,7 @@ export async function openBenchNode(options: BenchNodeOptions): Promise<BenchNod
     { clock, logger },
   );
   const book = new TaskBook({ store, clock, logger, onState: (task) => metrics.onTaskState(task) });
-  const runner = new Runner({ source, book, storage: undefined, logger });
+  const runner = new Runner(RUNNER_DEFAULTS, { source, book, storage: undefined, clock, logger });
   const dispatcher = new Dispatcher(
     {
       identity: WALLET,

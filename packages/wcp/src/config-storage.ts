@@ -19,6 +19,8 @@ export interface StorageSettings {
     readonly folder_port: number;
     readonly url_lifetime: number;
     readonly request_timeout: number;
+    readonly verify: "strict" | "exists" | "off";
+    readonly input_prefixes: readonly string[];
   };
   readonly subnet_api: {
     readonly grpc_endpoint: string;
@@ -89,6 +91,16 @@ export const STORAGE_SCHEMA: Pick<ConfigSchema<StorageSettings>, "storage" | "su
       "A request to the store without an answer for this long is tried again.",
       "10s",
     ),
+    verify: {
+      doc: "What of a result's objects is held against storage before it is settled: `strict` (they exist, with the size and SHA-256 that the WEP told, and no larger than their spec allows), `exists`, or `off`.",
+      format: ["strict", "exists", "off"],
+      default: "strict",
+    },
+    input_prefixes: {
+      doc: "Inputs of activities must be objects under one of these prefixes, like `in/`; empty for all outside `runs/`. What the activity's own workflow has written may always be read.",
+      format: "list",
+      default: [],
+    },
   },
 };
 

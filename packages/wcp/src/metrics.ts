@@ -1,5 +1,6 @@
 import { Counter, createRegistry, Gauge, Histogram, type Registry } from "@subnet-worker/kit";
 import type { Intent } from "./domain/intent.ts";
+import type { ObjectRefusal } from "./domain/object-key.ts";
 import type { Task } from "./domain/task.ts";
 import type { Transaction } from "./domain/transaction.ts";
 
@@ -22,6 +23,12 @@ export interface Readings {
   };
 }
 
+/** What became of a run's request for an object. */
+type StorageGrantEvent =
+  | { readonly kind: "granted"; readonly what: string }
+  | { readonly kind: "refused"; readonly reason: ObjectRefusal }
+  | { readonly kind: "failed" };
+
 /** Everything the WCP counts. Labels are bounded: states, kinds, methods. */
 export class Metrics {
   readonly registry: Registry = createRegistry();
@@ -41,6 +48,29 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #gasPrice: Gauge;
+  readonly #grants: Counter<"kind"> = new Counter({
+    name: "wcp_storage_grants_total",
+    help: "Requests of runs for objects that were granted, by kind (upload, download, multipart).",
+    labelNames: ["kind"],
+    registers: [this.registry],
+  });
+  readonly #refusals: Counter<"reason"> = new Counter({
+    name: "wcp_storage_refusals_total",
+    help: "Objects that were refused to runs, by reason (bad_name, outside, bad_request, too_many, no_run, no_storage).",
+    labelNames: ["reason"],
+    registers: [this.registry],
+  });
+  readonly #grantFailures: Counter = new Counter({
+    name: "wcp_storage_failures_total",
+    help: "Requests of runs for objects that storage itself did not answer or refused.",
+    registers: [this.registry],
+  });
+  readonly #checks: Counter<"verdict"> = new Counter({
+    name: "wcp_storage_verifications_total",
+    help: "Results with objects that were held against storage, by verdict (verified, missing, different, outside, too_large).",
+    labelNames: ["verdict"],
+    registers: [this.registry],
+  });
 
   constructor() {
     const registers = [this.registry];
@@ -180,6 +210,20 @@ export class Metrics {
 
   onWepEvent(event: string): void {
     this.#wepEvents.inc({ event });
+  }
+
+  onGrant(event: StorageGrantEvent): void {
+    if (event.kind === "granted") this.#grants.inc({ kind: event.what });
+    else if (event.kind === "refused") this.onStorageRefusal(event.reason);
+    else this.#grantFailures.inc();
+  }
+
+  onStorageRefusal(reason: ObjectRefusal): void {
+    this.#refusals.inc({ reason });
+  }
+
+  onResultChecked(verdict: string): void {
+    this.#checks.inc({ verdict });
   }
 
   onRpcCall(method: string, outcome: string): void {

@@ -1,6 +1,6 @@
 import type { Cursor, IntentRequest, TxOrder } from "./chain-ports.ts";
 import type { Intent } from "./domain/intent.ts";
-import type { RunFailure } from "./domain/retry.ts";
+import type { RetryPolicy, RunFailure } from "./domain/retry.ts";
 import type { Lease, Task } from "./domain/task.ts";
 import type { Attempt, Transaction } from "./domain/transaction.ts";
 
@@ -29,6 +29,23 @@ export interface TaskInputs {
   readonly inputs: readonly TaskInput[];
   /** What the whole workflow was started with; empty when there is none. */
   readonly workflowInputs: readonly TaskInput[];
+  /** The network vouches that the task is a step of its workflow, whose other steps' objects it may read. Default false. */
+  readonly isInWorkflow?: boolean;
+  /** After this nobody wants the result; the task's own deadline holds as well. `undefined`: no such time. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** What the spec of its activity says of a task's runs; one object for all tasks of a kind. */
+export interface RunPlan {
+  readonly outputs: readonly AssignedOutput[];
+  /** `undefined`: as the executor has it. */
+  readonly timeoutMs?: number | undefined;
+  /** In MiB. `undefined`: as the executor has it. */
+  readonly memoryMb?: number | undefined;
+  /** The result is wanted as an object, however small it is. */
+  readonly isResultByReference: boolean;
+  /** What is left out is as the node has it. */
+  readonly retry: Partial<RetryPolicy>;
 }
 
 export type ClaimOutcome =
@@ -93,6 +110,8 @@ export interface TaskSource {
   claim(task: Task): Promise<ClaimOutcome>;
   /** Reads and decodes what the task is to work on. @throws {TaskDataError} */
   inputs(task: Task): Promise<TaskInputs>;
+  /** What its spec says of the task's runs. `undefined`: there is no spec. */
+  plan(task: Task): RunPlan | undefined;
   /** Turns what the handler returned into what the network stores, as 0x hex. @throws {TaskDataError} */
   encodeResult(task: Task, result: RunResult): string;
   heartbeat(task: Task, percent: number): Promise<HeartbeatOutcome>;
@@ -227,6 +246,10 @@ export interface MultipartAnswer {
   readonly ticket?: UploadTicket;
 }
 
+/**
+ * What a run reports and asks for while it is under way. Requests reject with {@link ObjectKeyError} when the
+ * run may not have the object, and with {@link StorageError} when storage is in trouble.
+ */
 export interface RunListener {
   /** `checkpointRef`: from where another attempt could go on; `undefined` when nothing new was said. */
   progress(percent: number, message: string, checkpointRef?: string): void;

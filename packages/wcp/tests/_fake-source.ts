@@ -4,6 +4,7 @@ import type {
   ClaimOutcome,
   HeartbeatOutcome,
   RecoveredTask,
+  RunPlan,
   RunResult,
   SettleOutcome,
   Standing,
@@ -31,6 +32,8 @@ export class FakeSource implements TaskSource {
 
   onClaim: (task: Task) => Promise<ClaimOutcome> = async () => ({ kind: "won", lease: this.lease() });
   onInputs: (task: Task) => Promise<TaskInputs> = async () => ({ inputs: [], workflowInputs: [] });
+  /** What the spec says; `undefined`: there is none. */
+  spec: RunPlan | undefined;
   onEncode: (task: Task, result: RunResult) => string = (_task, { json }) =>
     `0x${Buffer.from(json).toString("hex")}`;
   onHeartbeat: (task: Task, percent: number) => Promise<HeartbeatOutcome> = async () => ({
@@ -63,6 +66,10 @@ export class FakeSource implements TaskSource {
 
   inputs(task: Task): Promise<TaskInputs> {
     return this.onInputs(task);
+  }
+
+  plan(): RunPlan | undefined {
+    return this.spec;
   }
 
   encodeResult(task: Task, result: RunResult): string {

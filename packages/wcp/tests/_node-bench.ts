@@ -4,11 +4,12 @@ import type { StorageBroker, Store } from "../src/ports.ts";
 import { Dispatcher, type DispatcherOptions } from "../src/services/dispatcher.ts";
 import { LeaseKeeper } from "../src/services/lease-keeper.ts";
 import { Reconciler, type Repair } from "../src/services/reconciler.ts";
-import { Runner } from "../src/services/runner.ts";
+import { Runner, RUNNER_DEFAULTS, type RunnerOptions } from "../src/services/runner.ts";
 import { TaskBook } from "../src/services/task-book.ts";
 import { anOffer, idOf } from "./_builders.ts";
 import { FakeExecutor } from "./_fake-executor.ts";
 import { FakeSource } from "./_fake-source.ts";
+import { FakeStorage } from "./_fake-storage.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { settle, until } from "./_until.ts";
@@ -18,7 +19,9 @@ export interface NodeParts {
   readonly clock: FakeClock;
   readonly executor: FakeExecutor;
   readonly source: FakeSource;
+  /** Default a {@link FakeStorage}; `undefined` for a node that brokers none. */
   readonly storage: StorageBroker | undefined;
+  readonly runner: Partial<RunnerOptions>;
 }
 
 /** Longer than what other tests let pass. */
@@ -33,23 +36,17 @@ export const DISPATCHER_OPTIONS: DispatcherOptions = {
   retry: { maxAttempts: 3, initialMs: 1_000, maxMs: 60_000 },
 };
 
-/** Signs nothing: the URL says what it is for. */
-export const FAKE_STORAGE: StorageBroker = {
-  downloadUrl: async (objectKey) => `https://store/get/${objectKey}`,
-  uploadTicket: async (objectKey, { mediaType }) => ({
-    objectKey,
-    url: `https://store/put/${objectKey}`,
-    headers: { "content-type": mediaType },
-    expiresAtMs: 1,
-  }),
-};
-
 /** The node without its adapters: everything between a network and a pool of executors. */
 export class NodeBench implements AsyncDisposable {
   readonly disk: MemoryDisk;
   readonly clock: FakeClock;
   readonly executor: FakeExecutor;
   readonly source: FakeSource;
+  readonly storage: FakeStorage;
+  /** Why objects were refused, in order. */
+  readonly refusals: string[] = [];
+  /** What results came to that were held against storage, in order. */
+  readonly verdicts: string[] = [];
   readonly logs: Logs = captureLogs();
   readonly book: TaskBook;
   readonly dispatcher: Dispatcher;
@@ -77,8 +74,20 @@ export class NodeBench implements AsyncDisposable {
       void this.states.push(`${id.replace(/^0x0*/, "")} ${state.kind}`);
     this.book = new TaskBook({ store: this.#store, clock, logger, onState });
     const { book } = this;
-    const storage = "storage" in parts ? parts.storage : FAKE_STORAGE;
-    const runner = new Runner({ source, book, storage, logger });
+    this.storage = new FakeStorage({ clock });
+    const storage = "storage" in parts ? parts.storage : this.storage;
+    const runner = new Runner(
+      { ...RUNNER_DEFAULTS, ...parts.runner },
+      {
+        source,
+        book,
+        storage,
+        clock,
+        logger,
+        onRefusal: (reason) => void this.refusals.push(reason),
+        onChecked: (verdict) => void this.verdicts.push(verdict),
+      },
+    );
     this.dispatcher = new Dispatcher(
       { ...DISPATCHER_OPTIONS, ...options },
       {

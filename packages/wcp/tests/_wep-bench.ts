@@ -46,6 +46,10 @@ export class PoolBench implements AsyncDisposable {
   /** Runs of tasks that are not taken up yet. */
   readonly wanted: Set<string> = new Set();
   onUpload: (wish: UploadWish) => Promise<UploadTicket> = () => Promise.reject(new Error("no uploads here"));
+  onDownload: RunListener["download"] = () => Promise.reject(new Error("no downloads here"));
+  onMultipart: RunListener["multipart"] = () => Promise.reject(new Error("no multiparts here"));
+  /** What became of requests for objects, in order. */
+  readonly grants: string[] = [];
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -64,6 +68,7 @@ export class PoolBench implements AsyncDisposable {
         clock: this.clock,
         logger: this.logs.logger,
         onEvent: (event) => void this.events.push(event),
+        onGrant: (event) => void this.grants.push(Object.values(event).join(" ")),
         isWanted: (_activityId, runId) => this.wanted.has(runId),
         ...deps,
       },
@@ -100,6 +105,8 @@ export class PoolBench implements AsyncDisposable {
           checkpointRef === undefined ? [percent, message] : [percent, message, checkpointRef],
         ),
       upload: (wish) => this.onUpload(wish),
+      download: (objectKey) => this.onDownload(objectKey),
+      multipart: (step) => this.onMultipart(step),
     };
     const outcome = on.run(anAssignment(overrides), listener, this.#stop.signal);
     outcome.catch(() => undefined); // looked at by the tests
@@ -121,11 +128,12 @@ export async function connect(
   capabilities: { readonly maxConcurrency: number; readonly kinds?: { kind: string; version: string }[] } = {
     maxConcurrency: 2,
   },
+  options: Partial<PoolOptions> = {},
 ): Promise<
   AsyncDisposable & { readonly bench: PoolBench; readonly wep: ScriptedWep; readonly stream: WepStream }
 > {
   const wep = await ScriptedWep.listen();
-  const bench = new PoolBench([wep.url]).run();
+  const bench = new PoolBench([wep.url], options).run();
   const stream = await wep.next();
   await stream.welcome(capabilities);
   await bench.ready();

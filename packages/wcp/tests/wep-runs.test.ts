@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ObjectKeyError } from "../src/domain/object-key.ts";
 import { StoppedError } from "../src/ports.ts";
 import { aTask, idOf } from "./_builders.ts";
 import { anAssignment, completion, connect, WISH } from "./_wep-bench.ts";
@@ -103,7 +104,8 @@ describe("a run", () => {
     const { bench, stream } = link;
     const stop = new AbortController();
     const slot = bench.pool.reserve(WISH);
-    const listener = { progress: () => undefined, upload: () => Promise.reject(new Error("none")) };
+    const none = () => Promise.reject(new Error("none"));
+    const listener = { progress: () => undefined, upload: none, download: none, multipart: none };
     const run = slot?.run(
       anAssignment({ runId: "run-2", task: aTask({ id: idOf(2) }) }),
       listener,
@@ -277,7 +279,7 @@ describe("uploads", () => {
   it("are refused with the reason, which the handler sees", async () => {
     await using link = await connect();
     const { bench, stream } = link;
-    bench.onUpload = () => Promise.reject(new Error('[OBJECT_KEY_REFUSED] "../x" is not an object name'));
+    bench.onUpload = () => Promise.reject(new ObjectKeyError("bad_name", '"../x" is not an object name'));
     bench.start();
     await stream.next("assign");
     stream.send("uploadRequest", { activityId: idOf(1), runId: "run-1", requestId: 1n, name: "../x" });
@@ -286,7 +288,7 @@ describe("uploads", () => {
       url: "",
       error: '[OBJECT_KEY_REFUSED] "../x" is not an object name',
     });
-    expect(bench.logs.at("warn")).toEqual(["upload refused"]);
+    expect(bench.logs.at("warn")).toEqual(["request for an object refused"]);
   });
 
   it("are refused to a run that is not there, whatever it names", async () => {
@@ -303,7 +305,7 @@ describe("uploads", () => {
     });
     expect(await stream.next("uploadGrant")).toMatchObject({
       requestId: 9n,
-      error: "run run-of-another is not assigned here, so it may not upload",
+      error: '[OBJECT_KEY_REFUSED] run "run-of-another" is not assigned here, so it may not have objects',
     });
   });
 });

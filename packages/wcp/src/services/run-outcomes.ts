@@ -65,7 +65,9 @@ export class RunOutcomes {
     signal: AbortSignal,
   ): Promise<void> {
     const attempt = "run" in task.state ? task.state.run.attempt : 1;
-    const decision = decideRetry(failure, attempt, this.#retry);
+    // What the activity's spec says goes before what the node has.
+    const policy = { ...this.#retry, ...this.#deps.source.plan(task)?.retry };
+    const decision = decideRetry(failure, attempt, policy);
     const run = "run" in task.state ? { run_id: task.state.run.id } : {};
     const log = { activity_id: task.id, ...run, attempt, error_code: failure.code, error: failure.message };
     if (decision.kind === "fail") {

@@ -6,6 +6,7 @@ import { Arrears } from "./arrears.ts";
 import type { ContractCaller } from "./contract-caller.ts";
 import { type EventBatch, EventFollower } from "./event-follower.ts";
 import type { SpecIndex } from "./spec-index.ts";
+import { specDeadlineMs } from "./task-inputs.ts";
 
 export interface OfferWatcherOptions {
   readonly source: string;
@@ -180,17 +181,29 @@ export class OfferWatcher {
       wanted.map(async (queue) => {
         const activity = await this.#deps.caller.poll(queue);
         if (activity === undefined) return;
-        const offer = this.toOffer({ ...activity, queue, deadlineMs: this.#deadlineOf(activity) });
+        const offer = this.toOffer({ ...activity, queue, expiresAtMs: this.#expiryOf(activity) });
         if (offer !== undefined) await sink.offer(offer);
       }),
     );
   }
 
   /** What expires while nobody has it is of no use afterwards; with a worker, it is the lease that expires. */
-  #deadlineOf({ expiresAt, isAssigned }: Activity): number | undefined {
+  #expiryOf({ expiresAt, isAssigned }: Activity): number | undefined {
     const chainNowS = this.#deps.heads.latest()?.timestampS;
     if (isAssigned || expiresAt === 0n || chainNowS === undefined) return undefined;
     return this.#deps.clock.nowMs() + (Number(expiresAt) - chainNowS) * 1_000;
+  }
+
+  /**
+   * The earlier of when it expires and when its spec says that nobody wants it any more. An event does not
+   * tell its time: read late, it gives too long, and the claim, which reads the activity, puts that right.
+   */
+  #deadlineOf({ createdAt, expiresAtMs }: Enqueued, specMs: number | undefined): number | undefined {
+    const chainNowS = this.#deps.heads.latest()?.timestampS;
+    const createdAtS = createdAt === undefined ? (chainNowS ?? 0) : Number(createdAt);
+    const bySpecMs = specDeadlineMs(specMs, { createdAtS, nowMs: this.#deps.clock.nowMs(), chainNowS });
+    if (expiresAtMs === undefined || bySpecMs === undefined) return expiresAtMs ?? bySpecMs;
+    return Math.min(expiresAtMs, bySpecMs);
   }
 
   /** Passes on what logs tell; which queues' offers were passed over, and the first block of each queue's. */
@@ -274,7 +287,7 @@ export class OfferWatcher {
 
   /** `undefined` when no spec says what the activity is: what cannot be run is not claimed. */
   toOffer(enqueued: Enqueued): Offer | undefined {
-    const { activityId, workflowInstanceId, queue, activityType, requester, deadlineMs } = enqueued;
+    const { activityId, workflowInstanceId, queue, activityType, requester } = enqueued;
     const found = this.#deps.specs.find(queue, activityType);
     if (found === undefined) {
       if (!this.#unknownTypes.has(activityType)) {
@@ -287,6 +300,7 @@ export class OfferWatcher {
       return undefined;
     }
     const { kind, version, queue: specQueue } = found.spec;
+    const deadlineMs = this.#deadlineOf(enqueued, found.spec.deadlineMs);
     const instance = workflowInstanceId === NO_INSTANCE ? "" : workflowInstanceId;
     return {
       id: activityId,
@@ -311,7 +325,9 @@ export interface Enqueued {
   readonly activityType: string;
   readonly requester: string;
   /** In this machine's time; `undefined` when it never expires, or nothing says so. */
-  readonly deadlineMs?: number | undefined;
+  readonly expiresAtMs?: number | undefined;
+  /** By the chain's clock. `undefined`: just now, as an event tells that does not say. */
+  readonly createdAt?: bigint;
 }
 
 interface FoundOffer {

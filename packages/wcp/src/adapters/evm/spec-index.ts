@@ -1,5 +1,7 @@
 import type { ActivitySpec, WorkflowSpec } from "@subnet-worker/activity-spec";
 import { activityTypeAddress } from "@subnet-worker/contracts";
+import type { AssignedOutput, RunPlan } from "../../ports.ts";
+import { mediaTypeOf } from "./task-inputs.ts";
 
 export interface IndexedActivity {
   readonly spec: ActivitySpec;
@@ -7,6 +9,7 @@ export interface IndexedActivity {
   readonly workflowInputs: ActivitySpec["inputs"];
   /** Tags that its executor must have. */
   readonly needs: readonly string[];
+  readonly plan: RunPlan;
 }
 
 const GPU = ["gpu"];
@@ -21,8 +24,8 @@ export class SpecIndex {
   constructor(workflows: readonly WorkflowSpec[]) {
     for (const { workflow, activities } of workflows) {
       for (const spec of activities) {
-        const needs = spec.requireGpu ? GPU : NOTHING;
-        const indexed = { spec, workflowInputs: activities[0]?.inputs ?? [], needs };
+        const needs = spec.requireGpu || spec.resourceClass === "gpu" ? GPU : NOTHING;
+        const indexed = { spec, workflowInputs: activities[0]?.inputs ?? [], needs, plan: planOf(spec) };
         this.#byType.set(activityTypeAddress(workflow, spec.id).toLowerCase(), indexed);
         this.#byQueue.set(spec.queue, [...(this.#byQueue.get(spec.queue) ?? []), indexed]);
         this.#byKind.set(`${spec.queue} ${spec.kind} ${spec.version}`, indexed);
@@ -47,4 +50,18 @@ export class SpecIndex {
     }
     return indexed;
   }
+}
+
+function planOf({ outputs, limits, result, retry }: ActivitySpec): RunPlan {
+  return {
+    outputs: outputs.map((output): AssignedOutput => {
+      const { name, type: abiType, isObjectKey, maxBytes } = output;
+      const limit = maxBytes === undefined ? {} : { maxBytes };
+      return { name, abiType, mediaType: mediaTypeOf(output), isObjectKey, ...limit };
+    }),
+    timeoutMs: limits.timeoutMs,
+    memoryMb: limits.memoryMb,
+    isResultByReference: result === "reference",
+    retry,
+  };
 }

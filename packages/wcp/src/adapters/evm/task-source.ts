@@ -1,7 +1,8 @@
-import { AbiError, decodeParams, encodeParams, type Param } from "@subnet-worker/activity-spec";
+import { AbiError, encodeParams } from "@subnet-worker/activity-spec";
 import { type Activity, taskQueueInterface, workflowEngineInterface } from "@subnet-worker/contracts";
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import type { IntentKind } from "../../domain/intent.ts";
+import { parseResult } from "../../domain/run-result.ts";
 import type { Lease, Task } from "../../domain/task.ts";
 import type { Heads, IntentOutcome, IntentRequest, TransactionLane } from "../../chain-ports.ts";
 import {
@@ -9,21 +10,21 @@ import {
   type HeartbeatOutcome,
   type OfferSink,
   type RecoveredTask,
+  type RunPlan,
   type RunResult,
   type SettleOutcome,
   type Standing,
   StoppedError,
   TaskDataError,
-  type TaskInput,
   type TaskInputs,
   type TaskSource,
 } from "../../ports.ts";
 import type { ContractCaller, Reading } from "./contract-caller.ts";
 import type { OfferWatcher } from "./offer-watcher.ts";
 import { RenewalWatch } from "./renewal-watch.ts";
-import { parseResult } from "./result.ts";
 import { isHopeless, reasonOf } from "./settlement.ts";
 import type { SpecIndex } from "./spec-index.ts";
+import { readInputs, type ReadingPlace } from "./task-inputs.ts";
 
 export interface EvmTaskSourceOptions {
   readonly name: string;
@@ -47,6 +48,8 @@ export interface EvmTaskSourceDeps {
 const INVALID_INPUT = 1001;
 const INVALID_RESULT = 1003;
 const LONGEST_REASON = 1_000;
+/** Nodes' pools take transactions of up to 128 KiB; what is beside the result takes less than 1 KiB of it. */
+const LARGEST_RESULT_BYTES = 127 * 1_024;
 /** Looks at the contract when it does not say yet what a mined transaction did: the endpoint is behind. */
 const MOST_LOOKS = 4;
 /** Outcomes that were mined and thrown out again, each of them paid for. */
@@ -106,20 +109,25 @@ export class EvmTaskSource implements TaskSource {
     if (activity === undefined) {
       throw new TaskDataError(INVALID_INPUT, "the TaskQueue does not know this activity (any more)");
     }
-    const { spec, workflowInputs } = this.#deps.specs.ofTask(task);
+    return readInputs(task, { activity, indexed: this.#deps.specs.ofTask(task), at: this.#readingPlace() });
+  }
+
+  #readingPlace(): ReadingPlace {
     return {
-      inputs: decode(spec.inputs, activity.inputData, `input of ${spec.id}`),
-      workflowInputs:
-        task.workflowInstanceId === ""
-          ? []
-          : decode(workflowInputs, activity.initData, `workflow input of ${spec.id}`),
+      workflowEngine: this.#options.workflowEngine,
+      nowMs: this.#deps.clock.nowMs(),
+      chainNowS: this.#deps.heads.latest()?.timestampS,
     };
+  }
+
+  plan(task: Task): RunPlan {
+    return this.#deps.specs.ofTask(task).plan;
   }
 
   encodeResult(task: Task, result: RunResult): string {
     const { outputs, id } = this.#deps.specs.ofTask(task).spec;
     try {
-      return encodeParams(outputs, parseResult(result, outputs));
+      return fitting(encodeParams(outputs, parseResult(result, outputs)), id);
     } catch (error) {
       if (!(error instanceof AbiError) && !(error instanceof SyntaxError)) throw error;
       throw new TaskDataError(
@@ -333,23 +341,18 @@ export class EvmTaskSource implements TaskSource {
   }
 }
 
-function decode(params: readonly Param[], data: string, what: string): TaskInput[] {
-  if (params.length === 0) return [];
-  try {
-    const values = decodeParams(params, data);
-    return params.map((param) => {
-      const value = values[param.name];
-      const mediaType =
-        param.mediaType ?? (param.isObjectKey ? "application/octet-stream" : "application/json");
-      const input = { name: param.name, abiType: param.type, mediaType, value };
-      return param.isObjectKey && typeof value === "string" ? { ...input, objectKey: value } : input;
-    });
-  } catch (error) {
-    if (!(error instanceof AbiError)) throw error;
-    throw new TaskDataError(INVALID_INPUT, `the ${what} is not what its spec says: ${error.message}`, {
-      cause: error,
-    });
-  }
+/**
+ * A result that a transaction can carry. What the chain's own contracts keep may be less, and they say so.
+ *
+ * @throws {TaskDataError} RESULT_TOO_LARGE
+ */
+function fitting(resultHex: string, activity: string): string {
+  const sizeBytes = (resultHex.length - 2) / 2;
+  if (sizeBytes <= LARGEST_RESULT_BYTES) return resultHex;
+  throw new TaskDataError(
+    INVALID_RESULT,
+    `[RESULT_TOO_LARGE] the result of ${activity} takes ${sizeBytes} bytes, and a transaction carries at most ${LARGEST_RESULT_BYTES} (nodes take none of more than 128 KiB); declare what is large as outputs that are object keys, and upload it`,
+  );
 }
 
 function sameAddress(a: string, b: string): boolean {

@@ -9,7 +9,8 @@ import type { WepSlot } from "./slot.ts";
 
 /** A run that has no outcome yet. */
 export interface ActiveRun {
-  readonly assignment: Assignment;
+  /** With fresh URLs in every session. */
+  assignment: Assignment;
   readonly listener: RunListener;
   readonly slot: WepSlot;
   /** The process is stopping: the run is left alone. */
@@ -25,6 +26,10 @@ export interface ActiveRun {
   /** Sessions that it was sent in and that ended with nobody having it. */
   strikes: number;
   wasSent: boolean;
+  /** Its requests for objects that are being answered. */
+  requests: number;
+  /** Of its requests, the ones that were refused. */
+  refusals: number;
 }
 
 /** The runs of one WEP, and of the pool by task; both found at once. */

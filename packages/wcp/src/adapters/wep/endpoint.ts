@@ -12,6 +12,7 @@ import type { Assignment, ExecutorView, RunListener, RunOutcome, Slot, SlotWish 
 import type { ActiveRun } from "./active-run.ts";
 import type { Connect, ConnectTarget } from "./connection.ts";
 import { viewOf } from "./endpoint-view.ts";
+import type { GrantEvent } from "./grant-desk.ts";
 import { freeOf, Room } from "./room.ts";
 import { RunDesk } from "./run-desk.ts";
 import { type PeerInfo, Session, type SessionEnded, type SessionOptions } from "./session.ts";
@@ -48,6 +49,8 @@ export interface EndpointDeps {
   /** How to reach a WEP. Default: plain text. */
   readonly connect?: Connect | undefined;
   readonly onEvent?: ((event: WepEvent) => void) | undefined;
+  /** What became of requests for objects. */
+  readonly onGrant?: ((event: GrantEvent) => void) | undefined;
   /** The pool's runs by task. */
   readonly byTask: Map<string, ActiveRun>;
   readonly unwanted: Unwanted;
@@ -94,6 +97,7 @@ export class WepEndpoint implements SlotOwner {
       unwanted: deps.unwanted,
       whyLost: () => (this.isReady || this.isExpectedBack ? undefined : this.#lostReason()),
       onInterrupted: () => deps.onEvent?.("run_interrupted"),
+      onGrant: (event) => deps.onGrant?.(event),
     });
   }
 

@@ -5,6 +5,7 @@ import type { ActiveRun } from "./active-run.ts";
 import type { Connect } from "./connection.ts";
 import { type EndpointOptions, LOST_GRACE_MS, type WepEvent, WepEndpoint } from "./endpoint.ts";
 import { endpointName } from "./endpoint-url.ts";
+import type { GrantEvent } from "./grant-desk.ts";
 import type { Lookup } from "./name-book.ts";
 import { Roster, type RosterEntry } from "./roster.ts";
 import { Unwanted } from "./unwanted.ts";
@@ -28,6 +29,8 @@ export interface PoolDeps {
    */
   readonly isWanted?: (activityId: string, runId: string) => boolean;
   readonly onEvent?: (event: WepEvent) => void;
+  /** What became of requests for objects. */
+  readonly onGrant?: (event: GrantEvent) => void;
   /** Default: the system's resolver. */
   readonly lookup?: Lookup;
 }
@@ -186,7 +189,7 @@ export class WepPool implements Executor, ExecutorDesk, Service {
   }
 
   #add(entry: RosterEntry): void {
-    const { clock, logger, connect, onEvent } = this.#deps;
+    const { clock, logger, connect, onEvent, onGrant } = this.#deps;
     const endpoint = new WepEndpoint(
       { ...this.#options, ...entry },
       {
@@ -194,6 +197,7 @@ export class WepPool implements Executor, ExecutorDesk, Service {
         logger,
         connect,
         onEvent,
+        onGrant,
         onCapacity: () => this.#onCapacity(),
         byTask: this.#byTask,
         unwanted: this.#unwanted,

@@ -19,7 +19,6 @@ import {
   type Inventory,
   type Progress,
   type Rejection,
-  type UploadRequest,
 } from "@subnet-worker/protocol";
 import {
   type Assignment,
@@ -29,11 +28,14 @@ import {
   StoppedError,
 } from "../../ports.ts";
 import { type ActiveRun, ActiveRuns } from "./active-run.ts";
+import { hasUrls, withFreshUrls } from "./fresh-urls.ts";
+import { GrantDesk, type GrantEvent } from "./grant-desk.ts";
+import type { GrantRequest } from "./grant-messages.ts";
 import type { Room } from "./room.ts";
 import type { PeerInfo, Session } from "./session.ts";
 import type { WepSlot } from "./slot.ts";
 import type { Unwanted } from "./unwanted.ts";
-import { assignSizeBound, toAssignMessage, toGrantMessage, tooLarge, toRunOutcome } from "./wire.ts";
+import { assignSizeBound, toAssignMessage, tooLarge, toRunOutcome } from "./wire.ts";
 
 export interface RunDeskDeps {
   readonly url: string;
@@ -46,6 +48,7 @@ export interface RunDeskDeps {
   /** Why what is started now can only be lost; `undefined` while the WEP is there or expected back. */
   readonly whyLost: () => string | undefined;
   readonly onInterrupted: () => void;
+  readonly onGrant: (event: GrantEvent) => void;
 }
 
 /** A session that is ready, and who is at its other end. */
@@ -60,10 +63,12 @@ const MOST_STRIKES = 3;
 export class RunDesk {
   readonly #deps: RunDeskDeps;
   readonly #runs: ActiveRuns;
+  readonly #grants: GrantDesk;
   #link: Link | undefined;
 
   constructor(deps: RunDeskDeps) {
     this.#deps = deps;
+    this.#grants = new GrantDesk({ logger: deps.logger, onEvent: deps.onGrant });
     this.#runs = new ActiveRuns(deps.byTask);
   }
 
@@ -95,6 +100,8 @@ export class RunDesk {
       heldBy: undefined,
       strikes: 0,
       wasSent: false,
+      requests: 0,
+      refusals: 0,
     };
     this.#deps.room.setKnown(slot, false);
     this.#deps.unwanted.forget(what.assignment.runId);
@@ -125,8 +132,9 @@ export class RunDesk {
     if (inventory !== undefined) this.#compare(inventory, link.peer);
     for (const run of this.all()) {
       const reason = this.#whyGone(run, link.peer, inventory !== undefined);
-      if (reason === undefined) this.#assign(run);
-      else this.#interrupt(run, reason);
+      if (reason !== undefined) this.#interrupt(run, reason);
+      else if (hasUrls(run.assignment)) void this.#assignFresh(run, link);
+      else this.#assign(run);
     }
   }
 
@@ -161,7 +169,9 @@ export class RunDesk {
         this.#onRejection(msg.value);
         break;
       case "uploadRequest":
-        void this.#onUploadRequest(msg.value);
+      case "downloadRequest":
+      case "multipartRequest":
+        void this.#onRequest(msg);
         break;
       default:
         break;
@@ -218,6 +228,15 @@ export class RunDesk {
     return run.strikes < MOST_STRIKES
       ? undefined
       : `the stream to WEP ${url} ended ${run.strikes} times on it; see the log of that WEP`;
+  }
+
+  /** Its URLs may have ended while it waited for this session. */
+  async #assignFresh(run: ActiveRun, link: Link): Promise<void> {
+    const isWanted = () => this.#link === link && this.#runs.get(run.assignment.runId) === run;
+    const assignment = await withFreshUrls(run, isWanted, this.#deps);
+    if (assignment === undefined || !isWanted()) return;
+    run.assignment = assignment;
+    this.#assign(run);
   }
 
   #assign(run: ActiveRun): void {
@@ -282,22 +301,9 @@ export class RunDesk {
     run.resolve({ kind: "rejected", code: rejection.errorCode, reason: rejection.reason });
   }
 
-  async #onUploadRequest(request: UploadRequest): Promise<void> {
-    const { runId, requestId, name, mediaType, sizeBytes } = request;
+  async #onRequest(request: GrantRequest): Promise<void> {
     const session = this.#link?.session;
-    try {
-      const run = this.#runs.get(runId);
-      if (run === undefined) throw new Error(`run ${runId} is not assigned here, so it may not upload`);
-      const ticket = await run.listener.upload({ name, mediaType, sizeBytes: Number(sizeBytes) });
-      session?.send(toGrantMessage(requestId, ticket));
-    } catch (error) {
-      const refusal = error instanceof Error ? error : new Error(String(error));
-      this.#deps.logger.warn(
-        { activity_id: request.activityId, run_id: runId, object: name, err: refusal },
-        "upload refused",
-      );
-      session?.send(toGrantMessage(requestId, refusal));
-    }
+    session?.send(await this.#grants.answer(request, this.#runs.get(request.value.runId)));
   }
 }
 

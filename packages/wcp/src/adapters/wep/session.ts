@@ -41,6 +41,8 @@ export interface SessionOptions extends ConnectTarget {
   readonly nodeId?: string | undefined;
   /** Most messages taken in one batch. Default 0: none. */
   readonly maxBatch?: number | undefined;
+  /** Requests for objects are answered. Default no. */
+  readonly brokersStorage?: boolean | undefined;
   readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly silenceMs: number;
@@ -197,8 +199,8 @@ export class Session {
   }
 
   #hello(): Envelope {
-    const { instanceId, agent, nodeId = "", maxBatch = 0 } = this.#options;
-    return envelope("hello", { ...PROTOCOL_RANGE, instanceId, agent, nodeId, maxBatch });
+    const { instanceId, agent, nodeId = "", maxBatch = 0, brokersStorage = false } = this.#options;
+    return envelope("hello", { ...PROTOCOL_RANGE, instanceId, agent, nodeId, maxBatch, brokersStorage });
   }
 
   #push(message: Envelope, sizeBytes?: number): void {

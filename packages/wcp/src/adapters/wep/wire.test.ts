@@ -1,7 +1,9 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { CompletionSchema } from "@subnet-worker/protocol";
 import { describe, expect, it } from "vitest";
-import { toGrantMessage, toRunOutcome } from "./wire.ts";
+import { aTask } from "../../../tests/_builders.ts";
+import type { Assignment } from "../../ports.ts";
+import { toAssignMessage, toRunOutcome } from "./wire.ts";
 
 function outcomeOf(init: MessageInitShape<typeof CompletionSchema>) {
   return toRunOutcome(create(CompletionSchema, init));
@@ -57,12 +59,75 @@ describe("a completion", () => {
   });
 });
 
-describe("an upload grant", () => {
-  it("that is refused has the reason and nothing else", () => {
-    const { msg } = toGrantMessage(7n, new Error("no object store"));
-    expect(msg).toMatchObject({
-      case: "uploadGrant",
-      value: { requestId: 7n, error: "no object store", url: "" },
+describe("a completion's objects", () => {
+  it("are told with size and digest, and without a digest where there is none", () => {
+    const sha256 = new Uint8Array(32).fill(7);
+    const outcome = outcomeOf({
+      status: "SUCCESS",
+      resultRef: "runs/w/t/r/result.json",
+      resultRefIsOutputs: true,
+      objects: [
+        { objectKey: "runs/w/t/r/result.json", sizeBytes: 12n, sha256 },
+        { objectKey: "runs/w/t/r/b", sizeBytes: 0n },
+      ],
+    });
+    expect(outcome).toEqual({
+      kind: "succeeded",
+      result: {
+        json: "",
+        ref: "runs/w/t/r/result.json",
+        isRefJson: true,
+        objects: [
+          { objectKey: "runs/w/t/r/result.json", sizeBytes: 12, sha256 },
+          { objectKey: "runs/w/t/r/b", sizeBytes: 0 },
+        ],
+      },
+    });
+  });
+});
+
+describe("an assignment", () => {
+  it("says what its spec says, and of what no spec says nothing", () => {
+    const assignment: Assignment = {
+      task: aTask(),
+      runId: "run-1",
+      attempt: 1,
+      inputs: [
+        {
+          name: "audio",
+          abiType: "string",
+          mediaType: "audio/wav",
+          value: "in/a.wav",
+          objectKey: "in/a.wav",
+          url: "https://s/in/a.wav?sig",
+          urlExpiresAtMs: 1_700_000_000_900,
+          maxBytes: 5_000_000_000,
+        },
+      ],
+      workflowInputs: [],
+      uploadPrefix: "",
+      leaseExpiresAtMs: 0,
+      progressIntervalS: 1,
+    };
+    const bare = toAssignMessage(assignment).msg.value;
+    expect(bare).toMatchObject({ outputs: [], timeoutMs: 0n, memoryMb: 0, resultByReference: false });
+    expect(bare).toMatchObject({ inputs: [{ expiresUnix: 1_700_000_000n, maxBytes: 5_000_000_000n }] });
+    const output = { name: "key", abiType: "string", mediaType: "audio/wav", isObjectKey: true };
+    const full = toAssignMessage({
+      ...assignment,
+      outputs: [{ ...output, maxBytes: 9 }, output],
+      timeoutMs: 60_000,
+      memoryMb: 256,
+      isResultByReference: true,
+    });
+    expect(full.msg.value).toMatchObject({
+      outputs: [
+        { ...output, maxBytes: 9n },
+        { ...output, maxBytes: 0n },
+      ],
+      timeoutMs: 60_000n,
+      memoryMb: 256,
+      resultByReference: true,
     });
   });
 });

@@ -1,21 +1,28 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type Completion,
   type Envelope,
   envelope,
   EnvelopeSchema,
+  type OutputDescriptor,
+  OutputDescriptorSchema,
   TASK_ERROR,
+  type WrittenObject as WireObject,
 } from "@subnet-worker/protocol";
 import {
   type AssignedInput,
+  type AssignedOutput,
   type Assignment,
   type RunOutcome,
+  type RunResult,
   TaskDataError,
-  type UploadTicket,
+  type WrittenObject,
 } from "../../ports.ts";
 import { MAX_MESSAGE_BYTES } from "./connection.ts";
 
 const UTF8 = new TextDecoder();
+
+const NO_OUTPUTS: OutputDescriptor[] = [];
 
 /** An assignment as it travels. */
 export function toAssignMessage(assignment: Assignment): Envelope {
@@ -35,6 +42,10 @@ export function toAssignMessage(assignment: Assignment): Envelope {
     checkpointRef: assignment.checkpointRef ?? "",
     deadlineUnixMs: BigInt(Math.floor(assignment.deadlineMs ?? 0)),
     metadata: assignment.metadata === undefined ? {} : { ...assignment.metadata },
+    outputs: assignment.outputs === undefined ? NO_OUTPUTS : assignment.outputs.map(toOutput),
+    timeoutMs: BigInt(Math.floor(assignment.timeoutMs ?? 0)),
+    memoryMb: assignment.memoryMb ?? 0,
+    resultByReference: assignment.isResultByReference ?? false,
   });
 }
 
@@ -46,8 +57,9 @@ const MOST_BYTES_PER_UNIT = 3;
 /** At least what an assignment takes on the wire; found without writing it. */
 export function assignSizeBound({ msg }: Envelope): number {
   if (msg.case !== "assign") return 0;
-  const { inputs, workflowInputs, metadata } = msg.value;
+  const { inputs, workflowInputs, metadata, outputs } = msg.value;
   let units = 0;
+  for (const { name, abiType } of outputs) units += name.length + abiType.length + 256;
   for (const list of [inputs, workflowInputs]) {
     for (const { inlineJson, ref, objectKey, name } of list) {
       units += inlineJson.length + ref.length + objectKey.length + name.length + 256;
@@ -73,7 +85,29 @@ function toDescriptor(input: AssignedInput) {
   if (input.objectKey === undefined) {
     return { name, mediaType, abiType, inlineJson: JSON.stringify(input.value) };
   }
-  return { name, mediaType, abiType, ref: input.url ?? input.objectKey, objectKey: input.objectKey };
+  return {
+    name,
+    mediaType,
+    abiType,
+    ref: input.url ?? input.objectKey,
+    objectKey: input.objectKey,
+    expiresUnix: toUnix(input.urlExpiresAtMs ?? 0),
+    maxBytes: BigInt(input.maxBytes ?? 0),
+  };
+}
+
+function toOutput({ name, abiType, mediaType, isObjectKey, maxBytes }: AssignedOutput): OutputDescriptor {
+  return create(OutputDescriptorSchema, {
+    name,
+    abiType,
+    mediaType,
+    isObjectKey,
+    maxBytes: BigInt(maxBytes ?? 0),
+  });
+}
+
+function toUnix(ms: number): bigint {
+  return BigInt(Math.floor(ms / 1_000));
 }
 
 /** What a completion means. A peer without error codes gets the general one. */
@@ -83,7 +117,7 @@ export function toRunOutcome(completion: Completion): RunOutcome {
     case "SKIPPED":
       return {
         kind: "succeeded",
-        result: { json: UTF8.decode(completion.resultInline), ref: completion.resultRef },
+        result: toRunResult(completion),
       };
     case "ERROR": {
       const code = completion.errorCode === 0 ? TASK_ERROR.EXECUTION_FAILED : completion.errorCode;
@@ -107,14 +141,14 @@ export function toRunOutcome(completion: Completion): RunOutcome {
   }
 }
 
-/** The answer to an upload request. */
-export function toGrantMessage(requestId: bigint, answer: UploadTicket | Error): Envelope {
-  if (answer instanceof Error) return envelope("uploadGrant", { requestId, error: answer.message });
-  return envelope("uploadGrant", {
-    requestId,
-    objectKey: answer.objectKey,
-    url: answer.url,
-    headers: { ...answer.headers },
-    expiresUnix: BigInt(Math.floor(answer.expiresAtMs / 1_000)),
-  });
+function toRunResult(completion: Completion): RunResult {
+  const { resultInline, resultRef: ref, resultRefIsOutputs, objects } = completion;
+  const result = { json: UTF8.decode(resultInline), ref };
+  if (!resultRefIsOutputs && objects.length === 0) return result;
+  return { ...result, isRefJson: resultRefIsOutputs, objects: objects.map(toWritten) };
+}
+
+function toWritten({ objectKey, sizeBytes, sha256 }: WireObject): WrittenObject {
+  const digest = sha256.length === 0 ? {} : { sha256 };
+  return { objectKey, sizeBytes: Number(sizeBytes), ...digest };
 }

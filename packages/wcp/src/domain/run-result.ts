@@ -1,5 +1,16 @@
-import type { Param } from "@subnet-worker/activity-spec";
-import type { RunResult } from "../../ports.ts";
+/** What of an output decides where its value comes from. */
+interface ResultOutput {
+  readonly name: string;
+  readonly isObjectKey: boolean;
+}
+
+/** A result as an executor gave it. */
+interface RawResult {
+  /** JSON text; empty for none. */
+  readonly json: string;
+  /** Object key of the result; empty for none. */
+  readonly ref: string;
+}
 
 /**
  * The values a run returned, by output name. A result that came by reference
@@ -8,7 +19,7 @@ import type { RunResult } from "../../ports.ts";
  *
  * @throws {SyntaxError} when the result is not a JSON object
  */
-export function parseResult(result: RunResult, outputs: readonly Param[]): Record<string, unknown> {
+export function parseResult(result: RawResult, outputs: readonly ResultOutput[]): Record<string, unknown> {
   const values = result.json === "" ? {} : parseObject(result.json);
   const keyed = outputs.filter((output) => output.isObjectKey);
   const only = keyed[0];
