@@ -7,7 +7,8 @@ import { queuePolicies } from "./config-queues.ts";
 import { listenControl } from "./control/control-server.ts";
 import type { Task } from "./domain/task.ts";
 import { Metrics } from "./metrics.ts";
-import { listenAdmin, openWalletStore, storageOptions } from "./open.ts";
+import { listenAdmin, openWalletStore } from "./open.ts";
+import { openStorage } from "./open-storage.ts";
 import { openTracing } from "./open-tracing.ts";
 import { openWepTransport } from "./open-wep.ts";
 import type { Signer } from "./chain-ports.ts";
@@ -16,7 +17,7 @@ import { Dispatcher } from "./services/dispatcher.ts";
 import { LeaseKeeper } from "./services/lease-keeper.ts";
 import { Life } from "./services/life.ts";
 import { Reconciler } from "./services/reconciler.ts";
-import { Runner } from "./services/runner.ts";
+import { Runner, type RunnerDeps } from "./services/runner.ts";
 import { TaskBook } from "./services/task-book.ts";
 import { TaskTraces, withTraceIds } from "./services/task-traces.ts";
 import { isRunWanted } from "./services/wanted-run.ts";
@@ -95,15 +96,20 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
   const transport = stack.use(openWepTransport(config, { clock, logger }));
   metrics.observeCertificate(transport);
   const book = new TaskBook({ store, clock, logger, onState: onStateOf(base) });
-  const pool = new WepPool(poolOptions(config, signer.address), {
-    clock,
-    logger,
-    connect: transport.connect,
-    isWanted: (activityId, runId) => isRunWanted(book.stored(activityId), runId),
-    onEvent: (event) => metrics.onWepEvent(event),
-  });
-  const storage = await composeStorage(base, stack);
-  const runner = new Runner({ source, book, storage, logger, metadataOf: base.traces?.metadataOf });
+  const storage = await openStorage(config, { clock, logger, stack });
+  const brokersStorage = storage !== undefined;
+  const pool = new WepPool(
+    { ...poolOptions(config, signer.address), brokersStorage },
+    {
+      clock,
+      logger,
+      connect: transport.connect,
+      isWanted: (activityId, runId) => isRunWanted(book.stored(activityId), runId),
+      onEvent: (event) => metrics.onWepEvent(event),
+      onGrant: (event) => metrics.onGrant(event),
+    },
+  );
+  const runner = composeRunner(base, { source, book, storage });
   const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
     source,
     executor: pool,
@@ -135,6 +141,23 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
   return { pool, dispatcher, reconciler, services: [pool, dispatcher, keeper, reconciler, intake] };
 }
 
+function composeRunner(
+  { config, clock, logger, metrics, traces }: Base,
+  parts: Pick<RunnerDeps, "source" | "book" | "storage">,
+): Runner {
+  return new Runner(
+    { verify: config.storage.verify, inputPrefixes: config.storage.input_prefixes },
+    {
+      ...parts,
+      clock,
+      logger,
+      metadataOf: traces?.metadataOf,
+      onRefusal: (reason) => metrics.onStorageRefusal(reason),
+      onChecked: (verdict) => metrics.onResultChecked(verdict),
+    },
+  );
+}
+
 function composeBase(config: Config, parts: Parts, stack: AsyncDisposableStack): Base {
   const clock = parts.clock ?? systemClock;
   const logger = parts.logger ?? createLogger({ name: "wcp", level: config.log.level });
@@ -161,12 +184,6 @@ function onStateOf({ metrics, traces }: Base): (task: Task) => void {
   };
 }
 
-async function composeStorage({ config, clock }: Base, stack: AsyncDisposableStack) {
-  if (config.storage.bucket === "") return undefined;
-  const { S3Storage } = await import("./adapters/s3/storage.ts"); // 15 MB that few nodes need
-  return stack.use(new S3Storage(storageOptions(config), { clock }));
-}
-
 function greet({ config, logger, signer }: Base, admin: string): void {
   const { scheduler, ethereum } = config;
   logger.info(
@@ -179,11 +196,6 @@ function greet({ config, logger, signer }: Base, admin: string): void {
     },
     "wcp listening",
   );
-  if (config.subnet_api.grpc_endpoint !== "") {
-    logger.warn(
-      "subnet_api.grpc_endpoint is set, but this version brokers storage through [storage] only; it is not used",
-    );
-  }
 }
 
 function poolOptions({ wep_grpc_endpoint: urls, wep_pool: pool }: Config, identity: string) {

@@ -15,7 +15,6 @@ import type { EvmGatesOptions } from "./adapters/evm/gates.ts";
 import { exposureOf, readKeystore, readPassword } from "./adapters/keystore/key-files.ts";
 import { decryptKeystore, parseKey, type WalletKey } from "./adapters/keystore/keystore.ts";
 import { KeystoreError } from "./adapters/keystore/keystore-error.ts";
-import type { S3StorageOptions } from "./adapters/s3/storage.ts";
 import { createLocalSigner } from "./adapters/signer.ts";
 import { type KeyLockOptions, lockKey, thisProcess } from "./adapters/sqlite/process-lock.ts";
 import { openStore } from "./adapters/sqlite/store.ts";
@@ -197,22 +196,6 @@ export function openWalletStore(
   } catch (error) {
     throw toStartupError(error);
   }
-}
-
-/** What the storage adapter needs to know. */
-export function storageOptions({ storage }: Config): S3StorageOptions {
-  return {
-    endpoint: storage.endpoint,
-    region: storage.region,
-    bucket: storage.bucket,
-    accessKeyId: storage.access_key_id,
-    secretAccessKey: storage.secret_access_key,
-    sessionToken: storage.session_token,
-    forcePathStyle: storage.force_path_style,
-    encryption: { algorithm: storage.sse, kmsKeyId: storage.sse_kms_key_id },
-    urlLifetimeMs: storage.url_lifetime,
-    requestTimeoutMs: storage.request_timeout,
-  };
 }
 
 /** What the start-up gates need to know. */

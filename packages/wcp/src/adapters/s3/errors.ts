@@ -1,3 +1,4 @@
+import { withoutUrls } from "../../domain/without-urls.ts";
 import { StorageError, type StorageErrorCode } from "../../ports.ts";
 
 /** What a store answered, by its own code; the rest is decided by the status. */
@@ -75,8 +76,7 @@ export function storageErrorOf(error: unknown, what: string): StorageError {
   );
 }
 
-/** Never with a URL in it, which may be signed. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return message.replace(/https?:\/\/\S+/g, "[URL]").split("\n", 1)[0] ?? "";
+  return withoutUrls(message.split("\n", 1)[0] ?? "");
 }

@@ -1,0 +1,91 @@
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { type Clock, createBackoff } from "@subnet-worker/kit";
+import { Storage } from "@subnet-worker/protocol/storage";
+import { isPassing, storageErrorOf } from "./errors.ts";
+import { type TokenOptions, TokenSource } from "./token.ts";
+
+/** PEM, as Node.js takes it. */
+export interface BrokerTls {
+  /** `undefined`: the authorities that Node.js knows. */
+  readonly ca?: string;
+  /** What this node shows; `undefined`: nothing. */
+  readonly identity?: { readonly cert: string; readonly key: string };
+}
+
+export interface BrokerClientOptions extends TokenOptions {
+  /** `https://storage.example:443`. */
+  readonly url: string;
+  readonly tls: BrokerTls;
+  /** Each attempt of a call has failed after this. */
+  readonly timeoutMs: number;
+}
+
+/** What is tried, for messages, and whether it may be tried twice. */
+export interface Call {
+  readonly what: string;
+  /** Default true. */
+  readonly isRepeatable?: boolean;
+}
+
+const MOST_ATTEMPTS = 4;
+
+/** Calls of the broker: with the token, a deadline each, and again where that may help. */
+export class BrokerClient implements Disposable {
+  readonly #options: BrokerClientOptions;
+  readonly #clock: Clock;
+  readonly #sessions: Http2SessionManager;
+  readonly #client: Client<typeof Storage>;
+
+  constructor(options: BrokerClientOptions, deps: { readonly clock: Clock }) {
+    this.#options = options;
+    this.#clock = deps.clock;
+    const { url, tls } = options;
+    this.#sessions = new Http2SessionManager(
+      url,
+      { pingIntervalMs: 30_000, pingTimeoutMs: options.timeoutMs },
+      // Of no meaning for http://, which has no TLS.
+      {
+        minVersion: "TLSv1.2",
+        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+        ...tls.identity,
+      },
+    );
+    const transport: Transport = createGrpcTransport({
+      baseUrl: url,
+      sessionManager: this.#sessions,
+      interceptors: [withToken(new TokenSource(options))],
+    });
+    this.#client = createClient(Storage, transport);
+  }
+
+  [Symbol.dispose](): void {
+    this.#sessions.abort();
+  }
+
+  /** @throws {StorageError} */
+  async call<T>(
+    { what, isRepeatable = true }: Call,
+    ask: (client: Client<typeof Storage>, options: { readonly timeoutMs: number }) => Promise<T>,
+  ): Promise<T> {
+    const { timeoutMs } = this.#options;
+    const backoff = createBackoff({ initialMs: 200, maxMs: 2_000 });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ask(this.#client, { timeoutMs });
+      } catch (error) {
+        if (!isRepeatable || attempt === MOST_ATTEMPTS || !isPassing(error))
+          throw storageErrorOf(error, what);
+        await this.#clock.sleep(backoff.nextMs());
+      }
+    }
+  }
+}
+
+function withToken(source: TokenSource): Interceptor {
+  return (next) => async (request) => {
+    const token = await source.current();
+    if (token !== "") request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}
