@@ -97,7 +97,11 @@ export interface ActivityHandler<I = unknown, O = unknown> extends Handler<I, O,
  * });
  * ```
  */
-export function defineHandler<I, O>(activity: Activity<I, O>, work: HandlerWork<I, O>): ActivityHandler<I, O>;
+export function defineHandler<I, O>(
+  activity: Activity<I, O>,
+  // The activity alone says what is returned: else one output too few would be inferred as the type of all.
+  work: HandlerWork<NoInfer<I>, NoInfer<O>>,
+): ActivityHandler<I, O>;
 /**
  * Makes a handler whose input is held against a schema of any Standard Schema library,
  * before `run`; what fits not ends the run as MISSING_REQUIRED_FIELD or INVALID_INPUT and
