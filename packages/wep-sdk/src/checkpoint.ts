@@ -11,6 +11,19 @@ const OBJECT = "json@";
 /** Longer ones become objects: the worker client keeps the last of each run in its database. */
 const MAX_INLINE_CHARS = 1_024;
 
+/** What a reference of {@link Checkpoints} says; `undefined`: it is not one. */
+export function readCheckpointRef(
+  ref: string,
+): { readonly json: string } | { readonly objectKey: string } | undefined {
+  if (ref.startsWith(INLINE)) return { json: ref.slice(INLINE.length) };
+  return ref.startsWith(OBJECT) ? { objectKey: ref.slice(OBJECT.length) } : undefined;
+}
+
+/** The reference of a value that travels as it is, however large. */
+export function inlineCheckpointRef(value: unknown): string {
+  return `${INLINE}${toJson(value)}`;
+}
+
 export interface CheckpointDeps {
   /** What the attempt before this one left; `undefined`: nothing. */
   readonly ref: string | undefined;
@@ -70,9 +83,9 @@ export class Checkpoints {
   }
 
   async #jsonOf(ref: string): Promise<string | undefined> {
-    if (ref.startsWith(INLINE)) return ref.slice(INLINE.length);
-    if (!ref.startsWith(OBJECT)) return undefined;
-    const bytes = await this.#deps.download(ref.slice(OBJECT.length)).bytes();
+    const saved = readCheckpointRef(ref);
+    if (saved === undefined || "json" in saved) return saved?.json;
+    const bytes = await this.#deps.download(saved.objectKey).bytes();
     return new TextDecoder().decode(bytes);
   }
 }

@@ -62,6 +62,14 @@ export interface Grant {
   readonly uploadId: string;
 }
 
+/** An object that was written. */
+export interface Written {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  /** 32 bytes. */
+  readonly sha256: Uint8Array;
+}
+
 /** An upload in parts that was begun. */
 export interface OpenUpload {
   readonly name: string;

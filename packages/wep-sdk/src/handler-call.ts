@@ -9,7 +9,8 @@ import type { InputFile } from "./input-file.ts";
 import { decodeInputs } from "./inputs.ts";
 import { runThrough } from "./middleware.ts";
 import type { ProgressNews } from "./progress.ts";
-import { encodeOutputs, outcomeOfError } from "./results.ts";
+import { toOutcome } from "./outputs.ts";
+import { outcomeOfError } from "./results.ts";
 import { ScopedRunContext } from "./run-context.ts";
 import type { Outcome } from "./run-state.ts";
 import { RunTools } from "./run-tools.ts";
@@ -115,7 +116,8 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
       handler,
       await withinRun(context, () => runThrough(handler, input, context)),
     );
-    return { status: "SUCCESS", result: encodeOutputs(outputs) };
+    const outcome = toOutcome(outputs, scope);
+    return outcome instanceof Promise ? await outcome : outcome;
   } catch (error) {
     source.log.debug({ err: error }, "handler threw");
     return outcomeOfError(error);

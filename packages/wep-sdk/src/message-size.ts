@@ -4,6 +4,8 @@ import type { Outcome } from "./run-state.ts";
 
 /** More than ids, numbers and tags of one message take on the wire. */
 const OVERHEAD_BYTES = 512;
+/** Size and digest of a written object, and the tags around them. */
+const OBJECT_BYTES = 64;
 /** UTF-8 of one UTF-16 unit at worst. */
 const MOST_BYTES_PER_CHAR = 3;
 
@@ -32,7 +34,13 @@ export function estimateBytes({ msg }: Envelope): number {
  */
 export function limitOutcome(outcome: Outcome, maxBytes: number): Outcome {
   if (outcome.status !== "SUCCESS") return outcome;
-  const sizeBytes = completionBytes({ resultInline: outcome.result });
+  const { result, resultRef, objects } = outcome;
+  const written = objects?.map(({ objectKey }) => ({ objectKey }));
+  const sizeBytes = completionBytes({
+    resultInline: result,
+    ...(resultRef === undefined ? {} : { resultRef }),
+    ...(written === undefined ? {} : { objects: written }),
+  });
   if (sizeBytes <= maxBytes) return outcome;
   return {
     status: "ERROR",
@@ -49,8 +57,11 @@ function completionBytes({
   resultInline,
   error,
   resultRef,
+  objects = [],
 }: MessageInitShape<typeof CompletionSchema>): number {
-  return OVERHEAD_BYTES + (resultInline?.byteLength ?? 0) + textBytes(error) + textBytes(resultRef);
+  const fieldBytes = (resultInline?.byteLength ?? 0) + textBytes(error) + textBytes(resultRef);
+  const objectBytes = objects.reduce((sum, { objectKey }) => sum + OBJECT_BYTES + textBytes(objectKey), 0);
+  return OVERHEAD_BYTES + fieldBytes + objectBytes;
 }
 
 function textBytes(text: string | undefined): number {

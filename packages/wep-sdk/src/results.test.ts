@@ -53,7 +53,6 @@ describe("encodeOutputs", () => {
     ["a string for everything", "done", "the handler returned a string"],
     ["an array for everything", [1], "the handler returned an array"],
     ["null for everything", null, "the handler returned null"],
-    ["too much", { a: "x".repeat(4_000_000) }, "upload the large output with ctx.upload"],
   ])("refuses %s, saying where", (_, outputs, message) => {
     expect(() => encodeOutputs(outputs)).toThrow(message);
     expect(() => encodeOutputs(outputs)).toThrow(/^\[INVALID_FORMAT\]/);

@@ -3,9 +3,6 @@ import { isRetryableError, isTerminalError, TerminalError } from "./errors.ts";
 import { isInputFile } from "./input-file.ts";
 import type { Outcome } from "./run-state.ts";
 
-/** Largest result that travels inline: below the 4 MiB that gRPC peers accept by default. */
-const MAX_RESULT_BYTES = 3 * 1024 * 1024;
-
 /** Longest error text on the wire, in characters: it may end on a chain. */
 const MAX_MESSAGE_CHARS = 4_096;
 
@@ -19,17 +16,24 @@ export function encodeOutputs(outputs: unknown): Uint8Array {
   if (!isPlainObject(outputs)) {
     throw invalid(`the handler returned ${describe(outputs)}; return an object keyed by output name`);
   }
-  const json = Object.entries(outputs).map(
-    ([name, value]) => `${JSON.stringify(name)}:${encode(value, [name], [])}`,
-  );
-  const bytes = new TextEncoder().encode(`{${json.join(",")}}`);
-  if (bytes.byteLength > MAX_RESULT_BYTES) {
-    throw invalid(
-      `the result is ${bytes.byteLength} bytes and at most ${MAX_RESULT_BYTES} travel inline; ` +
-        `upload the large output with ctx.upload and return its objectKey`,
-    );
+  return encodeEntries(Object.entries(outputs).map(([name, value]) => [name, encodeValue(name, value)]));
+}
+
+/** The JSON of one output. @throws {TerminalError} INVALID_FORMAT */
+export function encodeValue(name: string, value: unknown): string {
+  return encode(value, [name], []);
+}
+
+/** A result of outputs that are JSON already. @throws {TerminalError} INVALID_FORMAT when it is too large for any */
+export function encodeEntries(entries: readonly (readonly [name: string, json: string])[]): Uint8Array {
+  const fields = entries.map(([name, json]) => `${JSON.stringify(name)}:${json}`);
+  try {
+    return new TextEncoder().encode(`{${fields.join(",")}}`);
+  } catch (error) {
+    // A string has at most half a gigabyte.
+    if (!(error instanceof RangeError)) throw error;
+    throw invalid("the result is larger than JSON text can be here; upload the large output with ctx.upload");
   }
-  return bytes;
 }
 
 /** What a run ends as when its handler threw. */

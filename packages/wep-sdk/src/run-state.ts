@@ -8,10 +8,19 @@
 //    that matches by activity alone would take it for the new run's.
 import { isTaskErrorRetryable, TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol";
 import { type CancelReason, WepError } from "./errors.ts";
+import type { Written } from "./grant.ts";
 
 /** How a run ended. */
 export type Outcome =
-  | { readonly status: "SUCCESS"; readonly result: Uint8Array }
+  | {
+      readonly status: "SUCCESS";
+      /** Empty where there is a `resultRef`. */
+      readonly result: Uint8Array;
+      /** Key of the object that the result is in. */
+      readonly resultRef?: string;
+      /** What the run has written to storage. */
+      readonly objects?: readonly Written[];
+    }
   | {
       readonly status: "ERROR";
       readonly code: TaskErrorCode;

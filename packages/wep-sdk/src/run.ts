@@ -325,10 +325,20 @@ function statusOf(outcome: Outcome | undefined): string {
   return outcome.status === "SUCCESS" ? "SUCCESS" : taskErrorName(outcome.code);
 }
 
+function successFields(
+  { result, resultRef, objects }: Extract<Outcome, { status: "SUCCESS" }>,
+  additions: { readonly latencyMs: bigint },
+) {
+  const base =
+    resultRef === undefined ? { status: "SUCCESS", resultInline: result } : { status: "SUCCESS", resultRef };
+  if (objects === undefined) return { base, additions };
+  const written = objects.map((object) => ({ ...object, sizeBytes: BigInt(object.sizeBytes) }));
+  return { base, additions: { ...additions, objects: written, resultRefIsOutputs: resultRef !== undefined } };
+}
+
 function completionFields(outcome: Outcome, latencyMs: number) {
   const additions = { latencyMs: BigInt(Math.round(latencyMs)) };
-  if (outcome.status === "SUCCESS")
-    return { base: { status: "SUCCESS", resultInline: outcome.result }, additions };
+  if (outcome.status === "SUCCESS") return successFields(outcome, additions);
   return {
     base: { status: "ERROR", error: outcome.message },
     additions: {

@@ -94,6 +94,8 @@ export type Tuning = Pick<
 > & { readonly transfer: Partial<TransferSettings> };
 
 const MIB = 1_024 * 1_024;
+/** More than a completion takes around its result. */
+const ENVELOPE_BYTES = 1_024;
 
 const TUNING: Omit<Tuning, "transfer"> = {
   helloTimeoutMs: 10_000,
@@ -117,7 +119,7 @@ export function resolveSettings(options: SettingsOptions): Settings {
   return {
     ...TUNING,
     ...options.tuning,
-    transfer: { ...DEFAULT_TRANSFER, ...options.tuning?.transfer },
+    transfer: resolveTransfer(options),
     maxConcurrency: resolveConcurrency(options, classes),
     tags: options.tags ?? [],
     classes,
@@ -131,6 +133,13 @@ export function resolveSettings(options: SettingsOptions): Settings {
     abortGraceMs: whole("abortGraceMs", options.abortGraceMs ?? 5_000, 0),
     tracer: options.tracer,
   };
+}
+
+/** What does not fit into a message travels by reference, as far as it can. */
+function resolveTransfer({ tuning, maxMessageBytes = Infinity }: SettingsOptions): TransferSettings {
+  const transfer = { ...DEFAULT_TRANSFER, ...tuning?.transfer };
+  const fitting = Math.min(transfer.maxInlineResultBytes, Math.max(0, maxMessageBytes - ENVELOPE_BYTES));
+  return { ...transfer, maxInlineResultBytes: fitting };
 }
 
 function whole(name: string, value: number, min: number): number {

@@ -2,11 +2,11 @@ import type { Clock, Logger } from "@subnet-worker/kit";
 import type { InputDescriptor } from "@subnet-worker/protocol";
 import type { UploadedObject } from "./context.ts";
 import { type DownloadDeps, openInputFile, openObject } from "./download.ts";
-import type { Ask, Grant, OpenUpload } from "./grant.ts";
+import type { Ask, Grant, OpenUpload, Written } from "./grant.ts";
 import type { InputFile } from "./input-file.ts";
 import { removePartial } from "./save-file.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
-import { type Upload, type UploadDeps, uploadObject, type Written } from "./upload.ts";
+import { type Upload, type UploadDeps, uploadObject } from "./upload.ts";
 
 /** What one run reads from storage and writes there. */
 export interface Transfers {
@@ -66,12 +66,12 @@ export class BrokeredTransfers implements Transfers {
     const writing = uploadObject(upload, this.#uploadDeps);
     this.#underWay.set(writing, upload.name);
     try {
-      const written = await writing;
-      const { objectKey, sizeBytes } = written;
+      const { objectKey, sizeBytes, sha256 } = await writing;
       // Written again, it is the newest.
       this.#written.delete(objectKey);
-      this.#written.set(objectKey, written);
-      return { objectKey, sizeBytes, sha256: written.sha256.toString("hex") };
+      // A copy: a digest may lie in a buffer that is much larger, and all of it would go to another thread.
+      this.#written.set(objectKey, { objectKey, sizeBytes, sha256: new Uint8Array(sha256) });
+      return { objectKey, sizeBytes, sha256: Buffer.from(sha256).toString("hex") };
     } finally {
       this.#underWay.delete(writing);
     }

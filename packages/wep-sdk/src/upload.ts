@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { UploadBody } from "./context.ts";
 import { TerminalError } from "./errors.ts";
-import { NotBrokeredError } from "./grant.ts";
+import { NotBrokeredError, type Written } from "./grant.ts";
 import type { TransferProgress } from "./input-file.ts";
 import { type MultipartDeps, uploadInParts } from "./multipart.ts";
 import { putPayload } from "./put-object.ts";
@@ -33,14 +33,6 @@ export interface Upload {
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
   /** See {@link UploadAsk}. */
   readonly needsBroker?: boolean;
-}
-
-/** An object that was written. */
-export interface Written {
-  readonly objectKey: string;
-  readonly sizeBytes: number;
-  /** 32 bytes. */
-  readonly sha256: Buffer;
 }
 
 /** Writes one object; see `ctx.upload`. */
