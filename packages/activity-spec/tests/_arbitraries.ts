@@ -65,11 +65,12 @@ function bytesOf(minLength: number, maxLength: number): fc.Arbitrary<Uint8Array>
   return fc.uint8Array({ minLength, maxLength });
 }
 
-/** Up to four values of any types. */
-export const typedCases: fc.Arbitrary<TypedCase[]> = fc.array(
-  abiType.chain((type) => valueOf(type).map((value) => ({ type, value }))),
-  { maxLength: 4 },
+const typedCase: fc.Arbitrary<TypedCase> = abiType.chain((type) =>
+  valueOf(type).map((value) => ({ type, value })),
 );
+
+/** Up to four values of any types. */
+export const typedCases: fc.Arbitrary<TypedCase[]> = fc.array(typedCase, { maxLength: 4 });
 
 /**
  * Runs a property. A failure prints its seed and path; `FC_SEED=... FC_PATH=...`
@@ -82,4 +83,14 @@ export function check<T>(arbitrary: fc.Arbitrary<T>, runs: number, predicate: (v
     ...(seed === undefined ? {} : { seed: Number(seed) }),
     ...(path === undefined ? {} : { path }),
   });
+}
+
+/** So many types and values, for tests that take them all at once; the same seed gives the same. */
+export function sampleCases(count: number, seed: number): readonly TypedCase[] {
+  return fc.sample(typedCase, { numRuns: count, seed });
+}
+
+/** The seed of a test that samples: that of `FC_SEED`, else another each time. */
+export function sampleSeed(): number {
+  return Number(process.env["FC_SEED"] ?? Math.trunc(Math.random() * 0x7f_ff_ff_ff));
 }

@@ -1,4 +1,6 @@
 import * as fc from "fast-check";
+import { formatAbiType } from "../src/index.ts";
+import { abiType } from "./_arbitraries.ts";
 
 /** A spec file as data. */
 export type SpecDocument = Readonly<Record<string, unknown>>;
@@ -18,14 +20,17 @@ const objectKey = record(
   { ...media, object_key: fc.constant(true), max_size: size },
 );
 const plain = record(
-  { name: fc.stringMatching(/^[A-Za-z_]\w{0,9}$/), type: fc.constantFrom(...TYPES) },
+  {
+    name: fc.stringMatching(/^[A-Za-z_]\w{0,9}$/),
+    type: fc.oneof(fc.constantFrom(...TYPES), abiType.map(formatAbiType)),
+  },
   { ...media, object_key: fc.constant(false) },
 );
 const params = fc.uniqueArray(fc.oneof(objectKey, plain), { maxLength: 3, selector: ({ name }) => name });
 
 const retry = record(
   {},
-  { max_attempts: fc.integer({ min: 1, max: 1_000 }), initial: fc.constant("2s"), max: duration },
+  { max_attempts: fc.integer({ min: 1, max: 1_000 }), initial: fc.constant("500ms"), max: duration },
 );
 const OPTIONS: Fields = {
   name: text,
@@ -118,4 +123,9 @@ function record<R extends Fields>(
     { ...required, ...optional },
     { requiredKeys: Object.keys(required), noNullPrototype: true },
   ) as fc.Arbitrary<{ [K in keyof R]: R[K] extends fc.Arbitrary<infer T> ? T : never }>;
+}
+
+/** So many well-formed files, for tests that take them all at once; the same seed gives the same. */
+export function sampleDocuments(count: number, seed: number): readonly SpecDocument[] {
+  return fc.sample(goodDocuments, { numRuns: count, seed });
 }
