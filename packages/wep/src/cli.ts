@@ -34,6 +34,25 @@ const COMMANDS: CommandTable = {
 Example: wep init words --kind acme.words`,
     load: async () => (await import("./commands/init.ts")).init,
   },
+  dev: {
+    usage: "[--handlers MODULE] [--devnet] [options]",
+    summary: "run handlers, and again after each change of them or of their specs",
+    options: {
+      handlers: HANDLERS,
+      config: CONFIG,
+      devnet: { about: "starts a local network beside them (subnet-devnet up), and says how to submit" },
+      host: { value: "ADDRESS", about: "where to listen; default 127.0.0.1" },
+      port: PORT,
+      "health-port": HEALTH_PORT,
+    },
+    advice: "handler modules go after --handlers",
+    more: `Types that wep spec types has written beside a spec are written again when it changes. Runs under way
+may finish, for as long as runtime.graceful_shutdown_s says. What is wrong is shown, and the next change
+waited for. Ctrl-C ends it all.
+
+Example: wep dev --handlers ./handlers.ts`,
+    load: async () => (await import("./commands/dev.ts")).dev,
+  },
   run: {
     usage: "[--handlers MODULE] [options]",
     summary: "run handlers for a worker client (wcp), which connects over gRPC",

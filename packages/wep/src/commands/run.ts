@@ -14,6 +14,7 @@ const SETTINGS = {
 /** `wep run`: serves handlers until the signal, then drains. */
 export async function run(invocation: Invocation): Promise<number> {
   const config = configure(configInputOf(invocation));
+  stopWithParent();
   invocation.setDrain(config.runtime.graceful_shutdown_s * 1_000);
   await using app = await compose(config);
   await app.run(invocation.signal);
@@ -33,6 +34,23 @@ export function configInputOf(invocation: Pick<Invocation, "options" | "io">): C
     env: { ...env, ...Object.fromEntries(given) },
     cwd,
   };
+}
+
+/** The options of a run, to start another with. */
+export function runArgs(invocation: Pick<Invocation, "options">): readonly string[] {
+  const modules = textsOption(invocation, "handlers").flatMap((module) => ["--handlers", module]);
+  const others = ["config", ...Object.keys(SETTINGS)].flatMap((option) => {
+    const value = textOption(invocation, option);
+    return value === undefined ? [] : [`--${option}`, value];
+  });
+  return [...modules, ...others];
+}
+
+/** Who started this process with a channel to it may be killed, and can then say nothing. */
+function stopWithParent(): void {
+  if (process.channel === undefined) return;
+  process.channel.unref();
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
 }
 
 function configure(input: ConfigInput): Config {

@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** In this repository programs run from their sources. */
+const FROM_SOURCE = "--conditions=@subnet-worker/source";
+const IS_SOURCE = import.meta.url.endsWith(".ts");
+
+/** What to start Node with for a `wep` command. */
+export function ownProgram(): readonly string[] {
+  const main = fileURLToPath(new URL(IS_SOURCE ? "../main.ts" : "../main.js", import.meta.url));
+  return IS_SOURCE ? [FROM_SOURCE, main] : [main];
+}
+
+/**
+ * What to start Node with for a program of another package.
+ *
+ * @param directory of the project that may have it installed
+ * @returns `undefined` where it is not installed
+ */
+export function installedProgram(
+  directory: string,
+  { packageName, bin }: { readonly packageName: string; readonly bin: string },
+): readonly string[] | undefined {
+  const manifest = manifestOf(directory, packageName);
+  if (manifest === undefined) return undefined;
+  const source = join(dirname(manifest), "src", "main.ts");
+  if (IS_SOURCE && existsSync(source)) return [FROM_SOURCE, source];
+  const { bin: programs } = JSON.parse(readFileSync(manifest, "utf8")) as { bin?: Record<string, string> };
+  const path = programs?.[bin];
+  return path === undefined ? undefined : [join(dirname(manifest), path)];
+}
+
+function manifestOf(directory: string, packageName: string): string | undefined {
+  try {
+    return createRequire(join(directory, "package.json")).resolve(`${packageName}/package.json`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
