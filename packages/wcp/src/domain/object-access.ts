@@ -53,7 +53,7 @@ export function checkInputKey(objectKey: string, user: InputUser, { inputPrefixe
   const plain = plainForm(objectKey);
   const isListed = inputPrefixes
     .map((prefix) => (prefix.endsWith("/") ? prefix : `${prefix}/`))
-    .some((prefix) => objectKey.startsWith(prefix) && plain.startsWith(prefix));
+    .some((prefix) => objectKey.startsWith(prefix));
   if (isListed) return;
   // In a folder that knows no upper and lower case, both are one.
   if (!`${plain.toLowerCase()}/`.startsWith(RUNS_AREA)) {
