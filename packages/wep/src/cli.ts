@@ -100,6 +100,27 @@ Examples: wep send demo.words --input text="one two two" --input limit=3
     load: async () => (await import("./commands/send.ts")).send,
   },
   ...SPEC_COMMANDS,
+  replay: {
+    usage: "RUN.json [--handlers MODULE] [options]",
+    summary: "run a recorded run again, in this process, and compare what it comes to",
+    args: [1, 1],
+    options: {
+      handlers: HANDLERS,
+      config: CONFIG,
+      objects: {
+        value: "DIR",
+        about: "what the run has read, as files named by their keys; default its URLs",
+      },
+      out: { value: "DIR", about: "where objects that it writes are saved; default wep-out/replay-<run>" },
+      json: { about: "one JSON document, in place of lines for people" },
+    },
+    advice: "handler modules go after --handlers",
+    more: `RUN.json is what wcp record show ID prints, where the node runs. Exit code: 0 when the run came to
+what was recorded, else 1.
+
+Example: wep replay run.json --handlers ./handlers.ts`,
+    load: async () => (await import("./commands/replay.ts")).replay,
+  },
   tail: {
     usage: "[--activity ID] [options]",
     summary: "show what goes over the streams of a WEP on this machine, as it happens",

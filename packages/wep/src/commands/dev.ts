@@ -60,6 +60,8 @@ class Workers {
   readonly #devnet: DevnetBeside | undefined;
   #current: DevChild | undefined;
   #project: Project | undefined;
+  /** As it was last shown. */
+  #hint: string | undefined;
 
   constructor(invocation: Invocation, devnet: DevnetBeside | undefined) {
     this.#invocation = invocation;
@@ -142,9 +144,10 @@ class Workers {
 
   #onListening(url: string): void {
     const { io } = this.#invocation;
-    if (this.#devnet === undefined)
-      say(io, `to send it a task, in another terminal: ${hintOf(this.project, url, io)}`);
-    else this.#devnet.start(url, this.project.specs);
+    if (this.#devnet !== undefined) return this.#devnet.start(url, this.project.specs);
+    const hint = hintOf(this.project, url, io);
+    if (hint !== this.#hint) say(io, `to send it a task, in another terminal: ${hint}`);
+    this.#hint = hint;
   }
 }
 
