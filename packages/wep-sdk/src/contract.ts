@@ -6,10 +6,9 @@ import type { ActivityDefinition, ActivityParam } from "./activity.ts";
 import { type TaskErrorName, TerminalError } from "./errors.ts";
 import type { Handler } from "./handler.ts";
 import { isInputFile } from "./input-file.ts";
+import type { DeclaredOutput } from "./outputs.ts";
 import type { SchemaIssue, StandardSchema } from "./standard-schema.ts";
 import type { InputValue } from "./values.ts";
-
-type Named = Readonly<Record<string, unknown>>;
 
 /** More problems than this say nothing new. */
 const MOST_PROBLEMS = 5;
@@ -31,14 +30,36 @@ export function checkInputs(
 }
 
 /**
- * What a handler returned, as it is to travel.
+ * What a handler returned, as its schema makes it. What its activity says of it is checked
+ * where it is encoded.
  *
  * @throws {TerminalError} INVALID_FORMAT, naming the field, what was expected and what was returned
  */
 export function checkOutputs(handler: Handler, outputs: unknown): unknown {
-  const { activity, output } = handler;
-  if (activity !== undefined) checkReturned(activity, outputs ?? {});
+  const { output } = handler;
   return output === undefined ? outputs : returnedBySchema(output, outputs);
+}
+
+const DECLARED = new WeakMap<ActivityDefinition, readonly DeclaredOutput[]>();
+
+/** What the result of a run is to have: as its assignment says, else as its handler's activity does. */
+export function declaredOutputs(
+  { activity }: Handler,
+  { outputs }: { readonly outputs: readonly DeclaredOutput[] },
+): readonly DeclaredOutput[] {
+  if (outputs.length > 0 || activity === undefined) return outputs;
+  let declared = DECLARED.get(activity);
+  if (declared === undefined) {
+    declared = activity.outputs.map(({ name, type, isObjectKey = false, mediaType = "", maxBytes = 0 }) => ({
+      name,
+      abiType: type,
+      isObjectKey,
+      mediaType,
+      maxBytes: BigInt(maxBytes),
+    }));
+    DECLARED.set(activity, declared);
+  }
+  return declared;
 }
 
 function ofActivity(
@@ -57,7 +78,7 @@ function ofActivity(
   }
   const unknown = Object.keys(inputs).filter((name) => params.every((param) => param.name !== name));
   if (unknown.length > 0) {
-    throw terminal("INVALID_INPUT", `${where}: ${unexpected("input", unknown, params)}`);
+    throw terminal("INVALID_INPUT", `${where}: ${unexpected(unknown, params)}`);
   }
   const sentTypes = new Map(descriptors.map(({ name, abiType }) => [name, abiType]));
   return Object.fromEntries(
@@ -83,59 +104,10 @@ function checkInput(param: ActivityParam, value: unknown): unknown {
   if (isInputFile(value)) {
     throw terminal("INVALID_INPUT", `input "${name}": expected ${type}, got an object in storage`);
   }
-  return fitted({ what: "input", param, value, code: "INVALID_INPUT" });
+  return fitted(param, value);
 }
 
-function checkReturned({ kind, version, outputs: params }: ActivityDefinition, outputs: unknown): void {
-  const where = `${kind} ${version}`;
-  if (typeof outputs !== "object" || outputs === null || Array.isArray(outputs)) {
-    throw terminal(
-      "INVALID_FORMAT",
-      `${where}: the handler returned ${describe(outputs)}; return an object keyed by output name`,
-    );
-  }
-  const named = outputs as Named;
-  const missing = params.filter(({ name }) => named[name] === undefined);
-  if (missing.length > 0) {
-    const list = missing.map(({ name, type }) => `"${name}" (${type})`).join(", ");
-    throw terminal("INVALID_FORMAT", `${where}: the handler returned no output ${list}`);
-  }
-  const unknown = Object.keys(named).filter((name) => params.every((param) => param.name !== name));
-  if (unknown.length > 0) {
-    throw terminal("INVALID_FORMAT", `${where}: ${unexpected("output", unknown, params)}`);
-  }
-  for (const param of params) checkOutput(param, named[param.name]);
-}
-
-function checkOutput(param: ActivityParam, value: unknown): void {
-  const { name, isObjectKey = false } = param;
-  if (!isObjectKey) {
-    fitted({ what: "output", param, value, code: "INVALID_FORMAT" });
-    return;
-  }
-  if (isInputFile(value)) {
-    throw terminal("INVALID_FORMAT", `output "${name}" is an input file; return its objectKey to pass it on`);
-  }
-  if (typeof value === "string" || isContent(value)) return;
-  throw terminal(
-    "INVALID_FORMAT",
-    `output "${name}": expected an object key or content (Uint8Array, ReadableStream, { path }), got ${describe(value)}`,
-  );
-}
-
-/** Whether a value is content to upload, and no key. */
-function isContent(value: unknown): boolean {
-  if (value instanceof Uint8Array || value instanceof ReadableStream) return true;
-  return typeof value === "object" && value !== null && typeof (value as Named)["path"] === "string";
-}
-
-function fitted(check: {
-  readonly what: "input" | "output";
-  readonly param: ActivityParam;
-  readonly value: unknown;
-  readonly code: TaskErrorName;
-}): unknown {
-  const { what, param, value, code } = check;
+function fitted(param: ActivityParam, value: unknown): unknown {
   try {
     return toTyped(param.type, value);
   } catch (error) {
@@ -143,18 +115,14 @@ function fitted(check: {
     const { problems } = error as { problems?: readonly string[] };
     const detail = (problems?.[0] ?? String(error)).replace(/^value/, "");
     const place = /^[^:]*/.exec(detail)?.[0] ?? "";
-    throw terminal(code, `${what} "${param.name}${place}"${detail.slice(place.length)}`, error);
+    throw terminal("INVALID_INPUT", `input "${param.name}${place}"${detail.slice(place.length)}`, error);
   }
 }
 
-function unexpected(
-  what: "input" | "output",
-  names: readonly string[],
-  params: readonly ActivityParam[],
-): string {
+function unexpected(names: readonly string[], params: readonly ActivityParam[]): string {
   const shown = names.slice(0, MOST_PROBLEMS).map((name) => JSON.stringify(name.slice(0, 100)));
   const known = params.map(({ name }) => name).join(", ") || "none";
-  return `there is no ${what} ${shown.join(", ")}; there is: ${known}`;
+  return `there is no input ${shown.join(", ")}; there is: ${known}`;
 }
 
 async function ofSchema(schema: StandardSchema, inputs: unknown): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "@subnet-worker/kit";
 import type { InputDescriptor, TaskAssignment } from "@subnet-worker/protocol";
-import { checkInputs, checkOutputs } from "./contract.ts";
+import { checkInputs, checkOutputs, declaredOutputs } from "./contract.ts";
 import { withinRun } from "./current-run.ts";
 import type { Ask, Grant, OpenUpload } from "./grant.ts";
 import type { Handler } from "./handler.ts";
@@ -116,7 +116,7 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
       handler,
       await withinRun(context, () => runThrough(handler, input, context)),
     );
-    const outcome = toOutcome(outputs, scope);
+    const outcome = toOutcome(outputs, scope, declaredOutputs(handler, assignment));
     return outcome instanceof Promise ? await outcome : outcome;
   } catch (error) {
     source.log.debug({ err: error }, "handler threw");

@@ -16,6 +16,9 @@ import type { Outcome } from "./run-state.ts";
 import { DEFAULT_TRANSFER, type TransferSettings } from "./transfer-retry.ts";
 import type { Transfers } from "./transfers.ts";
 
+/** What is known of an output. */
+export type DeclaredOutput = Omit<OutputDescriptor, "$typeName" | "$unknown">;
+
 /** What {@link toOutcome} needs of a run. */
 export interface OutputsDeps {
   readonly source: { readonly assignment: TaskAssignment; readonly transfer: TransferSettings };
@@ -30,11 +33,15 @@ export interface OutputsDeps {
  * uploaded, and its key takes its place; a result that is too large to travel inline, or
  * is wanted so, becomes an object too, where the worker client brokers storage.
  *
+ * @param descriptors what the result is to have; none: whatever was returned
  * @throws {TerminalError} INVALID_FORMAT naming the output that is missing, unknown, of the wrong shape, or has
  *   no JSON form; QUOTA_EXCEEDED naming the one whose object is larger than the spec allows
  */
-export function toOutcome(outputs: unknown, deps: OutputsDeps): Outcome | Promise<Outcome> {
-  const { outputs: descriptors } = deps.source.assignment;
+export function toOutcome(
+  outputs: unknown,
+  deps: OutputsDeps,
+  descriptors: readonly DeclaredOutput[],
+): Outcome | Promise<Outcome> {
   if (descriptors.length === 0) return finish(encodeOutputs(outputs), deps);
   const values = checkNames(outputs ?? {}, descriptors);
   const entries = descriptors.map((descriptor) => toEntry(descriptor, values[descriptor.name]));
@@ -49,11 +56,11 @@ type Entry = readonly [name: string, value: string | ToStore];
 
 /** Content, or a list with content in it. */
 interface ToStore {
-  readonly descriptor: OutputDescriptor;
+  readonly descriptor: DeclaredOutput;
   readonly value: unknown;
 }
 
-function checkNames(outputs: unknown, descriptors: readonly OutputDescriptor[]): Record<string, unknown> {
+function checkNames(outputs: unknown, descriptors: readonly DeclaredOutput[]): Record<string, unknown> {
   if (typeof outputs !== "object" || outputs === null || Array.isArray(outputs)) {
     throw invalid(`the handler returned ${describe(outputs)}; return an object keyed by output name`);
   }
@@ -72,7 +79,7 @@ function checkNames(outputs: unknown, descriptors: readonly OutputDescriptor[]):
   return values;
 }
 
-function toEntry(descriptor: OutputDescriptor, value: unknown): Entry {
+function toEntry(descriptor: DeclaredOutput, value: unknown): Entry {
   const { name, abiType, isObjectKey } = descriptor;
   if (isObjectKey && hasContent(value)) return [name, { descriptor, value }];
   if (isInputFile(value))

@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+import { currentRun, defineHandler, maybeCurrentRun, RetryableError } from "../index.ts";
+import { FakeClock, runHandler } from "./index.ts";
+
+describe("the context of a run", () => {
+  it("saves checkpoints, small and large, that the next attempt loads", async () => {
+    const steps = defineHandler<{ size: number }, { from: unknown }>({
+      kind: "steps",
+      version: "1.0.0",
+      async run({ size }, ctx) {
+        const from = await ctx.loadCheckpoint<{ step: number }>();
+        void ctx.progress(30, "at work");
+        for (let step = 1; step <= 3; step += 1) {
+          await ctx.saveCheckpoint({ step, pad: "x".repeat(size) });
+        }
+        return { from: from?.step ?? null };
+      },
+    });
+    const small = await runHandler(steps, { inputs: { size: 1 } });
+    expect(small.checkpoints).toEqual([1, 2, 3].map((step) => ({ step, pad: "x" })));
+    expect(small.uploads.size).toBe(0);
+    expect(small.progress.at(-1)).toMatchObject({ percent: 30, message: "at work" });
+    const large = await runHandler(steps, { inputs: { size: 5_000 }, checkpoint: { step: 9 } });
+    expect(large.outputs.from).toBe(9);
+    expect(large.checkpoints).toMatchObject([{ step: 1 }, { step: 2 }, { step: 3 }]);
+    expect([...large.uploads.keys()].toSorted()).toEqual(["checkpoint-1.json", "checkpoint-2.json"]);
+    expect(large.uploads.get("checkpoint-1.json")?.json()).toMatchObject({ step: 3 });
+    const ref = large.progress.at(-1)!.checkpoint;
+    const objects = { [ref.slice("json@".length)]: JSON.stringify({ step: 3 }) };
+    const next = await runHandler(steps, { inputs: { size: 1 }, checkpointRef: ref, objects });
+    expect(next.outputs.from).toBe(3);
+  });
+
+  it.each([
+    ["an object that is gone", "json@runs/a/b/1/checkpoint-1.json"],
+    ["what is no JSON", "json:{"],
+    ["a text that was reported with progress", "frame 7"],
+  ])("begins anew with a checkpoint that is %s, and says so", async (_, checkpointRef) => {
+    const load = defineHandler({
+      kind: "load",
+      version: "1.0.0",
+      run: async (_, ctx) => ({
+        loaded: (await ctx.loadCheckpoint()) === undefined,
+        ref: ctx.checkpoint ?? null,
+        attempt: ctx.attempt,
+      }),
+    });
+    const run = await runHandler(load, { inputs: {}, checkpointRef });
+    expect(run.outputs).toEqual({ loaded: true, ref: checkpointRef, attempt: 2 });
+    expect(run.log).toMatchObject([{ level: "warn", msg: expect.stringMatching(/begins anew/) as string }]);
+  });
+
+  it("refuses a checkpoint without a JSON form", async () => {
+    for (const value of [undefined, 5n]) {
+      const save = defineHandler({
+        kind: "save",
+        version: "1.0.0",
+        run: async (_, ctx) => {
+          await ctx.saveCheckpoint(value);
+        },
+      });
+      const run = await runHandler(save, { inputs: {} });
+      expect(run.error?.message).toMatch(/\[INVALID_CHECKPOINT\]/);
+    }
+  });
+
+  it("retries within the time that is left, and no longer", async () => {
+    const clock = new FakeClock();
+    const calls: number[] = [];
+    const retrying = defineHandler({
+      kind: "retrying",
+      version: "1.0.0",
+      run: async (_, ctx) => {
+        await ctx.progress(1);
+        await ctx.retry(
+          () => {
+            calls.push(ctx.timeLeftMs());
+            throw new RetryableError("down", { retryAfterMs: 400 });
+          },
+          { initialMs: 1 },
+        );
+      },
+    });
+    const run = runHandler(retrying, { inputs: {}, clock, timeoutMs: 1_000 });
+    await run.progressed();
+    for (let turn = 0; turn < 5; turn += 1) await clock.advance(400);
+    const { error, durationMs } = await run;
+    expect([error?.message, error?.retryable, durationMs]).toEqual(["down", true, 800]);
+    expect(calls).toEqual([1_000, 600, 200]);
+  });
+
+  it("bounds a step with within(), which leaves no timer behind", async () => {
+    const clock = new FakeClock();
+    const step = defineHandler<{ ms: number }>({
+      kind: "step",
+      version: "1.0.0",
+      run: async ({ ms }, ctx) => {
+        await ctx.progress(1);
+        const signal = ctx.within(ms);
+        await clock.sleep(500, signal);
+        signal.throwIfAborted();
+        return {};
+      },
+    });
+    const short = runHandler(step, { inputs: { ms: 200 }, clock });
+    await short.progressed();
+    await clock.advance(200);
+    expect((await short).error).toMatchObject({
+      code: 3002,
+      retryable: true,
+      message: /longer than the 200 ms/,
+    });
+    const long = runHandler(step, { inputs: { ms: 900 }, clock, timeoutMs: 0 });
+    await long.progressed();
+    await clock.advance(500);
+    expect(await long).toMatchObject({ status: "success" });
+    expect(clock.pendingCount).toBe(0);
+    const cancelled = runHandler(step, { inputs: { ms: 900 }, clock });
+    await cancelled.progressed();
+    cancelled.cancel("lease_lost");
+    expect((await cancelled).error).toMatchObject({ code: 5001, message: /lease_lost/ });
+  });
+
+  it("has metrics of the handler's own", async () => {
+    const measuring = defineHandler({
+      kind: "measuring",
+      version: "1.0.0",
+      run: (_, { metrics }) => {
+        metrics.counter("pages_total").inc(2);
+        metrics.counter("pages_total").inc();
+        metrics.gauge("depth").set(4);
+        metrics.histogram("page_bytes").observe(10);
+      },
+    });
+    const run = await runHandler(measuring, { inputs: {} });
+    expect(run.metrics.get("pages_total")).toEqual({ type: "counter", value: 3, values: [2, 1] });
+    expect(run.metrics.get("depth")?.value).toBe(4);
+    expect(run.metrics.get("page_bytes")?.values).toEqual([10]);
+  });
+
+  it("is found from anywhere below the handler, by each run its own, and nowhere else", async () => {
+    const below = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return currentRun().attempt;
+    };
+    const deep = defineHandler({
+      kind: "deep",
+      version: "1.0.0",
+      run: async () => ({ attempt: await below() }),
+    });
+    const runs = await Promise.all([1, 2, 3].map((attempt) => runHandler(deep, { inputs: {}, attempt })));
+    expect(runs.map(({ outputs }) => outputs["attempt"])).toEqual([1, 2, 3]);
+    expect(maybeCurrentRun()).toBeUndefined();
+    expect(() => currentRun()).toThrow(/\[NO_RUN\] currentRun\(\) was called outside of a handler/);
+  });
+});
