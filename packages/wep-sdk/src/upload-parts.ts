@@ -79,7 +79,7 @@ export class StreamParts implements PartSource {
     stream: AsyncIterable<Uint8Array>,
     options: { readonly label: string; readonly partBytes: number; readonly maxBytes: number },
   ) {
-    this.#chunks = stream[Symbol.asyncIterator]();
+    this.#chunks = iteratorOf(stream);
     this.#label = options.label;
     this.#partBytes = options.partBytes;
     this.#maxBytes = options.maxBytes;
@@ -190,4 +190,20 @@ export class StreamParts implements PartSource {
       { code: TASK_ERROR.QUOTA_EXCEEDED },
     );
   }
+}
+
+/** Of a ReadableStream, one of our own: its own iterator is told of an end only after the read under way. */
+function iteratorOf(stream: AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array> {
+  if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]();
+  const reader = (stream as ReadableStream<Uint8Array>).getReader();
+  return {
+    async next() {
+      const result = await reader.read();
+      return result.done ? { done: true, value: undefined } : result;
+    },
+    async return() {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
 }
