@@ -1,4 +1,4 @@
-import { parseSpec } from "@subnet-worker/activity-spec";
+import { parseSpec, type WorkflowSpec } from "@subnet-worker/activity-spec";
 import { type Activity, activityTypeAddress, taskQueueInterface } from "@subnet-worker/contracts";
 import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
@@ -35,8 +35,31 @@ const ZERO_ADDRESS = `0x${"00".repeat(20)}`;
 /** The chain's clock, an hour behind ours. */
 const CHAIN_NOW_S = Date.UTC(2025, 0, 1) / 1_000 - 3_600;
 
+/** A watcher of one queue, which a poll answers with this. */
+function watching(
+  spec: WorkflowSpec,
+  { queue = CPU_QUEUE, answer = "0x" }: { readonly queue?: string; readonly answer?: string } = {},
+): { readonly watcher: OfferWatcher } {
+  const chain = { call: async () => answer } as Partial<Chain> as Chain;
+  const head = { number: 1, hash: "0xb1", parentHash: "0xb0", timestampS: CHAIN_NOW_S };
+  const heads = { latest: () => head } as Partial<Heads> as Heads;
+  const clock = new FakeClock();
+  const { logger } = captureLogs();
+  const at = { taskQueue: ZERO_ADDRESS, multicall3: ZERO_ADDRESS };
+  const { signal } = new AbortController();
+  const caller = new ContractCaller({ ...at, chain, wallet: ZERO_ADDRESS, clock, logger, signal });
+  const options = { source: "evm", queues: [queue], pollIntervalMs: 1, logRangeBlocks: 1, lookbackBlocks: 1 };
+  const specs = new SpecIndex([spec]);
+  const store = new MemoryDisk().open();
+  const watcher = new OfferWatcher(
+    { ...options, taskQueue: ZERO_ADDRESS },
+    { chain, heads, caller, specs, store, clock, logger },
+  );
+  return { watcher };
+}
+
 /** Offers made of what `pollActivity` answers. */
-async function polled(changes: Partial<Activity>, queue = CPU_QUEUE): Promise<readonly Offer[]> {
+async function polled(changes: Partial<Activity>, queue = CPU_QUEUE, spec = SPEC): Promise<readonly Offer[]> {
   const activity = {
     activityId: idOf(1),
     workflowInstanceId: idOf(0),
@@ -57,21 +80,7 @@ async function polled(changes: Partial<Activity>, queue = CPU_QUEUE): Promise<re
     ...changes,
   };
   const answer = taskQueueInterface.encodeFunctionResult("pollActivity", [activity, true]);
-  const chain = { call: async () => answer } as Partial<Chain> as Chain;
-  const head = { number: 1, hash: "0xb1", parentHash: "0xb0", timestampS: CHAIN_NOW_S };
-  const heads = { latest: () => head } as Partial<Heads> as Heads;
-  const clock = new FakeClock();
-  const { logger } = captureLogs();
-  const at = { taskQueue: ZERO_ADDRESS, multicall3: ZERO_ADDRESS };
-  const { signal } = new AbortController();
-  const caller = new ContractCaller({ ...at, chain, wallet: ZERO_ADDRESS, clock, logger, signal });
-  const options = { source: "evm", queues: [queue], pollIntervalMs: 1, logRangeBlocks: 1, lookbackBlocks: 1 };
-  const specs = new SpecIndex([SPEC]);
-  const store = new MemoryDisk().open();
-  const watcher = new OfferWatcher(
-    { ...options, taskQueue: ZERO_ADDRESS },
-    { chain, heads, caller, specs, store, clock, logger },
-  );
+  const { watcher } = watching(spec, { queue, answer });
   const offers: Offer[] = [];
   const sink: OfferSink = {
     wanted: () => true,
@@ -104,5 +113,40 @@ describe("what the chain says of an activity", () => {
     const lease = { expiresAt: BigInt(CHAIN_NOW_S - 5), isAssigned: true, assignedWorker: REQUESTER };
     const [offer] = await polled({ ...lease, assignedWorker: REQUESTER.toLowerCase() });
     expect(offer?.traits?.deadlineMs).toBeUndefined();
+  });
+});
+
+describe("a deadline of the spec", () => {
+  const spec = parseSpec(
+    `
+name: video
+version: video/1.1.0
+activities:
+  - { id: check, worker: validation, deadline: 10m }
+`,
+    { fileName: "video.yaml" },
+  );
+  const nowMs = Date.UTC(2025, 0, 1);
+
+  it("counts from when the activity was enqueued, and the earlier of two holds", async () => {
+    const enqueued = { createdAt: BigInt(CHAIN_NOW_S - 60) };
+    const [offer] = await polled(enqueued, CPU_QUEUE, spec);
+    expect(offer?.traits?.deadlineMs).toBe(nowMs + 9 * 60_000);
+    const [soon] = await polled({ ...enqueued, expiresAt: BigInt(CHAIN_NOW_S + 5) }, CPU_QUEUE, spec);
+    expect(soon?.traits?.deadlineMs).toBe(nowMs + 5_000);
+    const [late] = await polled({ ...enqueued, expiresAt: BigInt(CHAIN_NOW_S + 5_000) }, CPU_QUEUE, spec);
+    expect(late?.traits?.deadlineMs).toBe(nowMs + 9 * 60_000);
+  });
+
+  it("that is known to nobody else comes with an event too, counted from when it is read", async () => {
+    const { watcher } = watching(spec);
+    const offer = watcher.toOffer({
+      activityId: idOf(1),
+      workflowInstanceId: idOf(0),
+      queue: CPU_QUEUE ?? "",
+      activityType: activityTypeAddress("video", "check"),
+      requester: REQUESTER,
+    });
+    expect(offer?.traits?.deadlineMs).toBe(nowMs + 10 * 60_000);
   });
 });
