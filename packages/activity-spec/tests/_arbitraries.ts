@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { AbiType, AbiValue } from "../src/index.ts";
+import { type AbiType, type AbiValue, formatAbiType } from "../src/index.ts";
 
 /** A type and a value of it, in the form that handlers see. */
 export interface TypedCase {
@@ -71,6 +71,20 @@ const typedCase: fc.Arbitrary<TypedCase> = abiType.chain((type) =>
 
 /** Up to four values of any types. */
 export const typedCases: fc.Arbitrary<TypedCase[]> = fc.array(typedCase, { maxLength: 4 });
+
+/** `[2][]uint8` for what Solidity calls `uint8[][2]`. */
+export function bracketsInFront(type: AbiType): string {
+  switch (type.kind) {
+    case "list":
+      return `[]${bracketsInFront(type.item)}`;
+    case "array":
+      return `[${type.length}]${bracketsInFront(type.item)}`;
+    case "tuple":
+      return `(${type.items.map(bracketsInFront).join(", ")})`;
+    default:
+      return formatAbiType(type);
+  }
+}
 
 /**
  * Runs a property. A failure prints its seed and path; `FC_SEED=... FC_PATH=...`

@@ -1,4 +1,3 @@
-import { AbiCoder } from "ethers";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import {
@@ -15,38 +14,11 @@ import {
   toJson,
   toTyped,
 } from "../src/index.ts";
-import { abiType, check, typedCases } from "./_arbitraries.ts";
+import { abiType, bracketsInFront, check, typedCases } from "./_arbitraries.ts";
+import { ETHERS, forEthers, fromEthers } from "./_ethers.ts";
 
 // Thousands of runs take seconds on an idle machine, and much longer on a busy one.
 vi.setConfig({ testTimeout: 300_000 });
-
-const ETHERS = AbiCoder.defaultAbiCoder();
-
-/** A value as ethers takes and gives it. */
-function forEthers(value: AbiValue): unknown {
-  if (typeof value === "number") return BigInt(value);
-  if (value instanceof Uint8Array) return bytesToHex(value);
-  return typeof value === "object" ? value.map(forEthers) : value;
-}
-
-function fromEthers(value: unknown): unknown {
-  if (Array.isArray(value)) return Array.from(value, fromEthers);
-  return typeof value === "string" && /^0x[0-9a-fA-F]{40}$/.test(value) ? value.toLowerCase() : value;
-}
-
-/** `[2][]uint8` for what Solidity calls `uint8[][2]`. */
-function bracketsInFront(type: AbiType): string {
-  switch (type.kind) {
-    case "list":
-      return `[]${bracketsInFront(type.item)}`;
-    case "array":
-      return `[${type.length}]${bracketsInFront(type.item)}`;
-    case "tuple":
-      return `(${type.items.map(bracketsInFront).join(", ")})`;
-    default:
-      return formatAbiType(type);
-  }
-}
 
 function decodedOrRefused(types: readonly AbiType[], data: Uint8Array): AbiValue[] | undefined {
   try {
