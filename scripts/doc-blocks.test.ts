@@ -190,7 +190,11 @@ function checkScript(args: readonly string[], { file }: DocBlock): void {
   const words = args.filter((word) => !word.startsWith("-") && word !== "run");
   const [script = ""] = words;
   if (BUILT_IN.has(script)) return;
-  const manifests = ["package.json", join(file, "..", "package.json"), "packages/wep/templates/package.json"];
+  const manifests = [
+    "package.json",
+    join(file, "..", "package.json"),
+    "packages/wep/templates/package.json.tmpl",
+  ];
   const scripts = manifests.flatMap((path) => scriptsIn(join(ROOT, path)));
   if (!scripts.includes(script)) throw new Error(`there is no script ${script}`);
 }
