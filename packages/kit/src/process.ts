@@ -26,6 +26,11 @@ export class StartupError extends Error {
 export interface RunProcessOptions {
   /** After the first signal, how long to drain before the process ends with code 1. */
   readonly deadlineMs: () => number;
+  /**
+   * A signal so soon after the first is the same key press: npm passes Ctrl-C on to a
+   * child that the terminal has told already. Default 0: every second signal counts.
+   */
+  readonly echoMs?: number;
   readonly clock?: Clock;
   /** Where the last words go. Default: standard error, as one JSON line; on a terminal, as they are. */
   readonly report?: (error: unknown) => void;
@@ -48,8 +53,9 @@ export async function runProcess(
   main: (signal: AbortSignal) => Promise<void>,
   options: RunProcessOptions,
 ): Promise<void> {
-  const { clock = systemClock, report = reportToStderr } = options;
+  const { clock = systemClock, report = reportToStderr, echoMs = 0 } = options;
   const stop = new AbortController();
+  let firstMs = 0;
   const giveUpAfter = (what: string) => {
     const deadlineMs = options.deadlineMs();
     clock.timer(deadlineMs, () => {
@@ -60,7 +66,11 @@ export async function runProcess(
     });
   };
   const onSignal = (name: NodeJS.Signals) => {
-    if (stop.signal.aborted) process.exit(EXIT.fault);
+    if (stop.signal.aborted) {
+      if (clock.monotonicMs() - firstMs < echoMs) return;
+      process.exit(EXIT.fault);
+    }
+    firstMs = clock.monotonicMs();
     stop.abort(name);
     giveUpAfter(name);
   };

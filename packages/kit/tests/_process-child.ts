@@ -51,7 +51,7 @@ const MAINS: Record<string, (signal: AbortSignal) => Promise<void>> = {
   },
 };
 
-const [what = "", deadlineMs = ""] = process.argv.slice(2);
+const [what = "", deadlineMs = "", echoMs = "0"] = process.argv.slice(2);
 const main = MAINS[what];
 if (main === undefined) throw new Error(`no such child: ${what}`);
-await runProcess(main, { deadlineMs: () => Number(deadlineMs) });
+await runProcess(main, { deadlineMs: () => Number(deadlineMs), echoMs: Number(echoMs) });

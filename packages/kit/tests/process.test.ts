@@ -21,8 +21,8 @@ class Child implements AsyncDisposable {
   readonly #exited: Promise<unknown[]>;
   readonly #watchers = new Set<() => void>();
 
-  constructor(what: string, deadlineMs: number) {
-    const args = ["--conditions=@subnet-worker/source", CHILD, what, String(deadlineMs)];
+  constructor(what: string, deadlineMs: number, echoMs = 0) {
+    const args = ["--conditions=@subnet-worker/source", CHILD, what, String(deadlineMs), String(echoMs)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
     children.add(child);
     this.#exited = once(child, "close").finally(() => children.delete(child));
@@ -134,6 +134,16 @@ describe.concurrent("runProcess exits", () => {
     child.kill("SIGTERM");
     expect(await child.end()).toBe(1);
     expect(child.stderr).toBe("");
+  });
+
+  test("at the deadline when the second signal is the echo of the first", async () => {
+    await using child = new Child("never-drains", 300, FOREVER_MS);
+    await child.said("ready");
+    child.kill("SIGINT");
+    await child.said("aborted by SIGINT");
+    child.kill("SIGINT");
+    expect(await child.end()).toBe(1);
+    expect(child.lastWords.msg).toBe("still busy 300 ms after SIGINT; giving up");
   });
 
   test("at the deadline when something keeps it alive after its work", async () => {

@@ -5,11 +5,13 @@ import { processIo } from "./commands/command.ts";
 
 /** Beyond the runs' grace: aborting them, last completions, closing sockets. */
 const CLOSING_MS = 15_000;
+const ECHO_MS = 1_000;
 let deadlineMs = CLOSING_MS;
 let exitCode: number = EXIT.ok;
 const argv = process.argv.slice(2);
 
-await runProcess(main, { deadlineMs: () => deadlineMs });
+const isUnderNpm = process.env["npm_lifecycle_event"] !== undefined;
+await runProcess(main, { deadlineMs: () => deadlineMs, echoMs: isUnderNpm ? ECHO_MS : 0 });
 if (exitCode !== EXIT.ok) process.exitCode = exitCode;
 // A handler that ignores its signal must not keep a drained process alive.
 systemClock.timer(1_000, () => process.exit(process.exitCode === EXIT.ok ? EXIT.fault : process.exitCode));

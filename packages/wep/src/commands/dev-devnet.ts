@@ -42,7 +42,8 @@ export class DevnetBeside implements AsyncDisposable {
     const devnet = startChild({
       args: [...this.#program, "up", "--wep", wepUrl, ...specs.flatMap((path) => ["--spec", path])],
       cwd: io.cwd,
-      env: io.env,
+      // As under npm: then it ends too when the process that started it is gone without a word.
+      env: { npm_lifecycle_event: "wep dev", ...io.env },
       onLine: (line, stream) => io[stream === "stdout" ? "out" : "err"](`devnet | ${line}\n`),
     });
     this.#current = devnet;

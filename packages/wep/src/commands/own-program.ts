@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** In this repository programs run from their sources. */
@@ -29,7 +29,14 @@ export function installedProgram(
   if (IS_SOURCE && existsSync(source)) return [FROM_SOURCE, source];
   const { bin: programs } = JSON.parse(readFileSync(manifest, "utf8")) as { bin?: Record<string, string> };
   const path = programs?.[bin];
-  return path === undefined ? undefined : [join(dirname(manifest), path)];
+  return path === undefined ? undefined : [linkOf(manifest, { bin, path: join(dirname(manifest), path) })];
+}
+
+/** The link that npx would run, where there is one: programs tell people how they were called. */
+function linkOf(manifest: string, { bin, path }: { readonly bin: string; readonly path: string }): string {
+  const at = manifest.lastIndexOf(`${sep}node_modules${sep}`);
+  const link = join(manifest.slice(0, at), "node_modules", ".bin", bin);
+  return at >= 0 && existsSync(link) && realpathSync(link) === realpathSync(path) ? link : path;
 }
 
 function manifestOf(directory: string, packageName: string): string | undefined {
