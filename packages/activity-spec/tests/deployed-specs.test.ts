@@ -1,6 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseSpec, type Param, type WorkflowSpec } from "../src/index.ts";
+import * as fc from "fast-check";
+import {
+  decodeParams,
+  encodeParams,
+  formatAbiType,
+  parseAbiType,
+  parseSpec,
+  type Param,
+  toTyped,
+  type WorkflowSpec,
+} from "../src/index.ts";
+import { check, valueOf } from "./_arbitraries.ts";
+import { ETHERS, forEthers } from "./_ethers.ts";
 import { isValid } from "./_schema.ts";
 
 const FOLDER = new URL("fixtures/", import.meta.url);
@@ -22,6 +34,21 @@ test.each(FILES)("%s reads as it is, and the schema accepts it", (fileName) => {
   expect(load(fileName).activities.length).toBeGreaterThan(0);
   expect(isValid(textOf(fileName))).toBe(true);
 });
+
+test.each(FILES)(
+  "%s: what a contract encodes for its activities reads, and is written the same",
+  (fileName) => {
+    for (const params of load(fileName).activities.flatMap(({ inputs, outputs }) => [inputs, outputs])) {
+      const types = params.map(({ type }) => parseAbiType(type));
+      check(fc.tuple(...types.map(valueOf)), 20, (values) => {
+        const onChain = ETHERS.encode(types.map(formatAbiType), values.map(forEthers));
+        const decoded = decodeParams(params, onChain);
+        expect(params.map(({ name, type }) => toTyped(type, decoded[name]))).toEqual(values);
+        expect(encodeParams(params, decoded)).toBe(onChain);
+      });
+    }
+  },
+);
 
 test("a deployed file asks for nothing beyond what the node has", () => {
   for (const { limits, retry, result, deadlineMs } of FILES.flatMap((name) => load(name).activities)) {
