@@ -59,7 +59,7 @@ export async function serve(
       : send(request, response, { grant, folder: deps.folder }));
     return { ...told, status: response.statusCode, problem: "" };
   } catch (error) {
-    if (response.headersSent || request.destroyed) {
+    if (response.headersSent || response.destroyed) {
       response.destroy(); // too late for an answer: the client must not take what it has for the whole
       return { ...told, status: response.headersSent ? response.statusCode : 0, problem: reasonOf(error) };
     }
@@ -117,16 +117,18 @@ async function receive(
   }
   const md5Header = headers["content-md5"];
   const md5 = md5Header === undefined ? undefined : Buffer.from(md5Header, "base64");
+  // A reader that stops half-way must not take the connection with it: it has an answer to give.
+  const content = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   const etag =
     part === undefined
-      ? await deps.folder.write(objectKey, request, {
+      ? await deps.folder.write(objectKey, content, {
           mediaType: headers["content-type"] ?? "application/octet-stream",
           md5,
           sha256: headers["x-amz-meta-sha256"] ?? "",
         })
       : await deps.uploads.writePart(objectKey, part.uploadId, {
           partNumber: part.partNumber,
-          content: request,
+          content,
           md5,
         });
   response.writeHead(200, { etag, "content-length": 0 }).end();

@@ -230,12 +230,12 @@ export class FakeStorage implements StorageBroker {
     const kept = this.objects.get(objectKey);
     if (kept === undefined) return new Response("", { status: 404 });
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.get("range") ?? "") ?? [];
-    const etag = etagOf(kept.content);
-    if (first === undefined) return new Response(Buffer.from(kept.content), { headers: { etag } });
+    const common = { etag: etagOf(kept.content), "content-type": kept.mediaType };
+    if (first === undefined) return new Response(Buffer.from(kept.content), { headers: common });
     const end = last === undefined || last === "" ? kept.content.length : Number(last) + 1;
     const slice = kept.content.subarray(Number(first), end);
     const range = `bytes ${first}-${Number(first) + slice.length - 1}/${kept.content.length}`;
-    return new Response(Buffer.from(slice), { status: 206, headers: { etag, "content-range": range } });
+    return new Response(Buffer.from(slice), { status: 206, headers: { ...common, "content-range": range } });
   }
 
   #grant(objectKey: string, grant: Omit<Grant, "objectKey" | "expiresAtMs">): UploadTicket {

@@ -4,8 +4,9 @@ import type { AddressInfo } from "node:net";
 import S3rver from "@20minutes/s3rver";
 import accounts from "@20minutes/s3rver/lib/models/account.js";
 import type { Logger } from "@subnet-worker/kit";
-import { AtomicStore } from "./atomic-store.ts";
+import { announcedMd5, AtomicStore } from "./atomic-store.ts";
 import { refusalOf, refusalXml } from "./gate.ts";
+import { likeS3 } from "./like-s3.ts";
 
 export interface StoreServerOptions {
   readonly host: string;
@@ -37,7 +38,9 @@ export async function listenStore(
     vhostBuckets: false,
     configureBuckets: [{ name: options.bucket }],
   });
-  app.store = app.context.store = new AtomicStore(options.directory);
+  const store = new AtomicStore(options.directory);
+  app.store = app.context.store = store;
+  app.middleware.splice(-1, 0, likeS3(store));
   app.on("error", (error) => logger.debug({ err: error }, "a request failed"));
   await app.configureBuckets();
   const handle = app.callback();
@@ -46,7 +49,8 @@ export async function listenStore(
     logWhenDone(request, response, logger);
     const refusal = refusalOf(request);
     if (refusal === undefined) {
-      handle(request, response);
+      const { "content-md5": md5 } = request.headers;
+      announcedMd5.run(request.method === "PUT" ? String(md5 ?? "") : "", () => handle(request, response));
     } else {
       response.writeHead(refusal.status, { "content-type": "application/xml" }).end(refusalXml(refusal));
     }
