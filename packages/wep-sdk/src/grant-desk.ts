@@ -5,6 +5,16 @@ import { TransientFailure } from "./transfer-retry.ts";
 /** A worker client's answer to what a run asked it for. */
 export type WireGrant = UploadGrant | DownloadGrant | MultipartGrant;
 
+/** How an answer is waited for. */
+export interface Waiting {
+  readonly signal: AbortSignal;
+  /** The store has work to do before there is an answer, which may take minutes. Default false. */
+  readonly isSlow?: boolean;
+}
+
+/** A slow answer may take so many times as long as another one. */
+const SLOW_FACTOR = 20;
+
 interface Expected {
   readonly resolve: (grant: WireGrant) => void;
   readonly reject: (error: unknown) => void;
@@ -32,9 +42,13 @@ export class GrantDesk implements Disposable {
    * Numbers a request; `grant` is its answer. It rejects with a TransientFailure
    * when none comes in time or the stream ends, else with the signal's reason.
    */
-  expect(signal: AbortSignal): { readonly requestId: bigint; readonly grant: Promise<WireGrant> } {
+  expect({ signal, isSlow = false }: Waiting): {
+    readonly requestId: bigint;
+    readonly grant: Promise<WireGrant>;
+  } {
     const requestId = this.nextId();
-    return { requestId, grant: this.#wait(requestId, signal) };
+    const timeoutMs = isSlow ? this.#timeoutMs * SLOW_FACTOR : this.#timeoutMs;
+    return { requestId, grant: this.#wait(requestId, { signal, timeoutMs }) };
   }
 
   /** Takes a message if it is an answer. One that nobody waits for any more is dropped. */
@@ -55,13 +69,16 @@ export class GrantDesk implements Disposable {
     for (const { reject } of this.#expected.values()) reject(new TransientFailure("the stream ended"));
   }
 
-  async #wait(requestId: bigint, signal: AbortSignal): Promise<WireGrant> {
+  async #wait(
+    requestId: bigint,
+    { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<WireGrant> {
     signal.throwIfAborted();
     if (this.#isClosed) throw new TransientFailure("the stream ended");
     const { promise, resolve, reject } = Promise.withResolvers<WireGrant>();
     const onAbort = () => reject(signal.reason);
-    using _ = this.#clock.timer(this.#timeoutMs, () =>
-      reject(new TransientFailure(`the worker client did not answer within ${this.#timeoutMs} ms`)),
+    using _ = this.#clock.timer(timeoutMs, () =>
+      reject(new TransientFailure(`the worker client did not answer within ${timeoutMs} ms`)),
     );
     signal.addEventListener("abort", onAbort, { once: true });
     this.#expected.set(requestId, { resolve, reject });

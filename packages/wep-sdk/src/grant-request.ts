@@ -25,10 +25,10 @@ export async function requestGrant(ask: Ask, run: AskingRun): Promise<Grant> {
   const { activityId, runId } = run.assignment;
   const link = await run.attachment.whenAttached(run.signal);
   checkAsk(ask, link, run.assignment);
-  const grant = await link.request(
-    (requestId) => toEnvelope(ask, { activityId, runId }, requestId),
-    run.signal,
-  );
+  const grant = await link.request((requestId) => toEnvelope(ask, { activityId, runId }, requestId), {
+    signal: run.signal,
+    isSlow: ask.kind === "complete",
+  });
   if (grant.error === "") return toGrant(grant);
   if (grant.retryable) throw new TransientFailure(`the worker client answered: ${grant.error}`);
   throw denied(ask, `the worker client refused: ${grant.error}`);

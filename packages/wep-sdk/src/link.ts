@@ -6,7 +6,7 @@ import type {
   TaskAssignment,
   TaskErrorCode,
 } from "@subnet-worker/protocol";
-import type { WireGrant } from "./grant-desk.ts";
+import type { Waiting, WireGrant } from "./grant-desk.ts";
 
 /** A request that its worker client answers with a grant; the stream numbers it. */
 export type NumberedRequest = (requestId: bigint) => Envelope;
@@ -30,7 +30,7 @@ export interface Link {
   /** `onWritten` is called once the transport has taken it; never if the stream ends first. */
   sendCompletion(completion: MessageInitShape<typeof CompletionSchema>, onWritten: () => void): void;
   /** @throws {TransientFailure} when the stream ends or the peer does not answer in time */
-  request(message: NumberedRequest, signal: AbortSignal): Promise<WireGrant>;
+  request(message: NumberedRequest, waiting: Waiting): Promise<WireGrant>;
   /** The same without waiting for the answer; goes out before what is sent after it. */
   tell(message: NumberedRequest): void;
 }

@@ -21,7 +21,7 @@ import {
 import { capabilitiesOf, capacityOf } from "./announcement.ts";
 import { Doubt, newNonce } from "./doubt.ts";
 import type { EnvelopeLog } from "./envelope-log.ts";
-import { GrantDesk, type WireGrant } from "./grant-desk.ts";
+import { GrantDesk, type Waiting, type WireGrant } from "./grant-desk.ts";
 import { meet, NOBODY, type Peer, readHello } from "./handshake.ts";
 import type { HandlerRegistry } from "./handler-registry.ts";
 import type { Link, NumberedRequest, Refusal } from "./link.ts";
@@ -193,10 +193,10 @@ export class Session implements Link {
     this.#messages.completion(...completion);
   }
 
-  async request(message: NumberedRequest, signal: AbortSignal): Promise<WireGrant> {
+  async request(message: NumberedRequest, waiting: Waiting): Promise<WireGrant> {
     // A handler that asks for thousands at once waits like everybody else.
     await this.#outbox.room();
-    const { requestId, grant } = this.#grants.expect(signal);
+    const { requestId, grant } = this.#grants.expect(waiting);
     this.#outbox.push({ envelope: message(requestId) });
     return grant;
   }

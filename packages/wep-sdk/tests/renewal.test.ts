@@ -273,9 +273,9 @@ describe("what arrives", () => {
     ["an ETag of S3 Express", { etag: `"${"0".repeat(32)}"`, "x-amz-storage-class": "EXPRESS_ONEZONE" }],
     ["a digest of digests", { "x-amz-checksum-sha256": `${base64}-3` }],
     ["one that says that it is one", { "x-amz-checksum-sha256": base64, "x-amz-checksum-type": "COMPOSITE" }],
-  ] as readonly (readonly [string, Record<string, string>, InputFields?])[])(
+  ] satisfies [string, Record<string, string>, InputFields?][])(
     "is taken as it comes when the store gives %s",
-    async (_, headers, fields = {}) => {
+    async (...[, headers, fields]) => {
       await using test = await rig([told(DAMAGED, headers)]);
       expect(Buffer.from(await test.input(fields).bytes())).toEqual(DAMAGED);
     },
