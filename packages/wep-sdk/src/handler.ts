@@ -100,7 +100,7 @@ export interface ActivityHandler<I = unknown, O = unknown> extends Handler<I, O,
 export function defineHandler<I, O>(
   activity: Activity<I, O>,
   // The activity alone says what is returned: else one output too few would be inferred as the type of all.
-  work: HandlerWork<NoInfer<I>, NoInfer<O>>,
+  work: HandlerWork<I, NoInfer<O>>,
 ): ActivityHandler<I, O>;
 /**
  * Makes a handler whose input is held against a schema of any Standard Schema library,
