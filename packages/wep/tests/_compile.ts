@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const TSC = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url));
+const TSC = join(PACKAGE, "..", "..", "node_modules", ".bin", "tsc");
 
 /** As strict as a partner may be, and what the types of their handlers are written to. */
 const TSCONFIG = {
@@ -48,7 +48,7 @@ export class Project implements Disposable {
     writeFileSync(file, text);
   }
 
-  /** What the compiler has against the project's own files: `a.ts: TS2339: Property ...`. */
+  /** What the compiler has against the project's own files, below `src`: `a.ts: TS2339: Property ...`. */
   problems(): readonly string[] {
     const { stdout, status, error } = spawnSync(TSC, ["-p", this.directory, "--pretty", "false"], {
       cwd: this.directory,
@@ -58,8 +58,8 @@ export class Project implements Disposable {
     if (error !== undefined) throw error;
     if (status !== 0 && !/\): error TS\d+: /.test(stdout)) throw new Error(`tsc failed: ${stdout}`);
     return Array.from(
-      stdout.matchAll(/^(?<file>src\/\S+)\(\d+,\d+\): error (?<what>.*)$/gm),
-      ({ groups }) => `${basename(groups?.["file"] ?? "")}: ${groups?.["what"]}`,
+      stdout.matchAll(/^src\/(?<file>\S+)\(\d+,\d+\): error (?<what>.*)$/gm),
+      ({ groups }) => `${groups?.["file"]}: ${groups?.["what"]}`,
     );
   }
 

@@ -7,7 +7,7 @@ import {
   SpecError,
   specTypes,
 } from "@subnet-worker/activity-spec";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { sampleCases, sampleSeed } from "../../activity-spec/tests/_arbitraries.ts";
 import { sampleDocuments } from "../../activity-spec/tests/_spec-documents.ts";
@@ -87,7 +87,7 @@ describe("the types of a spec compile", () => {
   });
 });
 
-describe("a handler of a spec's activity", () => {
+describe("a handler of a spec's activity, compiled when", () => {
   const HANDLER = `
     import { defineHandler } from "@subnet-worker/wep-sdk";
     import { audioValidate } from "./audio.activity.ts";
@@ -106,35 +106,73 @@ describe("a handler of a spec's activity", () => {
       },
     });`;
 
-  function problemsOf(spec: string, handler = HANDLER): readonly string[] {
+  /** What is changed in the spec, or in the handler, and what the compiler then says of the handler. */
+  const CHANGES: readonly {
+    readonly what: string;
+    readonly spec?: readonly [string, string];
+    readonly handler?: readonly [string, string];
+    readonly says?: RegExp;
+  }[] = [
+    { what: "nothing" },
+    {
+      what: "an input has another name in the spec",
+      spec: ["duration_ms", "length_ms"],
+      says: /^TS2\d+: Property 'duration_ms' does not exist/,
+    },
+    {
+      what: "an output has another name in the spec",
+      spec: ["clipped_ppm", "clipping_ppm"],
+      says: /^TS2\d+: .*clipp/s,
+    },
+    {
+      what: "an output has another type in the spec",
+      spec: ["name: clipped_ppm\n        type: uint32", "name: clipped_ppm\n        type: bool"],
+      says: /^TS2322: /,
+    },
+    {
+      what: "it returns text for a number",
+      handler: ["clipped_ppm: 0", 'clipped_ppm: "0"'],
+      says: /^TS2322: /,
+    },
+    {
+      what: "it returns a number for a verdict",
+      handler: ["accepted: isLong", "accepted: 1"],
+      says: /^TS2322: /,
+    },
+    {
+      what: "it returns an object in storage for text",
+      handler: ["input.processed_object_key.name", "input.processed_object_key"],
+      says: /^TS2322: /,
+    },
+    {
+      what: "it leaves an output out",
+      handler: ["verdict: input.processed_object_key.name,", ""],
+      says: /^TS2322: /,
+    },
+  ];
+
+  const problems = new Map<number, string[]>();
+  beforeAll(() => {
     using project = new Project();
-    project.write("audio.activity.ts", typesOf(spec));
-    project.write("handler.ts", handler);
-    return project.problems();
-  }
-
-  test("compiles", () => {
-    expect(problemsOf(AUDIO)).toEqual([]);
+    for (const [
+      index,
+      { spec: [before, after] = ["", ""], handler: [good, bad] = ["", ""] },
+    ] of CHANGES.entries()) {
+      if (!AUDIO.includes(before) || !HANDLER.includes(good))
+        throw new Error(`${before}${good} is not there`);
+      project.write(`${index}/audio.activity.ts`, typesOf(AUDIO.replaceAll(before, after)));
+      project.write(`${index}/handler.ts`, HANDLER.replace(good, bad));
+    }
+    for (const problem of project.problems()) {
+      const [, index, says = problem] = /^(\d+)\/handler\.ts: (.*)$/s.exec(problem) ?? [];
+      problems.set(Number(index), [...(problems.get(Number(index)) ?? []), says]);
+    }
   });
 
-  test("no longer compiles when the spec calls an input by another name", () => {
-    const [problem, ...others] = problemsOf(AUDIO.replaceAll("duration_ms", "length_ms"));
-    expect(others).toEqual([]);
-    expect(problem).toMatch(/^handler\.ts: TS2\d+: Property 'duration_ms' does not exist/);
-  });
-
-  test("no longer compiles when the spec calls an output by another name", () => {
-    const problems = problemsOf(AUDIO.replaceAll("clipped_ppm", "clipping_ppm"));
-    expect(problems.join("\n")).toMatch(/^handler\.ts: TS2\d+: .*clipped_ppm/s);
-  });
-
-  test.each([
-    ["text for a number", "clipped_ppm: 0", 'clipped_ppm: "0"'],
-    ["a number for a verdict", "accepted: isLong", "accepted: 1"],
-    ["an object in storage for its key", "input.processed_object_key.name", "input.processed_object_key"],
-    ["no verdict", "verdict: input.processed_object_key.name,", ""],
-  ])("does not compile when it returns %s", (_what, good, bad) => {
-    expect(HANDLER).toContain(good);
-    expect(problemsOf(AUDIO, HANDLER.replace(good, bad)).join("\n")).toMatch(/^handler\.ts: TS2322: /);
+  test.each(CHANGES.map((change, index) => ({ ...change, index })))("$what", ({ says, index }) => {
+    const found = problems.get(index) ?? [];
+    expect(problems.get(Number.NaN)).toBeUndefined();
+    if (says === undefined) expect(found).toEqual([]);
+    else expect(found.join("\n")).toMatch(says);
   });
 });
