@@ -17,6 +17,8 @@ export const USAGE = `subnet-devnet: a local network for one worker node: chain,
   --wep URL          (demo, up) a WEP that runs already, like http://127.0.0.1:7070, instead of --handlers
   --spec FILE        (demo, up) an activity spec, registered as a workflow; may be given more than once
   --batching         (demo, up) the WCP puts many claims, heartbeats and completions into one transaction
+  --storage KIND     (demo, up) where the WCP keeps objects: s3 (an S3 store, the default), subnet-api (a remote
+                       broker over gRPC) or folder (it serves a folder of the run itself)
   --keep             (demo) leave the network running afterwards, until Ctrl-C
   --dir DIR          where the run keeps its logs, state and outputs; default .devnet/run-<time>-<pid>.
                      For submit: the run to submit to; default the one started last
@@ -34,7 +36,11 @@ export interface NetworkArgs {
   readonly wep: string | undefined;
   readonly specs: readonly string[];
   readonly batching: boolean;
+  readonly storage: StorageKind;
 }
+
+const STORAGE_KINDS = ["s3", "subnet-api", "folder"] as const;
+export type StorageKind = (typeof STORAGE_KINDS)[number];
 
 /** What to run. Paths as they were typed. */
 export interface RunArgs {
@@ -78,6 +84,7 @@ export function parseCommand(argv: readonly string[]): Command {
         workflow: text,
         keep: flag,
         batching: flag,
+        storage: text,
         help,
       };
       const values = read(() => parseArgs({ args, options }).values);
@@ -85,7 +92,15 @@ export function parseCommand(argv: readonly string[]): Command {
       return { kind: "demo", network: networkArgs(values), run: runArgs(values), keep: values.keep ?? false };
     }
     case "up": {
-      const options = { dir: text, handlers: texts, wep: text, spec: texts, batching: flag, help };
+      const options = {
+        dir: text,
+        handlers: texts,
+        wep: text,
+        spec: texts,
+        batching: flag,
+        storage: text,
+        help,
+      };
       const values = read(() => parseArgs({ args, options }).values);
       return values.help === true ? { kind: "help" } : { kind: "up", network: networkArgs(values) };
     }
@@ -108,6 +123,7 @@ interface NetworkValues {
   readonly wep?: string | undefined;
   readonly spec?: readonly string[] | undefined;
   readonly batching?: boolean | undefined;
+  readonly storage?: string | undefined;
 }
 
 function networkArgs(values: NetworkValues): NetworkArgs {
@@ -121,7 +137,13 @@ function networkArgs(values: NetworkValues): NetworkArgs {
   }
   if (wep !== undefined && !/^https?:$/.test(URL.parse(wep)?.protocol ?? ""))
     throw usageError(`--wep "${wep}" is not a URL; write it like http://127.0.0.1:7070.`);
-  return { dir, handlers, wep, specs, batching };
+  return { dir, handlers, wep, specs, batching, storage: storageKind(values.storage) };
+}
+
+function storageKind(given = "s3"): StorageKind {
+  const kind = STORAGE_KINDS.find((each) => each === given);
+  if (kind !== undefined) return kind;
+  throw usageError(`There is no --storage "${given}"; give one of ${STORAGE_KINDS.join(", ")}.`);
 }
 
 interface RunValues {

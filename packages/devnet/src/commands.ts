@@ -98,9 +98,9 @@ function networkOptions(args: NetworkArgs, deps: CommandDeps): NetworkChoice {
   const sample = given ? undefined : findSample();
   const handlers = sample?.handlers ?? args.handlers.map(pathOf(deps));
   const specs = sample?.specs ?? args.specs.map(pathOf(deps));
-  const { batching, wep } = args;
+  const { batching, wep, storage } = args;
   const where = wep === undefined ? {} : { wepUrl: wep };
-  return { options: { dir, cwd, handlers, specs, batching, ...where }, sampleInput: sample?.input };
+  return { options: { dir, cwd, handlers, specs, batching, storage, ...where }, sampleInput: sample?.input };
 }
 
 async function start(options: DevnetOptions, deps: CommandDeps): Promise<Devnet> {
@@ -127,6 +127,7 @@ const PORT_USERS = {
   wcpAdmin: "the WCP's admin server",
   chain: "the chain",
   store: "the object store",
+  storageApi: "the storage broker",
 } as const;
 
 async function keepUp(devnet: Devnet, inputArgs: readonly string[], deps: CommandDeps): Promise<void> {

@@ -5,12 +5,19 @@ import { type Clock, systemClock } from "@subnet-worker/kit";
 import { abortable } from "./abortable.ts";
 import { setUpChain } from "./chain/setup.ts";
 import { wcpConfigToml, wepConfigYaml } from "./node/config-files.ts";
-import { chainSpec, type NodeProcess, startNodeProcess, storeSpec, wcpSpec, wepSpec } from "./node/launch.ts";
+import {
+  chainSpec,
+  type NodeProcess,
+  startNodeProcess,
+  storageSpec,
+  wcpSpec,
+  wepSpec,
+} from "./node/launch.ts";
 import { DEFAULT_PORTS, type PortReservation, type Ports, reservePorts } from "./ports.ts";
 import { acceptReadyz, untilReady } from "./processes/readiness.ts";
 import { startReaper } from "./processes/reaper-client.ts";
 import { type Child, Supervisor } from "./processes/supervisor.ts";
-import { createRunDir, type DevnetState, writeState } from "./state-file.ts";
+import { createRunDir, type DevnetState, type DevnetStorage, writeState } from "./state-file.ts";
 import { checkHandlers, copySpecs, readWorkflows, type WorkflowFile } from "./workflows.ts";
 
 const HOST = "127.0.0.1";
@@ -35,6 +42,8 @@ export interface DevnetOptions {
    * executor. Default false.
    */
   readonly batching?: boolean;
+  /** Where the WCP keeps objects. Default `s3`. */
+  readonly storage?: DevnetStorage["kind"];
   /** Default {@link DEFAULT_PORTS}; one that is taken is replaced by the next free one. */
   readonly ports?: Ports;
 }
@@ -95,7 +104,9 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
   await using stack = new AsyncDisposableStack();
   await using reservation = await reservePorts(options.ports ?? DEFAULT_PORTS);
   const ofWep = options.wepUrl === undefined ? [] : ["wep", "wepHealth"];
-  deps.onPorts?.(reservation.replaced.filter(({ name }) => !ofWep.includes(name)));
+  const ofStorage = STORAGE_PORTS.filter(([, kinds]) => !kinds.includes(options.storage ?? "s3"));
+  const unused = [...ofWep, ...ofStorage.map(([name]) => name)];
+  deps.onPorts?.(reservation.replaced.filter(({ name }) => !unused.includes(name)));
   const reaper = stack.use(await startReaper(randomUUID()));
   const supervisor = new Supervisor({ logDir: join(options.dir, "logs") }, { reaper, ...deps });
   const startup = openStartup(supervisor, deps);
@@ -103,12 +114,15 @@ export async function startDevnet(options: DevnetOptions, deps: DevnetDeps): Pro
 
   // Started together, since none of them needs another to start; each is waited for where it is needed.
   const chain = stack.use(await supervisor.start(chainSpec(draft)));
-  const store = stack.use(await supervisor.start(storeSpec(draft)));
+  const storage = storageSpec(draft);
+  const store = storage === undefined ? undefined : stack.use(await supervisor.start(storage));
   const wep = options.wepUrl === undefined ? stack.use(await startWep(startup, draft, options)) : undefined;
 
   const { state, walletPrivateKey } = await prepareChain(startup, draft, workflows);
-  await startup.ready("store", state.store.endpoint, async () => true);
-  startup.report({ name: "store", url: state.store.endpoint, about: `S3, bucket ${state.store.bucket}` });
+  if (store !== undefined) {
+    await startup.ready("store", state.store.endpoint, async () => true);
+    startup.report({ name: "store", ...describeStore(state) });
+  }
   await wep?.ready();
   const kinds = workflows.flatMap(({ spec }) => spec.activities.map(({ kind }) => kind));
   startup.report({ name: "wep", url: state.wep.endpoint, about: kinds.join(", ") });
@@ -181,6 +195,7 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
       requester: "",
       worker: "",
     },
+    storage: draftStorage(options, `http://${at(ports.storageApi)}`),
     store: {
       endpoint: `http://${at(ports.store)}`,
       region: "us-east-1",
@@ -197,6 +212,33 @@ function draftState(options: DevnetOptions, ports: Ports, workflows: readonly Wo
     processes: [],
     workflows: workflows.map(({ spec, path }) => ({ workflow: spec.workflow, specPath: path })),
   };
+}
+
+/** Ports that only some kinds of storage listen on. */
+const STORAGE_PORTS: readonly (readonly [keyof Ports, readonly DevnetStorage["kind"][]])[] = [
+  ["store", ["s3", "subnet-api"]],
+  ["storageApi", ["subnet-api"]],
+];
+
+function draftStorage({ dir, storage = "s3" }: DevnetOptions, apiUrl: string): DevnetStorage {
+  const directory = join(dir, "objects");
+  switch (storage) {
+    case "s3":
+      return { kind: storage };
+    case "subnet-api":
+      return { kind: storage, endpoint: apiUrl, token: randomBytes(20).toString("hex"), directory };
+    case "folder":
+      return { kind: storage, directory };
+    default:
+      throw storage satisfies never;
+  }
+}
+
+/** For people. */
+function describeStore({ storage, store }: DevnetState): Pick<DevnetPart, "url" | "about"> {
+  return storage.kind === "subnet-api"
+    ? { url: storage.endpoint, about: "storage broker over gRPC, before a folder" }
+    : { url: store.endpoint, about: `S3, bucket ${store.bucket}` };
 }
 
 async function startWep(

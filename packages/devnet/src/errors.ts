@@ -10,6 +10,7 @@
  * - `CHILD_DIED`: a process of the network ended by itself
  * - `NOT_READY`: a process of the network did not become ready in time
  * - `NOT_RUNNING`: there is no devnet to submit to
+ * - `STORE_FAILED`: an object of the workflow cannot be read
  * - `STALLED`: the chain showed nothing new about the workflow for too long
  * - `WORKFLOW_FAILED`: the workflow ended as failed on chain
  * - `INTERRUPTED`: Ctrl-C, a signal, or the end of the process that started this one
@@ -24,6 +25,7 @@ export type DevnetErrorCode =
   | "CHILD_DIED"
   | "NOT_READY"
   | "NOT_RUNNING"
+  | "STORE_FAILED"
   | "STALLED"
   | "WORKFLOW_FAILED"
   | "INTERRUPTED";

@@ -2,7 +2,7 @@ import { posix, resolve, sep } from "node:path";
 import { decodeParams, type JsonValue, type WorkflowSpec } from "@subnet-worker/activity-spec";
 import type { ChainClient } from "./chain/client.ts";
 import { isSettled, type Run } from "./domain/run.ts";
-import type { StoreClient } from "./store/client.ts";
+import type { ObjectFiles } from "./store/client.ts";
 
 /** One output of a step. */
 export interface Output {
@@ -21,7 +21,7 @@ export interface OutputsOptions {
 
 export interface OutputsDeps {
   readonly chain: ChainClient;
-  readonly store: StoreClient;
+  readonly store: ObjectFiles;
   readonly signal: AbortSignal;
 }
 

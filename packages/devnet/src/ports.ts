@@ -14,6 +14,7 @@ export const DEFAULT_PORTS = {
   wcpAdmin: 7080,
   chain: 8545,
   store: 9100,
+  storageApi: 9101,
 } as const;
 
 type PortName = keyof typeof DEFAULT_PORTS;

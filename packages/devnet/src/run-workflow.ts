@@ -13,7 +13,8 @@ import { type InputFile, type InputValue, objectKey, valuesOf } from "./inputs.t
 import { explainingStalls } from "./explain-stall.ts";
 import { fetchOutputs, type Output } from "./outputs.ts";
 import type { DevnetState } from "./state-file.ts";
-import { StoreClient } from "./store/client.ts";
+import { type ObjectFiles, StoreClient } from "./store/client.ts";
+import { FolderClient } from "./store/folder-client.ts";
 
 export interface RunWorkflowOptions {
   readonly state: DevnetState;
@@ -62,7 +63,7 @@ export async function runWorkflow(options: RunWorkflowOptions, deps: RunWorkflow
   const { state, spec } = options;
   const { signal, clock = systemClock } = deps;
   using chain = new ChainClient(state.chain, { clock });
-  using store = new StoreClient(state.store);
+  await using store = await openStore(state);
   using heads = openHeads(state.chain.wsUrl, clock);
 
   const beganMs = clock.monotonicMs();
@@ -111,9 +112,13 @@ export async function runWorkflow(options: RunWorkflowOptions, deps: RunWorkflow
   return finished;
 }
 
+async function openStore({ store, storage }: DevnetState): Promise<ObjectFiles> {
+  return storage.kind === "s3" ? new StoreClient(store) : FolderClient.open(storage.directory);
+}
+
 async function uploadInputs(
   options: RunWorkflowOptions,
-  store: StoreClient,
+  store: ObjectFiles,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
   const folder = `${options.spec.workflow}/${randomUUID()}`;

@@ -25,7 +25,9 @@ export interface DevnetState {
     /** The WCP's wallet. Its key exists in the WCP's environment only. */
     readonly worker: string;
   };
-  /** The key pair is made for this run and good for nothing else. */
+  /** Where the WCP keeps objects. */
+  readonly storage: DevnetStorage;
+  /** The S3 store. The key pair is made for this run and good for nothing else. Nothing is there with another storage. */
   readonly store: {
     readonly endpoint: string;
     readonly region: string;
@@ -39,6 +41,19 @@ export interface DevnetState {
   /** Copies of the spec files, as they were when the network started. */
   readonly workflows: readonly { readonly workflow: string; readonly specPath: string }[];
 }
+
+/** What brokers the objects of a run. */
+export type DevnetStorage =
+  | { readonly kind: "s3" }
+  /** A remote broker (storage.v1) before a folder. The token is made for this run. */
+  | {
+      readonly kind: "subnet-api";
+      readonly endpoint: string;
+      readonly token: string;
+      readonly directory: string;
+    }
+  /** A folder that the WCP serves itself. */
+  | { readonly kind: "folder"; readonly directory: string };
 
 const STATE_FILE = "devnet.json";
 const HOME = ".devnet";

@@ -15,7 +15,7 @@ describe("command line", () => {
   it("reads what npm start appends", () => {
     expect(parseCommand(["demo", "--input", "x.wav", "--keep", "--dir", "out"])).toEqual({
       kind: "demo",
-      network: { dir: "out", handlers: [], specs: [], batching: false },
+      network: { dir: "out", handlers: [], specs: [], batching: false, storage: "s3" },
       run: { workflow: undefined, inputs: ["x.wav"] },
       keep: true,
     });
@@ -24,8 +24,18 @@ describe("command line", () => {
   it("takes several handlers, specs and inputs", () => {
     expect(parseCommand(["up", "--handlers", "a.ts", "--handlers=b.ts", "--spec", "a.yaml"])).toEqual({
       kind: "up",
-      network: { dir: undefined, handlers: ["a.ts", "b.ts"], specs: ["a.yaml"], batching: false },
+      network: {
+        dir: undefined,
+        handlers: ["a.ts", "b.ts"],
+        specs: ["a.yaml"],
+        batching: false,
+        storage: "s3",
+      },
     });
+    expect(parseCommand(["up", "--storage", "folder"])).toMatchObject({ network: { storage: "folder" } });
+    expect(() => parseCommand(["up", "--storage", "nfs"])).toThrow(
+      'There is no --storage "nfs"; give one of s3, subnet-api, folder.',
+    );
     expect(parseCommand(["up", "--batching"])).toMatchObject({ network: { batching: true } });
     expect(parseCommand(["submit", "--workflow", "a/1.0.0", "--input", "x=1", "--input", "y=@f"])).toEqual({
       kind: "submit",
@@ -207,6 +217,7 @@ describe("run directory", () => {
       dir,
       ports: { wcpAdmin: 7081 },
       chain: {},
+      storage: { kind: "s3" },
       store: {},
       wep: { endpoint: "http://127.0.0.1:7072" },
       workflows: [],
@@ -249,6 +260,7 @@ describe("the node's configuration", () => {
     const state = {
       ports: { wep: 1, wepHealth: 2, wcpAdmin: 3 },
       chain: { worker: "0xabc", batchExecutor: "0xdef" },
+      storage: { kind: "s3" },
       store: { accessKeyId: "the-id", secretAccessKey: "the-secret" },
       wep: { endpoint: "http://127.0.0.1:1" },
       workflows: [{ specPath: '/a "b"/c.yaml' }],

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { reservePorts } from "../src/ports.ts";
 
 // Away from the defaults, so that a devnet that runs beside the tests does not matter.
-const DEFAULTS = { wep: 6270, wepHealth: 6271, wcpAdmin: 6280, chain: 6345, store: 6400 };
+const DEFAULTS = { wep: 6270, wepHealth: 6271, wcpAdmin: 6280, chain: 6345, store: 6400, storageApi: 6401 };
 
 async function listening(port: number): Promise<Server> {
   const server = createServer();
@@ -49,6 +49,6 @@ describe("port reservation", () => {
     const ports = (await Promise.all(firstLines)).flat();
     for (const child of processes) child.stdin.end();
     await Promise.all(processes.map((child) => text(child.stdout)));
-    expect(new Set(ports).size).toBe(8 * 5);
+    expect(new Set(ports).size).toBe(8 * Object.keys(DEFAULTS).length);
   });
 });

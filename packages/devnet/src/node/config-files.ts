@@ -8,7 +8,7 @@ export function wcpConfigToml(
   state: DevnetState,
   extra: { readonly queues: readonly string[]; readonly dbPath: string; readonly batching: boolean },
 ): string {
-  const { chain, store } = state;
+  const { chain } = state;
   const sections: Readonly<Record<string, Section>> = {
     ethereum: {
       rpc_url: chain.rpcUrl,
@@ -31,7 +31,7 @@ export function wcpConfigToml(
     // Nothing that anvil mined is taken back.
     tx_policy: { gas_bump_percent: 15, confirmations: 0, batching: extra.batching },
     protocol: { contract_min: "0.2.0", contract_max: "0.2.0" },
-    storage: { endpoint: store.endpoint, region: store.region, bucket: store.bucket, force_path_style: true },
+    ...storageSections(state),
     specs: { files: state.workflows.map(({ specPath }) => specPath) },
     db: { path: extra.dbPath },
     admin: { host: "127.0.0.1", port: state.ports.wcpAdmin },
@@ -42,6 +42,13 @@ export function wcpConfigToml(
     ...Object.entries(sections).flatMap(([name, section]) => ["", `[${name}]`, ...linesOf(section, " = ")]),
     "",
   ].join("\n");
+}
+
+function storageSections({ storage, store }: DevnetState): Readonly<Record<string, Section>> {
+  if (storage.kind === "subnet-api") return { subnet_api: { grpc_endpoint: storage.endpoint } };
+  if (storage.kind === "folder") return { storage: { folder: storage.directory } };
+  const { endpoint, region, bucket } = store;
+  return { storage: { endpoint, region, bucket, force_path_style: true } };
 }
 
 /** How many activities the devnet's worker may hold at once. */

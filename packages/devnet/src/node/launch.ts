@@ -29,8 +29,35 @@ export function chainSpec(state: DevnetState): ChildSpec {
   };
 }
 
+/** What keeps the objects, where that is a process of its own: in a folder that the WCP serves it is not. */
+export function storageSpec(state: DevnetState): ChildSpec | undefined {
+  const { storage } = state;
+  switch (storage.kind) {
+    case "s3":
+      return storeSpec(state);
+    case "subnet-api":
+      return {
+        name: "store",
+        command: process.execPath,
+        args: ownEntryPoint("storage-broker"),
+        env: {
+          DEVNET_BROKER_HOST: HOST,
+          DEVNET_BROKER_STORE_PORT: String(state.ports.store),
+          DEVNET_BROKER_API_PORT: String(state.ports.storageApi),
+          DEVNET_BROKER_DIRECTORY: storage.directory,
+          DEVNET_BROKER_TOKEN: storage.token,
+        },
+        drainMs: 2_000,
+      };
+    case "folder":
+      return undefined;
+    default:
+      throw storage satisfies never;
+  }
+}
+
 /** The object store. Its credentials come by environment, never as arguments, which everybody can list. */
-export function storeSpec(state: DevnetState): ChildSpec {
+function storeSpec(state: DevnetState): ChildSpec {
   return {
     name: "store",
     command: process.execPath,
@@ -64,8 +91,7 @@ export function wcpSpec(state: DevnetState, walletPrivateKey: string): ChildSpec
     // Every devnet has the same chain id and wallet, and a chain of its own.
     SUBNET_WORKER_LOCK_DIR: join(state.dir, "locks"),
     WCP__ETHEREUM__WALLET_PRIVATE_KEY: walletPrivateKey,
-    WCP__STORAGE__ACCESS_KEY_ID: state.store.accessKeyId,
-    WCP__STORAGE__SECRET_ACCESS_KEY: state.store.secretAccessKey,
+    ...storageCredentials(state),
   };
   return {
     name: "wcp",
@@ -73,6 +99,15 @@ export function wcpSpec(state: DevnetState, walletPrivateKey: string): ChildSpec
     args: [...packageEntryPoint("@subnet-worker/wcp", "wcp"), "run", "--config", state.wcp.configPath],
     env,
     drainMs: 8_000,
+  };
+}
+
+function storageCredentials({ storage, store }: DevnetState): Environment {
+  if (storage.kind === "subnet-api") return { WCP__SUBNET_API__TOKEN: storage.token };
+  if (storage.kind === "folder") return {};
+  return {
+    WCP__STORAGE__ACCESS_KEY_ID: store.accessKeyId,
+    WCP__STORAGE__SECRET_ACCESS_KEY: store.secretAccessKey,
   };
 }
 

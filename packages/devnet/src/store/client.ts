@@ -9,8 +9,16 @@ import type { DevnetState } from "../state-file.ts";
 const ignore = (): void => {};
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** The requester's side of the object store: inputs in, outputs out. Whole objects, never held in memory. */
-export class StoreClient implements Disposable {
+/** The requester's side of a store: inputs in, outputs out. Whole objects, never held in memory. */
+export interface ObjectFiles extends AsyncDisposable {
+  /** Puts a file there. */
+  upload(path: string, key: string, signal: AbortSignal): Promise<void>;
+  /** Fetches an object to a file; its folder is made when missing. False when there is no such object. */
+  download(key: string, path: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** The requester's side where the store speaks S3. */
+export class StoreClient implements ObjectFiles {
   readonly #bucket: string;
   readonly #client: S3Client;
 
@@ -29,11 +37,10 @@ export class StoreClient implements Disposable {
     });
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#client.destroy();
   }
 
-  /** Puts a file there. */
   async upload(path: string, key: string, signal: AbortSignal): Promise<void> {
     await using file = await open(path, "r");
     const { size } = await file.stat();
@@ -43,11 +50,6 @@ export class StoreClient implements Disposable {
     await this.#client.send(command, { abortSignal: signal });
   }
 
-  /**
-   * Fetches an object to a file; its folder is made when missing.
-   *
-   * @returns false when there is no such object
-   */
   async download(key: string, path: string, signal: AbortSignal): Promise<boolean> {
     let body: Readable;
     try {
