@@ -66,6 +66,19 @@ test("audio.yaml describes the sample", () => {
 });
 
 describe("video.yaml", () => {
+  test("says what a run may take", () => {
+    const [preprocess, validate] = twoOf(load("video.yaml"));
+    expect(preprocess).toMatchObject({
+      resourceClass: "gpu",
+      limits: { timeoutMs: 3_600_000, memoryMb: 8_192 },
+      deadlineMs: 7_200_000,
+      retry: { maxAttempts: 3, initialMs: 10_000, maxMs: 300_000 },
+      result: "auto",
+    });
+    expect(preprocess.inputs[0]).toMatchObject({ mediaType: "video/*", maxBytes: 20 * 2 ** 30 });
+    expect(validate).toMatchObject({ resourceClass: "cpu", limits: {}, retry: {} });
+  });
+
   test("has nested tuples, lists and file paths, and its values go there and back", () => {
     const [preprocess, validate] = twoOf(load("video.yaml"));
     const outputs = {
