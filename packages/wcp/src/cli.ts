@@ -34,6 +34,12 @@ const OPTIONS = {
   "wcp-name": { type: "string" },
   days: { type: "string" },
   undo: { type: "boolean" },
+  garbage: { type: "boolean" },
+  unknown: { type: "boolean" },
+  yes: { type: "boolean" },
+  "dry-run": { type: "boolean" },
+  "older-than": { type: "string" },
+  "no-urls": { type: "boolean" },
 } as const satisfies ParseArgsConfig["options"];
 
 type OptionName = keyof typeof OPTIONS;
@@ -46,6 +52,7 @@ const worker = () => import("./commands/worker.ts");
 const delegation = () => import("./commands/delegation.ts");
 const wep = () => import("./commands/wep.ts");
 const queue = () => import("./commands/queue.ts");
+const storage = () => import("./commands/storage.ts");
 
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: {
@@ -210,6 +217,25 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     options: ["json"],
     args: [1, 1],
     load: async () => (await queue()).pauseCommand("resume"),
+  },
+  "storage ls": {
+    usage: "[--garbage] [--unknown --older-than 7d] [--json]",
+    summary: "what runs have written, and what it is good for",
+    options: ["garbage", "unknown", "older-than", "json"],
+    load: async () => (await storage()).listStorage,
+  },
+  "storage gc": {
+    usage: "[--yes | --dry-run] [--older-than 1h] [--unknown] [--json]",
+    summary: "remove what failed runs left, or say what that is",
+    options: ["yes", "dry-run", "unknown", "older-than", "json"],
+    load: async () => (await storage()).collectGarbage,
+  },
+  "record show": {
+    usage: "ID [--no-urls]",
+    summary: "an activity's run as a document that wep replay runs again",
+    options: ["no-urls"],
+    args: [1, 1],
+    load: async () => (await import("./commands/record.ts")).showRecordedRun,
   },
   "db ls": {
     usage: "[PREFIX] [--json]",

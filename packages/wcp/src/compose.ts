@@ -110,16 +110,10 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     },
   );
   const runner = composeRunner(base, { source, book, storage });
-  const dispatcher = new Dispatcher(dispatcherOptions(config, signer.address), {
-    source,
-    executor: pool,
-    runner,
-    book,
-    clock,
-    logger,
-    holdClaims: evm.notReady,
-    store,
-  });
+  const dispatcher = new Dispatcher(
+    { ...dispatcherOptions(config, signer.address), keepsRunIds: brokersStorage },
+    { source, executor: pool, runner, book, clock, logger, holdClaims: evm.notReady, store },
+  );
   const onLeaseLost = (id: string) => pool.cancel(id, "lease_lost");
   const keeper = new LeaseKeeper(
     { heartbeatIntervalMs: config.scheduler.heartbeat_interval, tickMs: 250 },

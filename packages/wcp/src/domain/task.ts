@@ -30,7 +30,12 @@ export interface Past {
 
 /** What a run came to, as the network will hear it. */
 export type Outcome =
-  | { readonly status: "success"; readonly resultHex: string }
+  | {
+      readonly status: "success";
+      readonly resultHex: string;
+      /** Whose result it is, where runs write objects: theirs are kept with it. */
+      readonly runId?: string;
+    }
   | { readonly status: "error"; readonly code: number; readonly reason: string };
 
 export type TaskState =

@@ -55,6 +55,8 @@ export interface DispatcherOptions {
   /** A lost or expired task is not tried again before this. */
   readonly cooldownMs: number;
   readonly retry: RetryPolicy;
+  /** Results are stored with the run that they are of: for nodes that broker storage. Default false. */
+  readonly keepsRunIds?: boolean;
   /** Queues that are known beforehand. Default none: all that are seen are alike. */
   readonly queues?: readonly QueuePolicy[];
   /** Most tasks of one tenant claimed and not settling; 0, the default, for no limit. */

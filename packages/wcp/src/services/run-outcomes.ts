@@ -5,6 +5,13 @@ import type { RunOutcome, TaskDataError, TaskSource } from "../ports.ts";
 import type { Places } from "./places.ts";
 import type { TaskBook } from "./task-book.ts";
 
+export interface RunOutcomesOptions {
+  /** Where the activity's spec says nothing. */
+  readonly retry: RetryPolicy;
+  /** A result is stored with the run that it is of, so that its objects are told from those of other runs. Default false. */
+  readonly keepsRunIds?: boolean;
+}
+
 export interface RunOutcomesDeps {
   readonly source: TaskSource;
   readonly book: TaskBook;
@@ -25,10 +32,12 @@ const FULL_MS = 1_000;
  */
 export class RunOutcomes {
   readonly #retry: RetryPolicy;
+  readonly #keepsRunIds: boolean;
   readonly #deps: RunOutcomesDeps;
 
-  constructor(options: { readonly retry: RetryPolicy }, deps: RunOutcomesDeps) {
+  constructor(options: RunOutcomesOptions, deps: RunOutcomesDeps) {
     this.#retry = options.retry;
+    this.#keepsRunIds = options.keepsRunIds ?? false;
     this.#deps = deps;
   }
 
@@ -38,7 +47,8 @@ export class RunOutcomes {
     if (task === undefined) return; // the lease was lost while it ran
     if (outcome.kind === "succeeded") {
       const resultHex = this.#deps.source.encodeResult(task, outcome.result);
-      await this.#finish(task.id, { status: "success", resultHex });
+      const runId = this.#keepsRunIds && "run" in task.state ? { runId: task.state.run.id } : {};
+      await this.#finish(task.id, { status: "success", resultHex, ...runId });
     } else if (outcome.kind === "failed") {
       await this.#onFailure(task, outcome, signal);
     } else if (outcome.kind === "interrupted") {

@@ -1,0 +1,246 @@
+import { AbiError, decodeParams } from "@subnet-worker/activity-spec";
+import type { Activity } from "@subnet-worker/contracts";
+import { EXIT, StartupError } from "@subnet-worker/kit";
+import {
+  RECORDED_RUN_FORMAT,
+  type RecordedAssignment,
+  type RecordedInput,
+  type RecordedOutcome,
+  type RecordedRun,
+} from "@subnet-worker/protocol/recorded-run";
+import { type IndexedActivity, SpecIndex } from "../adapters/evm/spec-index.ts";
+import { readInputs } from "../adapters/evm/task-inputs.ts";
+import { StoreInspector } from "../adapters/sqlite/inspect.ts";
+import { StoreError } from "../adapters/sqlite/store-error.ts";
+import type { Config } from "../config.ts";
+import { checkInputKey, type InputUser } from "../domain/object-access.ts";
+import { ObjectKeyError, uploadPrefix } from "../domain/object-key.ts";
+import type { Outcome, Run } from "../domain/task.ts";
+import { readSpecs } from "../open.ts";
+import { storageKind } from "../open-storage.ts";
+import { type StorageBroker, TaskDataError, type TaskInput, type TaskInputs } from "../ports.ts";
+import { runIdOf } from "../services/run-id.ts";
+import { readActivity } from "./activity-reader.ts";
+import { type Invocation, loadCommandConfig, type RunCommand } from "./command.ts";
+import { askStorage, openCommandStorage } from "./storage-survey.ts";
+
+/** `wcp record show`: an activity's run, as it was or would be made now, as a document that can be run again. */
+export const showRecordedRun: RunCommand = async (invocation) => {
+  const { io, args } = invocation;
+  await using stack = new AsyncDisposableStack();
+  const id = parseId(args[0] ?? "");
+  const config = loadCommandConfig(invocation);
+  const known = storedTask(id, config);
+  const activity = await readActivity(id, invocation, config);
+  if (activity === undefined) {
+    throw new StartupError(
+      EXIT.fault,
+      `the TaskQueue ${config.ethereum.task_queue_address} does not know the activity ${id}; check the id, and ethereum.rpc_url`,
+    );
+  }
+  const indexed = specOf(activity, { known, config });
+  const storage = wantsUrls(invocation, config)
+    ? await openCommandStorage(invocation, config, stack)
+    : undefined;
+  const run = await record({ invocation, config, id, known, activity, indexed, storage });
+  io.out(`${JSON.stringify(run, undefined, 2)}\n`);
+  return EXIT.ok;
+};
+
+interface Sources {
+  readonly invocation: Invocation;
+  readonly config: Config;
+  readonly id: string;
+  /** As the database has it; `undefined` where it has not. */
+  readonly known: Stored | undefined;
+  readonly activity: Activity;
+  readonly indexed: IndexedActivity;
+  /** Signs for the inputs; `undefined` for no URLs. */
+  readonly storage: StorageBroker | undefined;
+}
+
+async function record(from: Sources): Promise<RecordedRun> {
+  const { id, activity, indexed, config, invocation } = from;
+  const { spec, plan } = indexed;
+  const workflowInstanceId = /^0x0*$/.test(activity.workflowInstanceId) ? "" : activity.workflowInstanceId;
+  const at = {
+    workflowEngine: config.ethereum.workflow_engine_address,
+    nowMs: invocation.io.clock.nowMs(),
+    chainNowS: undefined,
+  };
+  const data = inputsOf(() => readInputs({ workflowInstanceId }, { activity, indexed, at }));
+  const user = { taskId: id, workflowInstanceId, isInWorkflow: data.isInWorkflow ?? false };
+  const recorded = (inputs: readonly TaskInput[]) =>
+    Promise.all(inputs.map((input) => toRecorded(input, { ...from, user })));
+  return {
+    format: RECORDED_RUN_FORMAT,
+    activity: { id, kind: spec.kind, version: spec.version, workflowInstanceId },
+    run: assignmentOf(from, workflowInstanceId),
+    inputs: await recorded(data.inputs),
+    workflowInputs: await recorded(data.workflowInputs),
+    outputs: plan.outputs,
+    ...outcomeOf(from),
+  };
+}
+
+function assignmentOf(
+  { known, activity, id, indexed, config }: Sources,
+  workflowInstanceId: string,
+): RecordedAssignment {
+  const { timeoutMs, memoryMb, isResultByReference } = indexed.plan;
+  const run = runOf(known, { id, token: String(activity.assignedAt) });
+  const checkpointRef = run.past?.checkpointRef;
+  return {
+    id: run.id,
+    attempt: run.attempt,
+    uploadPrefix: storageKind(config) === "none" ? "" : uploadPrefix(workflowInstanceId, id, run.id),
+    metadata: {},
+    ...(checkpointRef === undefined ? {} : { checkpointRef }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(memoryMb === undefined ? {} : { memoryMb }),
+    ...(isResultByReference ? { isResultByReference } : {}),
+  };
+}
+
+const MOST_ATTEMPTS = 1_000;
+
+/** The run that is under way or gave the result; else the first that would be made of the claim. */
+function runOf(
+  known: Stored | undefined,
+  { id, token }: { readonly id: string; readonly token: string },
+): Pick<Run, "id" | "attempt" | "past"> {
+  if (known?.run !== undefined) return known.run;
+  const idAt = (attempt: number) => runIdOf({ taskId: id, token, attempt });
+  const winner = known?.outcome?.status === "success" ? known.outcome.runId : undefined;
+  if (winner === undefined) return { id: idAt(1), attempt: 1 };
+  let attempt = 1;
+  while (attempt < MOST_ATTEMPTS && idAt(attempt) !== winner) attempt += 1;
+  return { id: winner, attempt: attempt === MOST_ATTEMPTS ? 1 : attempt };
+}
+
+async function toRecorded(
+  input: TaskInput,
+  { storage, config, user, invocation }: Sources & { readonly user: InputUser },
+): Promise<RecordedInput> {
+  const { name, abiType, mediaType, value, objectKey, maxBytes } = input;
+  const head = { name, abiType, mediaType };
+  if (objectKey === undefined) return { ...head, value };
+  const object = { ...head, objectKey, ...(maxBytes === undefined ? {} : { maxBytes }) };
+  if (storage === undefined || objectKey === "") return object;
+  try {
+    checkInputKey(objectKey, user, { inputPrefixes: config.storage.input_prefixes });
+  } catch (error) {
+    if (!(error instanceof ObjectKeyError)) throw error;
+    invocation.io.err(`${name} has no URL: ${error.message}\n`);
+    return object;
+  }
+  const { url, expiresAtMs: urlExpiresAtMs } = await askStorage(() => storage.downloadTicket(objectKey));
+  return { ...object, url, urlExpiresAtMs };
+}
+
+function outcomeOf({ known, activity, indexed, invocation }: Sources): {
+  readonly outcome?: RecordedOutcome;
+} {
+  const resultHex = activity.isCompleted && activity.success ? activity.resultData : resultOf(known);
+  if (known === undefined && !activity.isCompleted) return {};
+  const outcome: RecordedOutcome = {
+    state: known?.state ?? "done",
+    ...statusOf(known, activity),
+    ...(known?.reason === undefined ? {} : { reason: known.reason }),
+  };
+  if (resultHex === undefined) return { outcome };
+  try {
+    return { outcome: { ...outcome, outputs: decodeParams(indexed.spec.outputs, resultHex) } };
+  } catch (error) {
+    if (!(error instanceof AbiError)) throw error;
+    invocation.io.err(`The result is not what the spec says, and is left out: ${error.message}\n`);
+    return { outcome };
+  }
+}
+
+function statusOf(
+  known: Stored | undefined,
+  { isCompleted, success, resultData }: Activity,
+): Pick<RecordedOutcome, "status" | "code" | "reason"> {
+  const outcome = known?.outcome;
+  if (outcome?.status === "error") return { status: "error", code: outcome.code, reason: outcome.reason };
+  if (outcome !== undefined || (isCompleted && success)) return { status: "success" };
+  if (!isCompleted) return {};
+  return { status: "error", reason: Buffer.from(resultData.slice(2), "hex").toString() };
+}
+
+function resultOf(known: Stored | undefined): string | undefined {
+  return known?.outcome?.status === "success" ? known.outcome.resultHex : undefined;
+}
+
+function inputsOf(read: () => TaskInputs): TaskInputs {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof TaskDataError)) throw error;
+    throw new StartupError(
+      EXIT.fault,
+      `${error.message}; put the spec that it was enqueued under into specs.files`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+interface Stored {
+  readonly queue: string;
+  readonly state: string;
+  readonly run?: Run | undefined;
+  readonly outcome?: Outcome | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** `undefined` where there is no database, or it does not know the activity. */
+function storedTask(id: string, { db }: Config): Stored | undefined {
+  try {
+    using inspector = new StoreInspector(db.path);
+    for (const name of ["inflight:", "done:", "claim_job:"]) {
+      const value = inspector.record(`${name}${id}`)?.value;
+      if (value !== undefined) return { ...(value as unknown as Stored), queue: String(value["queue_name"]) };
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "CANNOT_OPEN") return undefined; // the chain knows enough
+    throw error;
+  }
+}
+
+/** @throws {StartupError} exit code 78 when no spec describes it */
+function specOf(
+  activity: Activity,
+  { known, config }: { readonly known: Stored | undefined; readonly config: Config },
+): IndexedActivity {
+  const found = new SpecIndex(readSpecs(config)).find(known?.queue ?? "", activity.activityType);
+  if (found !== undefined) return found;
+  throw new StartupError(
+    EXIT.badConfig,
+    `no file in specs.files describes the activity ${activity.activityId} (activity type ${activity.activityType}); add the workflow's file`,
+  );
+}
+
+function wantsUrls({ options, io }: Invocation, config: Config): boolean {
+  if (options["no-urls"] === true) return false;
+  const kind = storageKind(config);
+  if (kind === "folder") {
+    io.err(
+      "Inputs that are objects have no URLs: those of storage.folder end with the process that serves it.\n",
+    );
+  }
+  return kind === "s3" || kind === "subnet-api";
+}
+
+/** @throws {StartupError} exit code 78 */
+function parseId(text: string): string {
+  const id = text.toLowerCase();
+  if (/^0x[0-9a-f]{64}$/.test(id)) return id;
+  throw new StartupError(
+    EXIT.badConfig,
+    `"${text}" is no activity id, 0x and 64 hex digits; wcp db ls lists those of this node`,
+  );
+}
