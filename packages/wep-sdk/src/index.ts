@@ -47,6 +47,15 @@ export type {
 export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
 export type { InputValue, ObjectOutput, OutputValue } from "./values.ts";
 export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
+export type {
+  HandlerCounter,
+  HandlerGauge,
+  HandlerHistogram,
+  HandlerMetrics,
+  HistogramOptions,
+  MetricOptions,
+} from "./handler-metrics.ts";
+export { retry, type RetryOptions, type RetryPolicy } from "./retry.ts";
 export { serve } from "./serve.ts";
 export type { HandlerInfo, HealthOptions, ServeOptions, TlsOptions, WepServer } from "./server-options.ts";
 export type { EnvelopeEvent } from "./envelope-log.ts";

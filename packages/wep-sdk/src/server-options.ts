@@ -2,6 +2,7 @@ import type { Clock, Logger, Registry } from "@subnet-worker/kit";
 import type { WorkClass } from "./classes.ts";
 import type { EnvelopeEvent } from "./envelope-log.ts";
 import type { Handler } from "./handler.ts";
+import type { Middleware } from "./middleware.ts";
 import type { SettingsOptions } from "./settings.ts";
 import type { ThreadOptions } from "./threads/thread-pool.ts";
 
@@ -45,6 +46,11 @@ export interface ServeOptions extends SettingsOptions {
    * while they run, those of class `io` share one. Default none.
    */
   readonly modules?: readonly string[];
+  /**
+   * Around all of `handlers`, the outermost first. Threads have their own: a module exports
+   * what is to be around its handlers, see `defineMiddleware`. Default nothing.
+   */
+  readonly use?: readonly Middleware[];
   /** How the handlers of `modules` are run. */
   readonly threads?: ThreadOptions;
   /** Shown all handlers before anything listens; what it throws, `serve` throws. */

@@ -124,7 +124,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
       default: "thread",
     },
     thread_memory_mb: {
-      doc: "Heap of one thread in MiB; a run that needs more fails and may be tried again. Buffers do not count. 0 for Node's own limit.",
+      doc: "What one thread may take in MiB, heap and buffers together; a run that needs more fails and may be tried again. An activity's `limits.memory_mb` may ask for less. 0 for Node's own limit of the heap, and 60 % of the machine's memory, or its control group's, for both.",
       format: "count",
       default: 0,
     },

@@ -1,5 +1,6 @@
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import type { Outcome } from "../run-state.ts";
+import type { MemoryExcess } from "./memory-watch.ts";
 
 /** How a thread came to its end. */
 export type ThreadEnd =
@@ -7,6 +8,8 @@ export type ThreadEnd =
   | { readonly kind: "unusable"; readonly message: string }
   | { readonly kind: "exit"; readonly exitCode: number }
   | { readonly kind: "exception"; readonly error: unknown }
+  /** It took more memory than it may, buffers and all. */
+  | { readonly kind: "memory"; readonly excess: MemoryExcess }
   /** This process ended it. */
   | { readonly kind: "ended"; readonly why: string };
 
@@ -25,6 +28,8 @@ export function lossOf(
       return wasForced ? "forced" : undefined;
     case "exception":
       return isOutOfMemory(end.error) ? "out_of_memory" : "exception";
+    case "memory":
+      return "out_of_memory";
     case "exit":
     case "unusable":
       return end.kind;
@@ -57,6 +62,8 @@ export function crashOutcome(end: ThreadEnd, run: CrashedRun): Outcome {
       return isOutOfMemory(end.error)
         ? crash("RESOURCE_UNAVAILABLE", `${why}; read files as streams, or raise runtime.thread_memory_mb`)
         : crash("EXECUTION_FAILED", `${why}; catch it in the handler`);
+    case "memory":
+      return crash("RESOURCE_UNAVAILABLE", `${why}; ${MEMORY_ADVICE[end.excess.whose]}`);
     case "unusable":
     case "ended":
       return crash("RESOURCE_UNAVAILABLE", `${why}; run it again`);
@@ -70,6 +77,12 @@ export function isOutOfMemory(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === "ERR_WORKER_OUT_OF_MEMORY";
 }
 
+const MEMORY_ADVICE: Readonly<Record<MemoryExcess["whose"], string>> = {
+  thread: "read files as streams, or raise runtime.thread_memory_mb",
+  activity: "read files as streams, or raise limits.memory_mb in the activity's spec",
+  worker: "read files as streams, or give the worker fewer slots or more memory",
+};
+
 function describe(end: ThreadEnd, { memoryMb }: CrashedRun): string {
   switch (end.kind) {
     case "exit":
@@ -79,6 +92,8 @@ function describe(end: ThreadEnd, { memoryMb }: CrashedRun): string {
         return `it needed more memory than ${memoryMb === undefined ? "Node gives a thread" : `${memoryMb} MB`}`;
       }
       return `an exception was thrown where nobody caught it: ${String(end.error)}`;
+    case "memory":
+      return describeExcess(end.excess);
     case "unusable":
       return `the modules cannot be loaded any more: ${end.message}`;
     case "ended":
@@ -86,6 +101,12 @@ function describe(end: ThreadEnd, { memoryMb }: CrashedRun): string {
     default:
       return end satisfies never;
   }
+}
+
+function describeExcess({ usedMb, boundMb, whose }: MemoryExcess): string {
+  return whose === "worker"
+    ? `the runs of this worker together needed more memory than ${boundMb} MB, and it had most, ${usedMb} MB`
+    : `it needed more memory than ${boundMb} MB, heap and buffers together: ${usedMb} MB`;
 }
 
 function crash(code: "EXECUTION_FAILED" | "RESOURCE_UNAVAILABLE", message: string): Outcome {

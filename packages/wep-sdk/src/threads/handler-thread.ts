@@ -19,13 +19,16 @@ import type { TransferSettings } from "../transfer-retry.ts";
 import { crashOutcome, isOutOfMemory, lossOf, type ThreadEnd, type ThreadLoss } from "./crash.ts";
 import { threadExecArgv } from "./exec-argv.ts";
 import { type FromThread, portable, type ThreadData, type ToThread } from "./messages.ts";
+import type { MemoryExcess, MemoryUse, WatchedThread } from "./memory-watch.ts";
 import { packError } from "./port-error.ts";
 
 export interface HandlerThreadOptions {
   /** Absolute paths. */
   readonly modules: readonly string[];
-  /** Heap of the thread in MiB; `undefined`: Node's own limit. */
+  /** What the thread was given, in MiB; `undefined`: nobody has said. */
   readonly memoryMb: number | undefined;
+  /** V8's own limit of its heap. */
+  readonly heapLimitMb: number;
   readonly transfer: TransferSettings;
   readonly progressIntervalMs: number;
 }
@@ -47,13 +50,15 @@ const MAIN = new URL(IS_SOURCE ? "./thread-main.ts" : "./thread-main.js", import
 /** A thread that does not answer for so long is blocked. */
 const BLOCKED_MS = 1_000;
 
-export class HandlerThread {
+export class HandlerThread implements WatchedThread {
   /** The handlers it has, once it has loaded them. @throws {WepError} when it cannot */
   readonly ready: Promise<readonly HandlerInfo[]>;
   /** Resolves when the thread is no more. */
   readonly ended: Promise<void>;
   /** Name of the handler it ran last, which may have left something behind that it can use again. */
   lastHandler: string | undefined;
+  /** What its run may take, in MiB, where it has the thread to itself and its activity says. */
+  ownBoundMb: number | undefined;
   readonly #options: HandlerThreadOptions;
   readonly #deps: HandlerThreadDeps;
   readonly #worker: Worker;
@@ -81,9 +86,7 @@ export class HandlerThread {
       workerData: this.#data(port2),
       transferList: [port2],
       execArgv: threadExecArgv(process.execArgv, { isSource: IS_SOURCE }),
-      ...(options.memoryMb === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: options.memoryMb } }),
+      resourceLimits: { maxOldGenerationSizeMb: options.heapLimitMb },
     });
     this.ready = this.#ready.promise;
     // Whoever waits for it is told; a run that was given to the thread is, too.
@@ -143,6 +146,24 @@ export class HandlerThread {
     this.#close();
     await this.#worker.terminate();
     await this.ended;
+  }
+
+  async measureMemory(): Promise<MemoryUse | undefined> {
+    try {
+      // Answered by the thread's V8, also while a handler blocks it.
+      const { used_heap_size: heapBytes, external_memory: externalBytes } =
+        await this.#worker.getHeapStatistics();
+      return { heapBytes, externalBytes };
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "ERR_WORKER_NOT_RUNNING") return undefined;
+      throw error;
+    }
+  }
+
+  endForMemory(excess: MemoryExcess): void {
+    this.#end ??= { kind: "memory", excess };
+    this.#close();
+    void this.#worker.terminate();
   }
 
   #data(port: MessagePort): ThreadData {
@@ -311,10 +332,21 @@ class ThreadExecution implements Execution {
 }
 
 function logFields(end: ThreadEnd, runs: number): Readonly<Record<string, unknown>> {
-  if (end.kind === "exception") {
-    return isOutOfMemory(end.error) ? { why: "out of memory", runs } : { err: end.error, runs };
+  switch (end.kind) {
+    case "exception":
+      return isOutOfMemory(end.error) ? { why: "out of memory", runs } : { err: end.error, runs };
+    case "memory": {
+      const { usedMb, boundMb } = end.excess;
+      return { why: "out of memory", used_mb: usedMb, bound_mb: boundMb, runs };
+    }
+    case "exit":
+      return { why: `process.exit(${end.exitCode})`, runs };
+    case "unusable":
+    case "ended":
+      return { why: end.kind, runs };
+    default:
+      return end satisfies never;
   }
-  return end.kind === "exit" ? { why: `process.exit(${end.exitCode})`, runs } : { why: end.kind, runs };
 }
 
 /** What ended a thread before it had loaded its modules is not the doing of its runs. */
@@ -325,7 +357,9 @@ function neverReady(end: ThreadEnd, modules: readonly string[]): ThreadEnd & { r
       ? String(end.error)
       : end.kind === "exit"
         ? `process.exit(${end.exitCode})`
-        : end.why;
+        : end.kind === "memory"
+          ? `it took ${end.excess.usedMb} MB`
+          : end.why;
   const message = `${modules.join(", ")} ended the thread while they were imported: ${why}; fix it and start again`;
   return { kind: "unusable", message };
 }

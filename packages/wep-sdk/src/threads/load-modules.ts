@@ -3,11 +3,13 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { WepError, type WepErrorCode } from "../errors.ts";
 import { type Handler, isHandler } from "../handler.ts";
+import { isMiddleware, withMiddleware } from "../middleware.ts";
 import { handlerName } from "../handler-registry.ts";
 
 /**
  * Imports modules into this thread and collects the handlers they export: by name,
- * as a list called `handlers`, or as the default export (one or a list).
+ * as a list called `handlers`, or as the default export (one or a list). Middleware that
+ * a module exports is around its handlers.
  *
  * @param paths absolute
  * @throws {WepError} NO_SUCH_MODULE, BAD_MODULE, NO_HANDLERS or DUPLICATE_HANDLER, naming the file and what to do
@@ -34,12 +36,16 @@ export async function loadHandlerModules(paths: readonly string[]): Promise<Hand
   return handlers;
 }
 
-/** Everything with the handler brand, once each: a handler may be exported under several names. */
+/**
+ * Everything with the handler brand, once each: a handler may be exported under several
+ * names. What has the middleware brand is around each of them.
+ */
 function handlersIn(module: Readonly<Record<string, unknown>>): Handler[] {
-  const candidates = Object.values(module).flatMap((value) =>
+  const exported = Object.values(module).flatMap((value) =>
     Array.isArray(value) ? (value as unknown[]) : [value],
   );
-  return [...new Set(candidates.filter(isHandler))];
+  const use = [...new Set(exported.filter(isMiddleware))];
+  return [...new Set(exported.filter(isHandler))].map((handler) => withMiddleware(handler, use));
 }
 
 async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -1,7 +1,8 @@
 import { isAbsolute } from "node:path";
 import { createLogger, type Logger, systemClock } from "@subnet-worker/kit";
 import { WepError } from "../errors.ts";
-import type { Handler } from "../handler.ts";
+import { type Handler, isHandler } from "../handler.ts";
+import { withMiddleware } from "../middleware.ts";
 import type { ServeOptions } from "../server-options.ts";
 import { resolveSettings, type Settings } from "../settings.ts";
 import { infosOf } from "./handler-info.ts";
@@ -18,13 +19,22 @@ export interface CompleteOptions extends ServeOptions {
 /**
  * Loads the modules of a server into threads. The threads are `stack`'s to end.
  *
- * @throws {WepError} when a module cannot be loaded, and what `checkHandlers` throws
+ * @throws {WepError} when a module cannot be loaded, INVALID_OPTION, and what `checkHandlers` throws
  */
 export async function withModules(
   options: ServeOptions,
   stack: AsyncDisposableStack,
 ): Promise<CompleteOptions> {
-  const { modules = [], handlers: own = [], logger = createLogger({ name: "wep" }) } = options;
+  const { modules = [], use = [], logger = createLogger({ name: "wep" }) } = options;
+  if (modules.length > 0 && use.length > 0) {
+    throw new WepError(
+      "INVALID_OPTION",
+      "use is for handlers in this thread, and there are modules: export the middleware from each module, as a list named use",
+    );
+  }
+  const own = (options.handlers ?? []).map((handler) =>
+    isHandler(handler) ? withMiddleware(handler, use) : handler,
+  );
   const pool = modules.length === 0 ? undefined : await openPool(modules, { ...options, logger });
   stack.use(pool);
   const handlers = [...(pool?.handlers ?? []), ...own];

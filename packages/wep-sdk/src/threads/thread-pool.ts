@@ -16,14 +16,18 @@ import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
 import { crashOutcome, THREAD_LOSSES, type ThreadLoss } from "./crash.ts";
 import { HandlerThread } from "./handler-thread.ts";
+import { MemoryWatch, type ThreadMemory, threadMemory } from "./memory-watch.ts";
 import { WaitingRun } from "./waiting-run.ts";
 
 /** How handlers in threads are run. */
 export interface ThreadOptions {
   /**
-   * Heap of one thread in MiB; a run that needs more ends as crashed. Buffers do not
-   * count, and an array that grows without end may still take the process with it
-   * (nodejs/node#47224). Default: Node's own limit.
+   * What one thread may take, in MiB: its heap, and heap and buffers together; a run that
+   * needs more ends as crashed. What is garbage cannot be told from the rest at once, so
+   * a thread may have somewhat more for a moment, and 64 MiB of buffers on top. What an
+   * addon allocates does not count.
+   * Default: Node's own limit for the heap, and 60 % of the memory of the machine or its
+   * control group for both.
    */
   readonly memoryMb?: number;
   /** Threads kept for the next run; those that a whole minute does not need end, except one. Default: one per slot that is not of class io. */
@@ -60,6 +64,8 @@ export class ThreadPool implements Executor, AsyncDisposable {
   /** Threads that have not loaded the modules yet. */
   readonly #starting = new Set<HandlerThread>();
   readonly #maxStarting: number;
+  readonly #perThread: ThreadMemory;
+  readonly #memory: MemoryWatch;
   readonly #waitingAlone = new Set<WaitingRun>();
   readonly #waitingShared = new Set<WaitingRun>();
   readonly #losses = new Map<ThreadLoss, number>(THREAD_LOSSES.map((loss) => [loss, 0]));
@@ -73,6 +79,11 @@ export class ThreadPool implements Executor, AsyncDisposable {
     this.#options = options;
     this.#deps = deps;
     this.#maxStarting = options.maxStarting ?? availableParallelism();
+    this.#perThread = threadMemory(options.memoryMb);
+    this.#memory = new MemoryWatch(
+      { perThread: this.#perThread },
+      { clock: deps.clock, threads: this.#threads },
+    );
   }
 
   /** Starts the first thread. @throws {WepError} when a module cannot be loaded or has no handlers */
@@ -113,6 +124,9 @@ export class ThreadPool implements Executor, AsyncDisposable {
       const thread = handler.class === "io" ? this.#takeShared() : this.#takeIdle(handlerName(handler));
       if (thread === undefined) return undefined;
       thread.lastHandler = handlerName(handler);
+      const { memoryMb } = host.assignment;
+      thread.ownBoundMb = handler.class !== "io" && memoryMb > 0 ? memoryMb : undefined;
+      this.#memory.wake();
       return thread.execute(host);
     } catch (error) {
       host.log.error({ err: error }, "no thread could be started");
@@ -125,6 +139,7 @@ export class ThreadPool implements Executor, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#trimming?.[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
     const why = "the worker is shutting down";
     const { memoryMb } = this.#options;
     for (const run of [...this.#waitingShared, ...this.#waitingAlone])
@@ -178,7 +193,7 @@ export class ThreadPool implements Executor, AsyncDisposable {
   #spawn(): HandlerThread {
     const { modules, memoryMb, transfer, progressIntervalMs } = this.#options;
     const thread = new HandlerThread(
-      { modules, memoryMb, transfer, progressIntervalMs },
+      { modules, memoryMb, heapLimitMb: this.#perThread.heapLimitMb, transfer, progressIntervalMs },
       {
         ...this.#deps,
         onFree: (freed) => this.#freed(freed),
