@@ -7,8 +7,9 @@ import { ACTIVITY_KEYS, PARAM_KEYS, SINGLE_KEYS, WORKFLOW_KEYS } from "./spec-ke
 import { ANY_TEXT, MEDIA_TYPE, PARAM_NAME, SEMVER, slug, TYPE, WORKFLOW_VERSION } from "./text-rules.ts";
 import { type YamlFields, YamlSource } from "./yaml-fields.ts";
 
+/** What {@link parseSpec} needs beside the text. */
 export interface ParseSpecOptions {
-  /** For messages. */
+  /** The file as messages name it. */
   readonly fileName: string;
 }
 

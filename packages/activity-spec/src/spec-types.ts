@@ -3,6 +3,7 @@ import type { ActivitySpec, Param, WorkflowSpec } from "./spec.ts";
 import { type ActivityNames, activityNames } from "./ts-identifier.ts";
 import { type Side, tsType } from "./ts-type.ts";
 
+/** What the header of a generated module says. */
 export interface SpecTypesOptions {
   /** The spec's path, as somebody beside the generated file would write it: `../specs/audio.yaml`. */
   readonly source: string;
