@@ -4,6 +4,7 @@ import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { EnvelopeLog } from "./envelope-log.ts";
 import { defineHandler } from "./handler.ts";
+import { MetricNames } from "./handler-metrics.ts";
 import { HandlerRegistry } from "./handler-registry.ts";
 import { createWepMetrics } from "./metrics.ts";
 import { RunTable } from "./run-table.ts";
@@ -26,7 +27,8 @@ function openSession(): Session {
     unacknowledged: () => 0,
     threads: undefined,
   });
-  const runs = new RunTable({ handlers, settings, clock, log, metrics });
+  const handlerMetrics = { names: new MetricNames(), sink: () => undefined };
+  const runs = new RunTable({ handlers, settings, clock, log, metrics, handlerMetrics });
   return new Session(
     {
       runs,

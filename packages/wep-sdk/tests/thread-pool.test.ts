@@ -10,6 +10,7 @@ import { TaskAssignmentSchema } from "@subnet-worker/protocol";
 import { createDeferred, FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import type { Execution, RunHost } from "../src/execution.ts";
+import { MetricNames } from "../src/handler-metrics.ts";
 import type { Outcome } from "../src/run-state.ts";
 import type { SlotClass } from "../src/classes.ts";
 import { threadsOf } from "../src/threads/serve-modules.ts";
@@ -94,12 +95,15 @@ function begin(pool: ThreadPool, kind: string, input: Record<string, unknown> = 
     }),
     clock: systemClock,
     transfer: DEFAULT_TRANSFER,
+    endsAtMs: Infinity,
+    metrics: { names: new MetricNames(), sink: () => undefined },
     log,
     report: () => {
       reported.resolve();
       return Promise.resolve();
     },
     requestGrant: () => Promise.reject(new Error("no storage")),
+    abandonUpload: () => undefined,
     settle: (ended) => outcome.resolve(ended),
   };
   const handler = pool.handlers.find((each) => each.kind === kind);

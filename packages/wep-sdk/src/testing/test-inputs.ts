@@ -14,9 +14,11 @@ export type ActivityInputs<I> = {
 };
 
 /** Inputs of a handler in a test, by name; what is an object is given in `files`. */
-export type PlainInputs<I> = unknown extends I
+export type PlainInputs<I> = [I] extends [never]
   ? Readonly<Record<string, unknown>>
-  : { readonly [K in keyof I as K extends FileNames<I> ? never : K]: I[K] };
+  : unknown extends I
+    ? Readonly<Record<string, unknown>>
+    : { readonly [K in keyof I as K extends FileNames<I> ? never : K]: I[K] };
 
 /** What a handler of an activity gave: the values as the chain has them, and keys of objects. */
 export type ActivityOutputs<O> = {
