@@ -232,7 +232,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   "record show": {
     usage: "ID [--no-urls]",
-    summary: "an activity's run as a document that wep replay runs again",
+    summary: "an activity's run, as a document for wep replay",
     options: ["no-urls"],
     args: [1, 1],
     load: async () => (await import("./commands/record.ts")).showRecordedRun,

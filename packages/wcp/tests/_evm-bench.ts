@@ -19,8 +19,7 @@ import { captureLogs, type Logs } from "./_logs.ts";
 import { MemoryDisk } from "./_memory-store.ts";
 import { until } from "./_until.ts";
 
-export const SPEC: WorkflowSpec = parseSpec(
-  `
+export const SPEC_TEXT = `
 name: audio
 version: audio/1.0.0
 description: A test.
@@ -36,9 +35,8 @@ activities:
     output_params:
       - { name: processed_object_key, type: string, description: The result. }
       - { name: duration_ms, type: uint64, description: Its length. }
-`,
-  { fileName: "audio.yaml" },
-);
+`;
+export const SPEC: WorkflowSpec = parseSpec(SPEC_TEXT, { fileName: "audio.yaml" });
 export const ACTIVITY = SPEC.activities[0] as ActivitySpec;
 const TYPE = activityTypeAddress(SPEC.workflow, ACTIVITY.id);
 const INPUT = encodeParams(ACTIVITY.inputs, { audio_object_key: "in/song.wav", rate_hz: "44100" });

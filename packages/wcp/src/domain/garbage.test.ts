@@ -120,6 +120,8 @@ describe("an object", () => {
   it("of an activity that nobody knows stays while its workflow is under way", () => {
     const step = aTask({ id: "0x0c", state: "running" });
     expect(fate(keyOf("a"), [step], { unknownAgeMs: 0 })).toBe("unknown");
+    const alone = { ...step, workflowInstanceId: "" };
+    expect(fate("runs/none/0b/run-1/a", [alone], { unknownAgeMs: 0 })).toBe("garbage unknown");
   });
 
   it("that no run has written stays", () => {

@@ -111,7 +111,7 @@ export class GarbageRules {
     const workflow = workflowSegment(task.workflowInstanceId);
     const place = `${workflow}/${shortId(task.id)}`;
     this.#tasks.set(place, [...(this.#tasks.get(place) ?? []), task]);
-    if (isOpen(task)) this.#busyWorkflows.add(workflow);
+    if (isOpen(task) && task.workflowInstanceId !== "") this.#busyWorkflows.add(workflow);
     if (task.outcome?.status === "success") this.#note(task.outcome.resultHex);
   }
 
