@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { EXIT, StartupError } from "@subnet-worker/kit";
-import { ConfigError } from "@subnet-worker/kit/config";
-import { type Config, readConfig } from "../config.ts";
-import type { Invocation } from "./command.ts";
+import type { Config } from "../config.ts";
+import { type Invocation, textOption } from "./command.ts";
 import { sourcesOf } from "./dev-sources.ts";
 import { specFilesIn } from "./find-spec.ts";
-import { configInputOf } from "./run.ts";
+import { configOf } from "./run.ts";
 import { typesCommand } from "./spec-types.ts";
 
 /** What `wep dev` runs, as its files are now. */
@@ -24,8 +23,8 @@ export interface Project {
  * @throws {StartupError} 78 for a configuration that is wrong, or that names no handlers
  */
 export function readProject(invocation: Invocation): Project {
-  const input = configInputOf(invocation);
-  const config = configure(input);
+  const { cwd } = invocation.io;
+  const config = configOf(invocation);
   const { modules } = config.handlers;
   if (modules.length === 0) {
     throw new StartupError(
@@ -34,8 +33,8 @@ export function readProject(invocation: Invocation): Project {
     );
   }
   const listed = config.specs.list.map(({ path }) => path);
-  const specs = listed.length > 0 ? [...new Set(listed)] : specFilesIn(input.cwd);
-  const configPath = resolve(input.cwd, input.configPath ?? "wep.yaml");
+  const specs = listed.length > 0 ? [...new Set(listed)] : specFilesIn(cwd);
+  const configPath = resolve(cwd, textOption(invocation, "config") ?? "wep.yaml");
   return { config, specs, files: new Set([configPath, ...specs, ...sourcesOf(modules)]) };
 }
 
@@ -53,14 +52,5 @@ export async function refreshTypes({ specs }: Project, invocation: Invocation): 
       if (!text.includes("up to date")) io.out(text);
     };
     await typesCommand({ ...invocation, args: [relative(io.cwd, path)], options: {}, io: { ...io, out } });
-  }
-}
-
-function configure(input: Parameters<typeof readConfig>[0]): Config {
-  try {
-    return readConfig(input);
-  } catch (error) {
-    if (error instanceof ConfigError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
-    throw error;
   }
 }

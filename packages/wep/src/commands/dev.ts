@@ -162,7 +162,7 @@ function urlIn(line: string): string | undefined {
 /** A command that sends a task, as far as it can be known. */
 function hintOf({ specs, config }: Project, url: string, io: Io): string {
   const [path] = specs;
-  const activity = path === undefined ? undefined : readSpec(path).activities[0];
+  const activity = path === undefined ? undefined : readSpec(path, io.cwd).activities[0];
   const where =
     url === "http://127.0.0.1:7070"
       ? ""

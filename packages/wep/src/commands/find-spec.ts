@@ -25,8 +25,8 @@ export interface FoundActivity {
  *
  * @throws {StartupError} 78 for a file that is not there or is no spec, or that has no such activity
  */
-export function activityIn(path: string, wanted: Wanted): FoundActivity {
-  const { activities } = readSpec(path);
+export function activityIn(path: string, wanted: Wanted, cwd: string): FoundActivity {
+  const { activities } = readSpec(path, cwd);
   const found = pick(
     activities.map((activity) => ({ activity, path })),
     wanted,
@@ -35,7 +35,7 @@ export function activityIn(path: string, wanted: Wanted): FoundActivity {
   const there = activities.map(({ kind, version }) => `${kind}@${version}`).join(", ");
   throw new StartupError(
     EXIT.badConfig,
-    `[NO_SUCH_ACTIVITY] ${path} declares no ${textOf(wanted)}, only ${there}; correct the kind or give another --spec`,
+    `[NO_SUCH_ACTIVITY] ${relative(cwd, path)} declares no ${textOf(wanted)}, only ${there}; correct the kind or give another --spec`,
   );
 }
 
@@ -51,7 +51,7 @@ export function findActivity(directory: string, wanted: Wanted): FoundActivity |
   const found: FoundActivity[] = [];
   for (const path of specFilesIn(directory)) {
     try {
-      found.push(...readSpec(path).activities.map((activity) => ({ activity, path })));
+      found.push(...readSpec(path, directory).activities.map((activity) => ({ activity, path })));
     } catch (error) {
       if (!(error instanceof StartupError)) throw error;
       broken.push(error);
@@ -67,10 +67,15 @@ export function specFilesIn(directory: string): readonly string[] {
   return FOLDERS.flatMap((folder) => yamlFilesOf(resolve(directory, folder))).filter(looksLikeSpec);
 }
 
-/** @throws {StartupError} 78 naming the file, and where it is wrong */
-export function readSpec(path: string): WorkflowSpec {
-  // Named as people would: with its way from where they are.
-  const fileName = relative(process.cwd(), path).startsWith("..") ? path : relative(process.cwd(), path);
+/**
+ * Reads a spec.
+ *
+ * @param cwd from where its name is told
+ * @throws {StartupError} 78 naming the file, and where it is wrong
+ */
+export function readSpec(path: string, cwd: string): WorkflowSpec {
+  const below = relative(cwd, path);
+  const fileName = below.startsWith("..") ? path : below;
   try {
     return parseSpec(readFileSync(path, "utf8"), { fileName });
   } catch (error) {

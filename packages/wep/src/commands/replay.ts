@@ -10,11 +10,10 @@ import {
 import { type Handler, isHandler, WepError } from "@subnet-worker/wep-sdk";
 import { replayRun, type TestRun } from "@subnet-worker/wep-sdk/testing";
 import { loadHandlers } from "../handler-modules.ts";
-import { readConfig } from "../config.ts";
 import { flagOption, type Invocation, misuse, textOption } from "./command.ts";
 import { compare, type FindFile } from "./replay-compare.ts";
 import { replayJson, replayText } from "./replay-report.ts";
-import { configInputOf } from "./run.ts";
+import { configOf } from "./run.ts";
 import type { SavedFile } from "./send-report.ts";
 
 /** A handler that was told to stop may take this long. */
@@ -93,7 +92,7 @@ function problemOf(input: RecordedInput, objects: FindFile, nowMs: number): read
 
 /** Of the modules named, or of the configuration. */
 async function handlersOf(invocation: Invocation): Promise<readonly Handler[]> {
-  const { modules } = readConfig(configInputOf(invocation)).handlers;
+  const { modules } = configOf(invocation).handlers;
   if (modules.length > 0) return (await loadHandlers(modules)).filter(isHandler);
   throw new StartupError(
     EXIT.badConfig,

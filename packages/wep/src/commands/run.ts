@@ -13,7 +13,7 @@ const SETTINGS = {
 
 /** `wep run`: serves handlers until the signal, then drains. */
 export async function run(invocation: Invocation): Promise<number> {
-  const config = configure(configInputOf(invocation));
+  const config = configOf(invocation);
   stopWithParent();
   invocation.setDrain(config.runtime.graceful_shutdown_s * 1_000);
   await using app = await compose(config);
@@ -36,6 +36,16 @@ export function configInputOf(invocation: Pick<Invocation, "options" | "io">): C
   };
 }
 
+/** The configuration of a run. @throws {StartupError} 78 with everything that is wrong */
+export function configOf(invocation: Pick<Invocation, "options" | "io">): Config {
+  try {
+    return readConfig(configInputOf(invocation));
+  } catch (error) {
+    if (error instanceof ConfigError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
+    throw error;
+  }
+}
+
 /** The options of a run, to start another with. */
 export function runArgs(invocation: Pick<Invocation, "options">): readonly string[] {
   const modules = textsOption(invocation, "handlers").flatMap((module) => ["--handlers", module]);
@@ -51,13 +61,4 @@ function stopWithParent(): void {
   if (process.channel === undefined) return;
   process.channel.unref();
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-}
-
-function configure(input: ConfigInput): Config {
-  try {
-    return readConfig(input);
-  } catch (error) {
-    if (error instanceof ConfigError) throw new StartupError(EXIT.badConfig, error.message, { cause: error });
-    throw error;
-  }
 }

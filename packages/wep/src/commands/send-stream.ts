@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Clock, EXIT, StartupError } from "@subnet-worker/kit";
+import { farewellText } from "@subnet-worker/kit/tls";
 import {
   type Capabilities,
   type Completion,
@@ -45,6 +47,7 @@ export class WorkerStream implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   #isEnded = false;
   #incoming: AsyncIterator<Envelope> | undefined;
+  #sessions: HeardSessions | undefined;
   #hasAdditions = false;
 
   private constructor(target: WepTarget, clock: Clock) {
@@ -150,7 +153,9 @@ export class WorkerStream implements AsyncDisposable {
 
   async #shakeHands(): Promise<void> {
     const { url, tls } = this.#target;
-    const client = createClient(Execution, createGrpcTransport({ baseUrl: url, nodeOptions: { ...tls } }));
+    const sessionManager = new HeardSessions(url, {}, { ...tls });
+    this.#sessions = sessionManager;
+    const client = createClient(Execution, createGrpcTransport({ baseUrl: url, sessionManager }));
     this.#send(
       envelope("hello", {
         ...PROTOCOL_RANGE,
@@ -189,7 +194,7 @@ export class WorkerStream implements AsyncDisposable {
       if (next !== undefined && next.done !== true) return next.value;
     } catch (error) {
       if (isLate) throw silent(this.#target, what, withinMs);
-      throw explainStream(error, this.#target);
+      throw explainStream(error, this.#target, this.#sessions?.farewell);
     }
     throw new StartupError(
       EXIT.fault,
@@ -209,6 +214,21 @@ export class WorkerStream implements AsyncDisposable {
       await this.#wake.promise;
       this.#wake = Promise.withResolvers();
     }
+  }
+}
+
+/** Hears what a WEP says as it hangs up on a certificate that it does not take. */
+class HeardSessions extends Http2SessionManager {
+  farewell: string | undefined;
+
+  override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...args);
+    const session = stream.session as ClientHttp2Session | undefined;
+    session?.on("error", () => undefined); // the stream tells of it
+    session?.on("goaway", (code, _lastStream, debug) => {
+      if (code === constants.NGHTTP2_INADEQUATE_SECURITY) this.farewell ??= farewellText(debug);
+    });
+    return stream;
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { ConnectError } from "@connectrpc/connect";
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import { explainCertificate, explainHandshake } from "@subnet-worker/kit/tls";
@@ -26,11 +27,13 @@ const FILES = { ca: "--ca", cert: "--cert", key: "--key" } as const;
  *
  * @throws {StartupError} 78 for a URL that is none and for files that cannot be read
  */
-export function targetOf(invocation: Pick<Invocation, "options">): WepTarget {
+export function targetOf(invocation: Pick<Invocation, "options" | "io">): WepTarget {
   const url = originOf(textOption(invocation, "url") ?? "http://127.0.0.1:7070");
   const files = Object.keys(FILES).flatMap((name) => {
     const path = textOption(invocation, name);
-    return path === undefined ? [] : [[name, readPem(`--${name}`, path)] as const];
+    return path === undefined
+      ? []
+      : [[name, readPem(`--${name}`, resolve(invocation.io.cwd, path))] as const];
   });
   const servername = textOption(invocation, "server-name");
   const tls: TlsOptions = {
@@ -66,8 +69,21 @@ function readPem(option: string, path: string): string {
   }
 }
 
-/** What a stream that failed means, in words for people. */
-export function explainStream(error: unknown, { url, tls }: WepTarget): StartupError {
+/**
+ * What a stream that failed means, in words for people.
+ *
+ * @param farewell what the WEP said as it hung up, where it did
+ */
+export function explainStream(error: unknown, { url, tls }: WepTarget, farewell?: string): StartupError {
+  if (farewell !== undefined) {
+    const isPlain = url.startsWith("http:");
+    const advice = isPlain
+      ? "; here: --url https://..., with --ca, --cert and --key"
+      : tls.cert === undefined
+        ? "; give a certificate with --cert and --key"
+        : "";
+    return new StartupError(EXIT.fault, `[TLS] ${url}: ${farewell}${advice}`, { cause: error });
+  }
   const cause = deepest(error);
   const code = codeOf(cause);
   const message = reasonOf(error, { url, tls, code });

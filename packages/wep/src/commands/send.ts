@@ -80,7 +80,7 @@ function parseKind(text: string): Wanted {
 function specOf(invocation: Invocation, wanted: Wanted): ActivitySpec | undefined {
   const { cwd } = invocation.io;
   const path = textOption(invocation, "spec");
-  const found = path === undefined ? findActivity(cwd, wanted) : activityIn(resolve(cwd, path), wanted);
+  const found = path === undefined ? findActivity(cwd, wanted) : activityIn(resolve(cwd, path), wanted, cwd);
   return found?.activity;
 }
 
