@@ -135,6 +135,9 @@ function bucketProblems(storage: StorageSettings["storage"]): readonly string[] 
     ...(storage.endpoint === "" || isHttpUrl(storage.endpoint)
       ? []
       : [`storage.endpoint: "${storage.endpoint}" is not a URL; write it like https://s3.example:443`]),
+    ...(storage.sse !== "" && isR2(storage.endpoint)
+      ? ['storage.sse: R2 encrypts always and refuses uploads that ask for it; set it to ""']
+      : []),
     ...(storage.sse_kms_key_id !== "" && storage.sse !== "aws:kms"
       ? ['storage.sse_kms_key_id: is only of use with storage.sse = "aws:kms"; set that, or empty it']
       : []),
@@ -166,6 +169,11 @@ function apiProblems(api: StorageSettings["subnet_api"]): readonly string[] {
         ]
       : []),
   ];
+}
+
+/** https://developers.cloudflare.com/r2/api/s3/api/ lists the headers of SSE as not implemented. */
+function isR2(endpoint: string): boolean {
+  return isHttpUrl(endpoint) && new URL(endpoint).hostname.endsWith(".r2.cloudflarestorage.com");
 }
 
 function isHttpUrl(url: string): boolean {

@@ -19,7 +19,11 @@ const MOST_ATTEMPTS = 3;
 const ignore = (): void => {};
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** A client that any store which speaks S3 understands: AWS, R2, MinIO, s3rver. */
+/**
+ * A client that any store which speaks S3 understands: AWS, R2, MinIO, s3rver. It sends nothing that
+ * R2 lists as not implemented (https://developers.cloudflare.com/r2/api/s3/api/): no ACL, no tags, no
+ * checksum trailers, no expected owner.
+ */
 export function createS3Client(options: S3ClientOptions): S3Client {
   const client = new S3Client({
     endpoint: options.endpoint,

@@ -1,4 +1,4 @@
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Clock, createBackoff } from "@subnet-worker/kit";
 import { Storage } from "@subnet-worker/protocol/storage";
@@ -35,6 +35,7 @@ export class BrokerClient implements Disposable {
   readonly #options: BrokerClientOptions;
   readonly #clock: Clock;
   readonly #sessions: Http2SessionManager;
+  readonly #token: TokenSource;
   readonly #client: Client<typeof Storage>;
 
   constructor(options: BrokerClientOptions, deps: { readonly clock: Clock }) {
@@ -51,12 +52,11 @@ export class BrokerClient implements Disposable {
         ...tls.identity,
       },
     );
-    const transport: Transport = createGrpcTransport({
-      baseUrl: url,
-      sessionManager: this.#sessions,
-      interceptors: [withToken(new TokenSource(options))],
-    });
-    this.#client = createClient(Storage, transport);
+    this.#token = new TokenSource(options);
+    this.#client = createClient(
+      Storage,
+      createGrpcTransport({ baseUrl: url, sessionManager: this.#sessions }),
+    );
   }
 
   [Symbol.dispose](): void {
@@ -66,13 +66,12 @@ export class BrokerClient implements Disposable {
   /** @throws {StorageError} */
   async call<T>(
     { what, isRepeatable = true }: Call,
-    ask: (client: Client<typeof Storage>, options: { readonly timeoutMs: number }) => Promise<T>,
+    ask: (client: Client<typeof Storage>, options: CallOptions) => Promise<T>,
   ): Promise<T> {
-    const { timeoutMs } = this.#options;
     const backoff = createBackoff({ initialMs: 200, maxMs: 2_000 });
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await ask(this.#client, { timeoutMs });
+        return await ask(this.#client, await this.#callOptions());
       } catch (error) {
         if (!isRepeatable || attempt === MOST_ATTEMPTS || !isPassing(error))
           throw storageErrorOf(error, what);
@@ -80,12 +79,12 @@ export class BrokerClient implements Disposable {
       }
     }
   }
-}
 
-function withToken(source: TokenSource): Interceptor {
-  return (next) => async (request) => {
-    const token = await source.current();
-    if (token !== "") request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
-  };
+  async #callOptions(): Promise<CallOptions> {
+    const token = await this.#token.current();
+    return {
+      timeoutMs: this.#options.timeoutMs,
+      ...(token === "" ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    };
+  }
 }
