@@ -86,13 +86,11 @@ async function prepare(
     const content = await findObject?.(objectKey);
     if (content !== undefined) store.put(objectKey, content);
   }
-  const urls = new Map(all.flatMap(({ objectKey, url }) => (objectKey && url ? [[objectKey, url]] : [])));
   return {
     inputs: await Promise.all(recorded.inputs.map((input) => toSent(input, store))),
     workflowInputs: await Promise.all(recorded.workflowInputs.map((input) => toSent(input, store))),
     outputs:
       outputs.length === 0 ? undefined : outputs.map(({ abiType, ...rest }) => ({ ...rest, type: abiType })),
-    urls,
     ids: { activityId: activity.id, runId: run.id, workflowInstanceId: activity.workflowInstanceId },
     // A node without storage would refuse uploads; here they are wanted to look at.
     uploadPrefix: run.uploadPrefix || "replay/",

@@ -7,7 +7,7 @@ import { type CancelReason, isCancelledError, WepError } from "../errors.ts";
 import { type ActivityHandler, type Handler, isHandler } from "../handler.ts";
 import { type Middleware, withMiddleware } from "../middleware.ts";
 import { MemoryStore, type TestContent } from "./memory-store.ts";
-import { TestHost, type TestHostOptions } from "./test-host.ts";
+import { TestHost } from "./test-host.ts";
 import {
   type ActivityInputs,
   type ActivityOutputs,
@@ -116,7 +116,6 @@ export function runHandler(
         store,
       ),
       outputs: activity?.outputs,
-      urls: new Map(),
     };
   });
 }
@@ -126,7 +125,6 @@ export interface PreparedRun {
   readonly inputs: readonly SentInput[];
   readonly workflowInputs: readonly SentInput[];
   readonly outputs: readonly ActivityParam[] | undefined;
-  readonly urls: TestHostOptions["urls"];
   /** Default: those of a test. */
   readonly ids?: { readonly activityId: string; readonly runId: string; readonly workflowInstanceId: string };
   readonly uploadPrefix?: string;
@@ -189,7 +187,6 @@ function hostOf(run: {
     logLevel,
     timeoutMs,
     abortGraceMs,
-    urls: prepared.urls,
   });
 }
 

@@ -39,8 +39,6 @@ export interface TestHostOptions {
   readonly timeoutMs: number;
   /** How long a handler that was stopped may take to return. */
   readonly abortGraceMs: number;
-  /** URLs of objects that are not in the store, by key. */
-  readonly urls: ReadonlyMap<string, string>;
 }
 
 /** What is around one run under test: a worker of one run, which keeps what it sees. */
@@ -174,11 +172,10 @@ export class TestHost implements ScopeSource {
   }
 
   async #urlOf(objectKey: string): Promise<string> {
-    const { store, urls } = this.#options;
-    const known = store.get(objectKey) === undefined ? urls.get(objectKey) : await store.url(objectKey);
-    if (known !== undefined) return known;
+    const { store } = this.#options;
+    if (store.get(objectKey) !== undefined) return await store.url(objectKey);
     throw new TerminalError(
-      `[PERMISSION_DENIED] download of "${objectKey}": this test has no such object; give it in objects`,
+      `[PERMISSION_DENIED] download of "${objectKey}": there is no such object here, and no URL of it that works; give its content, or record the run again`,
       { code: TASK_ERROR.PERMISSION_DENIED },
     );
   }
