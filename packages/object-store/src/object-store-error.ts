@@ -26,6 +26,8 @@ export function fromDisk(error: unknown, what: string): ObjectStoreError {
   switch (code) {
     case "ENOTDIR":
     case "EISDIR":
+    case "EEXIST":
+    case "ENOTEMPTY":
       return new ObjectStoreError(
         "REFUSED",
         `${what}: a key cannot be an object and a folder of others at once; choose another`,
