@@ -1,3 +1,8 @@
+/**
+ * Activity specs, and ABI bytes to named values and back: `@subnet-worker/activity-spec`.
+ *
+ * @module activity-spec
+ */
 export { decodeAbi } from "./abi-decode.ts";
 export { encodeAbi } from "./abi-encode.ts";
 export { AbiError, type AbiErrorCode } from "./abi-error.ts";

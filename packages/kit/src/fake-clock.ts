@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 
+/** How a {@link FakeClock} begins. */
 export interface FakeClockOptions {
   /** What `nowMs` starts at. Default 2025-01-01T00:00:00Z. */
   readonly startMs?: number;

@@ -20,7 +20,9 @@ export const TASK_ERROR = {
   CANCELLED_BY_TIMEOUT: 5002,
 } as const;
 
+/** Name of a code of {@link TASK_ERROR}. */
 export type TaskErrorName = keyof typeof TASK_ERROR;
+/** A number of {@link TASK_ERROR}. */
 export type TaskErrorCode = (typeof TASK_ERROR)[TaskErrorName];
 
 const NAMES = new Map<number, TaskErrorName>(

@@ -1,9 +1,10 @@
 /** A kind of machine that work needs; each has slots of its own. */
 export const WORK_CLASSES = ["cpu", "gpu", "io"] as const;
 
-/** Name of a {@link WORK_CLASSES}. */
+/** Whose slots a run takes, and which thread: see `Handler.class`. */
 export type WorkClass = (typeof WORK_CLASSES)[number];
 
+/** The slots of one class of work. */
 export interface ClassOptions {
   /** Runs of this class at the same time; whole, at least 1. */
   readonly slots: number;

@@ -15,6 +15,7 @@ export type UploadBody =
   | ReadableStream<Uint8Array>
   | AsyncIterable<Uint8Array>;
 
+/** How `ctx.upload` writes an object. */
 export interface UploadOptions {
   /** For example `image/png`. */
   readonly mediaType: string;
@@ -22,6 +23,7 @@ export interface UploadOptions {
   readonly onProgress?: (progress: TransferProgress) => void;
 }
 
+/** An object that `ctx.upload` has written. */
 export interface UploadedObject {
   /** Full key in storage: return it as the value of an `*_object_key` output. */
   readonly objectKey: string;
@@ -30,6 +32,7 @@ export interface UploadedObject {
   readonly sha256: string;
 }
 
+/** What `ctx.progress` may say besides percentage and message. */
 export interface ProgressOptions {
   /**
    * Where an attempt after this one could go on: an object key or a short text of the

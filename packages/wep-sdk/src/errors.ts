@@ -9,12 +9,14 @@ const CANCELLED = Symbol.for("subnet-worker.wep-sdk.CancelledError");
 /** Name of a code of {@link TASK_ERROR}. */
 export type TaskErrorName = keyof typeof TASK_ERROR;
 
+/** What a {@link TerminalError} may say besides its message. */
 export interface TerminalErrorOptions {
   /** A code of {@link TASK_ERROR} or its name. Default `EXECUTION_FAILED`. */
   readonly code?: TaskErrorCode | TaskErrorName;
   readonly cause?: unknown;
 }
 
+/** What a {@link RetryableError} may say besides its message. */
 export interface RetryableErrorOptions extends TerminalErrorOptions {
   /** Do not try again sooner than this. `undefined` leaves it to the worker client. */
   readonly retryAfterMs?: number;
@@ -113,6 +115,7 @@ export function isCancelledError(value: unknown): value is CancelledError {
   return isBranded(value, CANCELLED);
 }
 
+/** What a {@link WepError} is about. */
 export type WepErrorCode =
   | "INVALID_HANDLER"
   | "DUPLICATE_HANDLER"

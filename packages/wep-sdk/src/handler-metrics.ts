@@ -2,25 +2,33 @@ import { WepError } from "./errors.ts";
 
 /** Counts what goes up: pages, retries, bytes. */
 export interface HandlerCounter {
-  /** @param by 0 or more; default 1 */
+  /**
+   * Adds to the count.
+   *
+   * @param by 0 or more; default 1
+   */
   inc(this: void, by?: number): void;
 }
 
 /** Shows what goes up and down: a queue's length, a temperature. The last value set wins, over all threads. */
 export interface HandlerGauge {
+  /** Replaces the value. */
   set(this: void, value: number): void;
 }
 
 /** Counts values by size: durations in seconds, sizes in bytes. */
 export interface HandlerHistogram {
+  /** Adds one observation. */
   observe(this: void, value: number): void;
 }
 
+/** What there is to say about a metric. */
 export interface MetricOptions {
   /** What it says, for people who read `/metrics`. Default: its name. The first that is given stays. */
   readonly help?: string;
 }
 
+/** What there is to say about a histogram. */
 export interface HistogramOptions extends MetricOptions {
   /** Upper bounds, growing. Default from 5 ms to 10 s, for durations in seconds. The first that are given stay. */
   readonly buckets?: readonly number[];

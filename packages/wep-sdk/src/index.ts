@@ -1,3 +1,8 @@
+/**
+ * Write handlers for a subnet worker node: `@subnet-worker/wep-sdk`.
+ *
+ * @module wep-sdk
+ */
 export {
   type Activity,
   type ActivityDefinition,

@@ -6,6 +6,7 @@ import type { Middleware } from "./middleware.ts";
 import type { SettingsOptions } from "./settings.ts";
 import type { ThreadOptions } from "./threads/thread-pool.ts";
 
+/** Where health and metrics are served. */
 export interface HealthOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;

@@ -38,7 +38,7 @@ export interface Settings {
   readonly tracer: Tracer | undefined;
 }
 
-/** What of {@link Settings} a caller may set. */
+/** Bounds and durations of a server. */
 export interface SettingsOptions {
   /** Runs at the same time. Default `"auto"`: one per core. */
   readonly maxConcurrency?: number | "auto";
@@ -74,10 +74,11 @@ export interface SettingsOptions {
    * `@subnet-worker/kit/tracing` gives one. `ctx.metadata` names the span to go on from. Default none.
    */
   readonly tracer?: Tracer;
-  /** For tests and unusual networks; the rest of {@link Settings}. */
+  /** For tests and unusual networks. */
   readonly tuning?: Partial<Tuning>;
 }
 
+/** What few need to change: how long the other side may take, and how much waits for it. */
 export type Tuning = Pick<
   Settings,
   | "helloTimeoutMs"

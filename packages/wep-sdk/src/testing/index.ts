@@ -1,3 +1,8 @@
+/**
+ * Run handlers in tests, without a worker: `@subnet-worker/wep-sdk/testing`.
+ *
+ * @module wep-sdk/testing
+ */
 export { FakeClock, type FakeClockOptions } from "@subnet-worker/kit/fake-clock";
 export type { TestContent } from "./memory-store.ts";
 export { type ReplayOptions, replayRun } from "./replay-run.ts";
