@@ -19,42 +19,30 @@ export class ObjectStoreError extends Error {
   }
 }
 
+const IN_THE_WAY = "a key cannot be an object and a folder of others at once; choose another";
+const NO_RIGHT = "the folder may not be read or written; correct its rights";
+
+/** What errors of the file system mean that trying again does not mend. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ENOTDIR: IN_THE_WAY,
+  EISDIR: IN_THE_WAY,
+  EEXIST: IN_THE_WAY,
+  ENOTEMPTY: IN_THE_WAY,
+  ELOOP: "links are not followed; put the file itself there",
+  EACCES: NO_RIGHT,
+  EPERM: NO_RIGHT,
+  EROFS: NO_RIGHT,
+  ENAMETOOLONG: "the name is too long for this disk; shorten it",
+};
+
 /** Classifies an error of the file system. */
 export function fromDisk(error: unknown, what: string): ObjectStoreError {
   if (error instanceof ObjectStoreError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case "ENOTDIR":
-    case "EISDIR":
-    case "EEXIST":
-    case "ENOTEMPTY":
-      return new ObjectStoreError(
-        "REFUSED",
-        `${what}: a key cannot be an object and a folder of others at once; choose another`,
-        { cause: error },
-      );
-    case "ELOOP":
-      return new ObjectStoreError("REFUSED", `${what}: links are not followed; put the file itself there`, {
+  const { code = "failed", message } = error as NodeJS.ErrnoException;
+  const refusal = REFUSALS[code];
+  return refusal === undefined
+    ? new ObjectStoreError("UNAVAILABLE", `${what}: ${code} (${message}); look at the disk, then try again`, {
         cause: error,
-      });
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return new ObjectStoreError(
-        "REFUSED",
-        `${what}: the folder may not be read or written (${code}); correct its rights`,
-        { cause: error },
-      );
-    case "ENAMETOOLONG":
-      return new ObjectStoreError("REFUSED", `${what}: the name is too long for this disk; shorten it`, {
-        cause: error,
-      });
-    case undefined:
-    default:
-      return new ObjectStoreError(
-        "UNAVAILABLE",
-        `${what}: ${code ?? "failed"} (${message}); look at the disk, then try again`,
-        { cause: error },
-      );
-  }
+      })
+    : new ObjectStoreError("REFUSED", `${what}: ${refusal}`, { cause: error });
 }

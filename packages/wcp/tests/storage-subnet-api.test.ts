@@ -215,12 +215,13 @@ describe("a remote broker that is busy", () => {
 
   it("is given up on when an answer takes too long", async () => {
     const { promise: never } = Promise.withResolvers<typeof GRANT>();
-    await using broker = await serve({ createMultipart: () => never as never });
+    await using broker = await serve({ presignDownload: () => never });
     using storage = connect(broker.url, { timeoutMs: 50 });
-    await expect(storage.createMultipart("a", { mediaType: "" })).rejects.toMatchObject({
+    await expect(storage.downloadTicket("a")).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      message: expect.stringMatching(/beginning an upload of a in parts/),
+      message: expect.stringMatching(/a URL to read a: the broker does not answer as it should/),
     });
+    expect(broker.tokens.length).toBe(1);
   });
 });
 

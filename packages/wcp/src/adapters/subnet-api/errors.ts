@@ -24,15 +24,13 @@ const BY_CODE: Readonly<Partial<Record<Code, readonly [StorageErrorCode, string]
   ],
 };
 
-/** Whether the same call may succeed a little later. */
+/**
+ * Whether the same call may succeed a little later. Not after a deadline: whoever asked has waited
+ * for long enough, and asks again when the answer is still wanted.
+ */
 export function isPassing(error: unknown): boolean {
   const { code } = ConnectError.from(error);
-  return (
-    code === Code.Unavailable ||
-    code === Code.ResourceExhausted ||
-    code === Code.Aborted ||
-    code === Code.DeadlineExceeded
-  );
+  return code === Code.Unavailable || code === Code.ResourceExhausted || code === Code.Aborted;
 }
 
 /** Classifies what a call of the broker rejected with. `what` says what was tried, with the key. */
