@@ -15,13 +15,13 @@ export function searchMemory(pid: number, needles: Readonly<Record<string, Uint8
   const found: Found[] = [];
   const memory = openSync(`/proc/${pid}/mem`, "r");
   const chunk = Buffer.alloc(CHUNK_BYTES + longest);
+  const within = (bytes: Buffer) =>
+    Object.entries(needles).flatMap(([what, needle]) => (bytes.includes(needle) ? [what] : []));
   try {
     for (const { start, end, name } of writableRegions(pid)) {
       for (let at = start; at < end; at += CHUNK_BYTES) {
         const bytes = readAt(memory, chunk, { at, length: Math.min(chunk.length, end - at) });
-        for (const [what, needle] of Object.entries(needles)) {
-          if (bytes.includes(needle)) found.push({ what, where: name });
-        }
+        found.push(...within(bytes).map((what) => ({ what, where: name })));
       }
     }
   } finally {
