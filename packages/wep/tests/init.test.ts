@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -152,12 +152,14 @@ describe("wep init", () => {
     expect(readdirSync(place.path).toSorted()).toEqual(Object.keys(files).toSorted());
   });
 
-  it.skipIf(process.getuid?.() === 0)("says so when it may not write", async () => {
+  it("says so when it cannot write", async () => {
     await using place = await emptyFolder();
-    chmodSync(place.path, 0o500);
-    const { code, stderr } = await wepInside(["init"], place.path);
-    expect([code, stderr]).toEqual([78, expect.stringContaining("[CANNOT_WRITE]")]);
-    chmodSync(place.path, 0o700);
+    mkdirSync(join(place.path, "handlers.ts"));
+    writeFileSync(join(place.path, "package.json"), '{"type":"module"}');
+    const refused = await wepInside(["init"], place.path);
+    expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining("[FILE_EXISTS]")]);
+    const forced = await wepInside(["init", "--force"], place.path);
+    expect([forced.code, forced.stderr]).toEqual([78, expect.stringMatching(/\[CANNOT_WRITE\].*EISDIR/)]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
+import type { ActivitySpec } from "@subnet-worker/activity-spec";
 import { EXIT, StartupError, systemClock } from "@subnet-worker/kit";
 import { readableLine } from "../readable-log.ts";
 import { flagOption, type Invocation, type Io } from "./command.ts";
@@ -159,10 +160,19 @@ function urlIn(line: string): string | undefined {
   return `http://${reachable?.includes(":") === true ? `[${reachable}]` : reachable}:${port}`;
 }
 
+/** `undefined` where there is none, and where it is wrong just now: that is told when it has been changed. */
+function firstActivity([path]: readonly string[], io: Io): ActivitySpec | undefined {
+  try {
+    return path === undefined ? undefined : readSpec(path, io.cwd).activities[0];
+  } catch (error) {
+    if (error instanceof StartupError) return undefined;
+    throw error;
+  }
+}
+
 /** A command that sends a task, as far as it can be known. */
 function hintOf({ specs, config }: Project, url: string, io: Io): string {
-  const [path] = specs;
-  const activity = path === undefined ? undefined : readSpec(path, io.cwd).activities[0];
+  const activity = firstActivity(specs, io);
   const where =
     url === "http://127.0.0.1:7070"
       ? ""

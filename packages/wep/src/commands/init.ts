@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import { flagOption, type Invocation, misuse, textOption } from "./command.ts";
@@ -77,16 +77,25 @@ function write({ directory, files, manifest }: Plan, isForced: boolean): readonl
       `[FILE_EXISTS] ${directory} has ${conflicts.map(({ name }) => name).join(", ")} already, and nothing was written; give another directory, or --force to overwrite`,
     );
   }
-  mkdirSync(directory, { recursive: true });
-  for (const file of files) {
-    if (!different.includes(file)) writeFileSync(join(directory, file.name), file.text);
+  const wanted = files.filter((file) => !different.includes(file));
+  try {
+    mkdirSync(directory, { recursive: true });
+    for (const { name, text } of [...wanted, { name: "package.json", text: manifest.text }]) {
+      writeFileSync(join(directory, name), text);
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartupError(
+      EXIT.badConfig,
+      `[CANNOT_WRITE] ${directory}: ${why}; give another directory, or see to its permissions`,
+      { cause: error },
+    );
   }
-  writeFileSync(join(directory, "package.json"), manifest.text);
   return different.map(({ name }) => name);
 }
 
 function differs(path: string, text: string): boolean {
-  return existsSync(path) && readFileSync(path, "utf8") !== text;
+  return existsSync(path) && (!statSync(path).isFile() || readFileSync(path, "utf8") !== text);
 }
 
 function report(
