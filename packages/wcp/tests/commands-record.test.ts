@@ -84,6 +84,16 @@ describe("wcp record show", () => {
     expect(outcome).toEqual({ state: "done", status: "success", outputs: values });
   });
 
+  it("knows an activity of its database by the beginning of its id, where that is one's alone", async () => {
+    const id = await bench.evm.enqueue();
+    await save(id, { kind: "abandoned", reason: "no room" });
+    expect((await show(id.slice(0, 40))).activity.id).toBe(id);
+    const twins = [`0x${"77".repeat(31)}01`, `0x${"77".repeat(31)}02`];
+    for (const twin of twins) await save(twin, { kind: "abandoned", reason: "no room" });
+    const { code, err } = await bench.wcp(["record", "show", "0x7777"], systemClock);
+    expect([code, err]).toEqual([78, expect.stringContaining("is the beginning of 2 activities' ids")]);
+  });
+
   it("tells why it failed, by the node's word or else the network's", async () => {
     const { task } = await bench.evm.claimed(await bench.evm.enqueue());
     await bench.evm.source.fail(task, "the disk is full");
@@ -116,6 +126,7 @@ describe("wcp record show", () => {
 
   it.each([
     ["is no id", "0x12", 78, "0x and 64 hex digits"],
+    ["begins like none", "0x123456", 78, "nor the beginning of one that this node knows"],
     ["nobody knows", idOf(424_242), 1, "does not know the activity"],
   ] as const)("says so of one that %s", async (...[, id, code, message]) => {
     const result = await bench.wcp(["record", "show", id], systemClock);

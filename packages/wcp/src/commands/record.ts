@@ -28,8 +28,8 @@ import { askStorage, openCommandStorage } from "./storage-survey.ts";
 export const showRecordedRun: RunCommand = async (invocation) => {
   const { io, args } = invocation;
   await using stack = new AsyncDisposableStack();
-  const id = parseId(args[0] ?? "");
   const config = loadCommandConfig(invocation);
+  const id = wholeId(args[0] ?? "", config);
   const known = storedTask(id, config);
   const activity = await readActivity(id, invocation, config);
   if (activity === undefined) {
@@ -46,6 +46,8 @@ export const showRecordedRun: RunCommand = async (invocation) => {
   io.out(`${JSON.stringify(run, undefined, 2)}\n`);
   return EXIT.ok;
 };
+
+const TASK_RECORDS = ["inflight:", "done:", "claim_job:"];
 
 interface Sources {
   readonly invocation: Invocation;
@@ -200,7 +202,7 @@ interface Stored {
 function storedTask(id: string, { db }: Config): Stored | undefined {
   try {
     using inspector = new StoreInspector(db.path);
-    for (const name of ["inflight:", "done:", "claim_job:"]) {
+    for (const name of TASK_RECORDS) {
       const value = inspector.record(`${name}${id}`)?.value;
       if (value !== undefined) return { ...(value as unknown as Stored), queue: String(value["queue_name"]) };
     }
@@ -235,12 +237,22 @@ function wantsUrls({ options, io }: Invocation, config: Config): boolean {
   return kind === "s3" || kind === "subnet-api";
 }
 
-/** @throws {StartupError} exit code 78 */
-function parseId(text: string): string {
+/** The id that the text is, or is the beginning of in the database. @throws {StartupError} exit code 78 */
+function wholeId(text: string, { db }: Config): string {
   const id = text.toLowerCase();
   if (/^0x[0-9a-f]{64}$/.test(id)) return id;
-  throw new StartupError(
-    EXIT.badConfig,
-    `"${text}" is no activity id, 0x and 64 hex digits; wcp db ls lists those of this node`,
+  const found = /^0x[0-9a-f]{4,}$/.test(id) ? idsFrom(id, db.path) : [];
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  const problem =
+    found.length > 1
+      ? `is the beginning of ${found.length} activities' ids`
+      : "is neither an activity id, 0x and 64 hex digits, nor the beginning of one that this node knows";
+  throw new StartupError(EXIT.badConfig, `"${text}" ${problem}; wcp db ls lists those of this node`);
+}
+
+function idsFrom(prefix: string, path: string): readonly string[] {
+  using inspector = new StoreInspector(path);
+  return TASK_RECORDS.flatMap((name) => [...inspector.records(`${name}${prefix}`)]).map(({ value }) =>
+    String(value["activity_id"]),
   );
 }
