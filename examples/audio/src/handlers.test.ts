@@ -1,74 +1,64 @@
 import { readFile } from "node:fs/promises";
 
-import { RetryableError, TASK_ERROR, TerminalError } from "@subnet-worker/wep-sdk";
+import { defineMiddleware, RetryableError, TASK_ERROR } from "@subnet-worker/wep-sdk";
+import { runHandler, type TestContent, type TestRun } from "@subnet-worker/wep-sdk/testing";
 import { decode } from "fast-png";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createFakeRun, type FakeRun, inputFile } from "../tests/_context.ts";
 import { joined, noise, silence, speechLike } from "../tests/_signals.ts";
 import { buildWav } from "../tests/_wav.ts";
-import {
-  preprocess,
-  type PreprocessOutput,
-  validate,
-  type ValidateInput,
-  type ValidateOutput,
-} from "./handlers.ts";
+import { preprocess, validate } from "./handlers.ts";
 import { parseWav } from "./wav.ts";
 
 const RECORDING = new URL("../samples/recording.wav", import.meta.url);
 
-async function preprocessed(
-  recording: Uint8Array,
-  run: FakeRun = createFakeRun(),
-): Promise<PreprocessOutput> {
-  return preprocess.run({ audio_object_key: inputFile(recording) }, run.ctx);
+function preprocessed(recording: Uint8Array) {
+  return runHandler(preprocess, { inputs: { audio_object_key: recording } });
 }
 
-async function validated(
-  run: FakeRun,
-  input: PreprocessOutput,
-  changes: Partial<ValidateInput> = {},
-): Promise<ValidateOutput> {
+type Preprocessed = Awaited<ReturnType<typeof preprocessed>>;
+
+interface Changes {
+  readonly processed_object_key?: TestContent;
+  readonly waveform_object_key?: TestContent;
+  readonly sample_rate_hz?: number;
+  readonly duration_ms?: bigint;
+}
+
+function validated({ outputs, uploads }: Preprocessed, changes: Changes = {}) {
   const files = {
-    processed_object_key: run.fileOf(input.processed_object_key),
-    waveform_object_key: run.fileOf(input.waveform_object_key),
+    processed_object_key: bytesOf(uploads, "processed.wav"),
+    waveform_object_key: bytesOf(uploads, "waveform.png"),
   };
-  return validate.run({ ...input, ...files, ...changes }, run.ctx);
+  return runHandler(validate, { inputs: { ...outputs, ...files, ...changes } });
 }
 
-async function terminalError(work: Promise<unknown>): Promise<TerminalError> {
-  const error: unknown = await work.then(
-    () => new Error("the work succeeded"),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof TerminalError) return error;
-  throw error;
+function bytesOf(uploads: TestRun["uploads"], name: string): Uint8Array {
+  return uploads.get(name)?.bytes ?? new Uint8Array();
 }
 
 describe("the shipped recording", () => {
   it("is preprocessed into a mono 16 kHz WAV and a picture, and is accepted", async () => {
-    const run = createFakeRun();
-    const output = await preprocessed(await readFile(RECORDING), run);
-    expect(output).toEqual({
-      processed_object_key: "runs/1/processed.wav",
-      waveform_object_key: "runs/1/waveform.png",
+    const run = await preprocessed(await readFile(RECORDING));
+    expect(run.outputs).toEqual({
+      processed_object_key: run.uploads.get("processed.wav")?.objectKey,
+      waveform_object_key: run.uploads.get("waveform.png")?.objectKey,
       sample_rate_hz: 16_000,
       duration_ms: 5740n,
       trimmed_ms: 2210n,
       gain_millidb: 7799,
     });
-    const wav = run.uploads.get("runs/1/processed.wav");
+    const wav = run.uploads.get("processed.wav");
     expect(wav?.mediaType).toBe("audio/wav");
     const { format, frames } = parseWav(wav?.bytes ?? new Uint8Array());
     expect(format).toEqual({ encoding: "s16", channels: 1, sampleRateHz: 16_000, frameBytes: 2 });
-    expect(BigInt(Math.round(frames / 16))).toBe(output.duration_ms);
-    const png = run.uploads.get("runs/1/waveform.png");
+    expect(BigInt(Math.round(frames / 16))).toBe(run.outputs.duration_ms);
+    const png = run.uploads.get("waveform.png");
     expect(png?.mediaType).toBe("image/png");
     expect(decode(png?.bytes ?? new Uint8Array())).toMatchObject({ width: 1200, height: 300 });
 
-    const verdict = await validated(run, output);
+    const { outputs: verdict } = await validated(run);
     expect(verdict).toMatchObject({ accepted: true, clipped_ppm: 0 });
     expect(verdict.verdict).toMatch(/^Accepted: /);
     // ffmpeg's ebur128 filter reads -22.1 LUFS.
@@ -78,14 +68,14 @@ describe("the shipped recording", () => {
 
   it("gives the same bytes on every worker", async () => {
     const recording = await readFile(RECORDING);
-    const [first, second] = [createFakeRun(), createFakeRun()];
-    expect(await preprocessed(recording, first)).toEqual(await preprocessed(recording, second));
-    expect(first.uploads).toEqual(second.uploads);
+    const [first, second] = [await preprocessed(recording), await preprocessed(recording)];
+    expect(first.outputs).toEqual(second.outputs);
+    for (const name of ["processed.wav", "waveform.png"])
+      expect(bytesOf(first.uploads, name)).toEqual(bytesOf(second.uploads, name));
   });
 
   it("reports growing progress with the stage it is in", async () => {
-    const run = createFakeRun();
-    await preprocessed(await readFile(RECORDING), run);
+    const run = await preprocessed(await readFile(RECORDING));
     const percents = run.progress.map(({ percent }) => percent);
     expect(percents).toEqual(percents.toSorted((a, b) => a - b));
     expect(percents[0]).toBe(0);
@@ -157,38 +147,31 @@ describe("audio.preprocess", () => {
       code: TASK_ERROR.QUOTA_EXCEEDED,
     },
   ])("refuses $what for good and says why", async ({ recording, message, code }) => {
-    const error = await terminalError(preprocessed(recording));
-    expect(error.message).toContain(message);
-    expect(error.code).toBe(code);
+    const { error } = await preprocessed(recording);
+    expect(error?.message).toContain(message);
+    expect(error).toMatchObject({ code, retryable: false });
   });
 
   it("refuses an input that is no file", async () => {
-    const run = createFakeRun();
-    const input = { audio_object_key: "" } as unknown as Parameters<typeof preprocess.run>[0];
-    const error = await terminalError(Promise.resolve(preprocess.run(input, run.ctx)));
-    expect(error.message).toContain("[AUDIO_MISSING] audio_object_key names no object in storage");
+    const { error } = await runHandler(preprocess, { inputs: { audio_object_key: 7 } as never });
+    expect(error?.message).toContain('input "audio_object_key": expected an object in storage');
   });
 
   it("passes on a failure of the network, which a retry may cure", async () => {
-    const broken = {
-      ...inputFile(new Uint8Array()),
-      bytes: () => Promise.reject(new RetryableError("storage is away")),
-    };
-    const work = Promise.resolve(preprocess.run({ audio_object_key: broken }, createFakeRun().ctx));
-    await expect(work).rejects.toThrow(RetryableError);
+    const away = () => Promise.reject(new RetryableError("storage is away"));
+    const use = [defineMiddleware((_, next) => next({ audio_object_key: { bytes: away } }))];
+    const { error } = await runHandler(preprocess, { inputs: { audio_object_key: "" }, use });
+    expect(error).toMatchObject({ message: "storage is away", retryable: true });
   });
 
   it("uploads nothing once it is cancelled", async () => {
-    const controller = new AbortController();
-    const run = createFakeRun({
-      signal: controller.signal,
-      onProgress: () => {
-        if (run.progress.length === 3) controller.abort(new Error("cancelled by the requester"));
-      },
-    });
     const recording = buildWav({ sampleRateHz: 44_100, channels: [noise({ frames: 44_100 * 5, rms: 0.1 })] });
-    await expect(preprocessed(recording, run)).rejects.toThrow("cancelled by the requester");
-    expect(run.uploads.size).toBe(0);
+    const running = preprocessed(recording);
+    await running.progressed(3);
+    running.cancel();
+    const { error, uploads } = await running;
+    expect(error?.code).toBe(TASK_ERROR.CANCELLED_BY_USER);
+    expect(uploads.size).toBe(0);
   });
 
   it("takes eight channels of 96 kHz float", async () => {
@@ -198,7 +181,8 @@ describe("audio.preprocess", () => {
       sampleRateHz: 96_000,
       channels: Array.from({ length: 8 }, () => channel),
     });
-    expect(await preprocessed(recording)).toMatchObject({ sample_rate_hz: 16_000, duration_ms: 1000n });
+    const { outputs } = await preprocessed(recording);
+    expect(outputs).toMatchObject({ sample_rate_hz: 16_000, duration_ms: 1000n });
   });
 
   it("answers any bytes with a result or a TerminalError", async () => {
@@ -226,7 +210,9 @@ describe("audio.preprocess", () => {
       });
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 500 }), garbageSamples), async (bytes) => {
-        await preprocessed(bytes).catch((error: unknown) => expect(error).toBeInstanceOf(TerminalError));
+        const { error } = await preprocessed(bytes);
+        expect(error?.retryable ?? false).toBe(false);
+        expect(error?.code).not.toBe(TASK_ERROR.EXECUTION_FAILED);
       }),
       { numRuns: 500 },
     );
@@ -236,20 +222,16 @@ describe("audio.preprocess", () => {
 describe("audio.validate", () => {
   const RATE = 16_000;
 
-  async function validateSpeech(
-    samples: Float32Array,
-    changes: (run: FakeRun) => Partial<ValidateInput> = () => ({}),
-  ): Promise<ValidateOutput> {
-    const run = createFakeRun();
-    const output = await preprocessed(buildWav({ channels: [samples] }), run);
-    return validated(run, output, changes(run));
+  async function validateSpeech(samples: Float32Array, changes: (run: Preprocessed) => Changes = () => ({})) {
+    const run = await preprocessed(buildWav({ channels: [samples] }));
+    return await validated(run, changes(run));
   }
 
   const speech = speechLike({ durationS: 5, peak: 0.4 });
 
   it("rejects a recording drowned in noise and says so", async () => {
     const noisy = speech.map((sample, index) => sample + (background[index] ?? 0));
-    const result = await validateSpeech(noisy);
+    const { outputs: result } = await validateSpeech(noisy);
     expect(result.accepted).toBe(false);
     expect(result.verdict).toMatch(/only \d+\.\d dB above the noise/);
     expect(result.snr_millidb).toBeLessThan(15_000);
@@ -257,14 +239,15 @@ describe("audio.validate", () => {
   const background = noise({ frames: speech.length, rms: 0.1 });
 
   it("rejects a clipped recording and says so", async () => {
-    const result = await validateSpeech(speech.map((sample) => Math.max(-0.1, Math.min(0.1, sample))));
+    const clipped = speech.map((sample) => Math.max(-0.1, Math.min(0.1, sample)));
+    const { outputs: result } = await validateSpeech(clipped);
     expect(result.accepted).toBe(false);
     expect(result.verdict).toContain("clipped on");
     expect(result.clipped_ppm).toBeGreaterThan(100_000);
   });
 
   it("rejects a recording that is mostly silence", async () => {
-    const result = await validateSpeech(
+    const { outputs: result } = await validateSpeech(
       joined(speech.subarray(0, 8000), silence(RATE * 5), speech.subarray(0, 8000)),
     );
     expect(result).toMatchObject({ accepted: false });
@@ -272,46 +255,40 @@ describe("audio.validate", () => {
   });
 
   it("refuses a recording that is not the announced one", async () => {
-    const error = await terminalError(validateSpeech(speech, () => ({ duration_ms: 4000n })));
-    expect(error.message).toContain("[AUDIO_MISMATCH]");
-    expect(error.message).toContain("announced were 4000 ms at 16000 Hz");
-    await terminalError(validateSpeech(speech, () => ({ sample_rate_hz: 8000 })));
+    const { error } = await validateSpeech(speech, () => ({ duration_ms: 4000n }));
+    expect(error?.message).toContain("[AUDIO_MISMATCH]");
+    expect(error?.message).toContain("announced were 4000 ms at 16000 Hz");
+    const other = await validateSpeech(speech, () => ({ sample_rate_hz: 8000 }));
+    expect(other.error).toMatchObject({ retryable: false });
   });
 
   it("refuses a picture that is none, or of another size", async () => {
-    const text = inputFile(Buffer.from("not a picture, though long enough for one"));
-    const error = await terminalError(validateSpeech(speech, () => ({ waveform_object_key: text })));
-    expect(error.message).toContain("[AUDIO_MISMATCH] the waveform is not a PNG picture");
-    const wrongSize = await terminalError(
-      validateSpeech(speech, (run) => {
-        const png = run.uploads.get("runs/1/waveform.png")?.bytes.slice() ?? new Uint8Array();
-        new DataView(png.buffer).setUint32(16, 5);
-        return { waveform_object_key: inputFile(png) };
-      }),
-    );
-    expect(wrongSize.message).toContain("the waveform picture is 5 x 300, not 1200 x 300");
+    const text = "not a picture, though long enough for one";
+    const { error } = await validateSpeech(speech, () => ({ waveform_object_key: text }));
+    expect(error?.message).toContain("[AUDIO_MISMATCH] the waveform is not a PNG picture");
+    const wrongSize = await validateSpeech(speech, ({ uploads }) => {
+      const png = new Uint8Array(bytesOf(uploads, "waveform.png"));
+      new DataView(png.buffer).setUint32(16, 5);
+      return { waveform_object_key: png };
+    });
+    expect(wrongSize.error?.message).toContain("the waveform picture is 5 x 300, not 1200 x 300");
   });
 
   it("stops when it is cancelled", async () => {
-    const run = createFakeRun();
-    const output = await preprocessed(buildWav({ channels: [speech] }), run);
-    const cancelled = createFakeRun({ signal: AbortSignal.abort(new Error("cancelled")) });
-    const input = {
-      ...output,
-      processed_object_key: run.fileOf(output.processed_object_key),
-      waveform_object_key: run.fileOf(output.waveform_object_key),
-    };
-    await expect(Promise.resolve(validate.run(input, cancelled.ctx))).rejects.toThrow("cancelled");
+    const run = await preprocessed(buildWav({ channels: [speech] }));
+    const running = validated(run);
+    running.cancel();
+    expect((await running).error?.code).toBe(TASK_ERROR.CANCELLED_BY_USER);
   });
 
-  it("answers any bytes with a result or a TerminalError", async () => {
-    const run = createFakeRun();
-    const output = await preprocessed(buildWav({ channels: [speech] }), run);
+  it("answers any bytes with a result or an error that names the reason", async () => {
+    const run = await preprocessed(buildWav({ channels: [speech] }));
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, isPicture) => {
-        const file = inputFile(bytes);
-        const changes = isPicture ? { waveform_object_key: file } : { processed_object_key: file };
-        await terminalError(validated(run, output, changes));
+        const changes = isPicture ? { waveform_object_key: bytes } : { processed_object_key: bytes };
+        const { error } = await validated(run, changes);
+        expect(error).toMatchObject({ retryable: false });
+        expect(error?.code).not.toBe(TASK_ERROR.EXECUTION_FAILED);
       }),
     );
   });

@@ -1,8 +1,7 @@
 import {
+  type ActivityHandler,
   defineHandler,
-  type Handler,
   type InputFile,
-  isInputFile,
   isTerminalError,
   type RunContext,
   TASK_ERROR,
@@ -10,6 +9,14 @@ import {
   TerminalError,
 } from "@subnet-worker/wep-sdk";
 
+import {
+  audioPreprocess,
+  type AudioPreprocessInput,
+  type AudioPreprocessOutput,
+  audioValidate,
+  type AudioValidateInput,
+  type AudioValidateOutput,
+} from "./audio.activity.ts";
 import { AudioError, type AudioErrorCode } from "./audio-error.ts";
 import { MAX_INPUT_BYTES } from "./limits.ts";
 import { ABSOLUTE_GATE_LUFS } from "./loudness.ts";
@@ -18,110 +25,74 @@ import { measureRecording, pngSize } from "./validate.ts";
 import { judge } from "./verdict.ts";
 import { WAVEFORM_HEIGHT, WAVEFORM_WIDTH } from "./waveform-png.ts";
 
-/** Inputs of `audio.preprocess`. */
-export interface PreprocessInput {
-  readonly audio_object_key: InputFile;
-}
-
-/** Outputs of `audio.preprocess`. */
-export interface PreprocessOutput {
-  readonly processed_object_key: string;
-  readonly waveform_object_key: string;
-  readonly sample_rate_hz: number;
-  readonly duration_ms: bigint;
-  readonly trimmed_ms: bigint;
-  readonly gain_millidb: number;
-}
-
-/** Inputs of `audio.validate`: the outputs of the step before, its keys as files. */
-export interface ValidateInput {
-  readonly processed_object_key: InputFile;
-  readonly waveform_object_key: InputFile;
-  readonly sample_rate_hz: number;
-  readonly duration_ms: bigint;
-  readonly trimmed_ms: bigint;
-  readonly gain_millidb: number;
-}
-
-/** Outputs of `audio.validate`. */
-export interface ValidateOutput {
-  readonly accepted: boolean;
-  readonly verdict: string;
-  /** -70000, the absolute gate, when there is no loudness to measure. */
-  readonly integrated_millilufs: number;
-  readonly clipped_ppm: number;
-  readonly silence_ppm: number;
-  readonly snr_millidb: number;
-}
-
 /** The waveform picture takes about 50 kB; what is far larger is something else. */
 const MAX_PICTURE_BYTES = 4 * 1024 * 1024;
 
 /** Cleans up a recording: mono, 16 kHz, no silence around it, an even level; and draws its waveform. */
-export const preprocess: Handler<PreprocessInput, PreprocessOutput> = defineHandler({
-  kind: "audio.preprocess",
-  version: "1.0.0",
-  run: (input, ctx) =>
-    withClearErrors(async () => {
-      ctx.progress(0, "downloading");
-      const recording = await download(input.audio_object_key, {
-        name: "audio_object_key",
-        what: "recording",
-        maxBytes: MAX_INPUT_BYTES,
-      });
-      const result = await preprocessRecording(recording, workOptions(ctx, { from: 5, to: 90 }));
-      ctx.progress(92, "uploading");
-      const [processed, waveform] = await Promise.all([
-        ctx.upload("processed.wav", result.wav, { mediaType: "audio/wav" }),
-        ctx.upload("waveform.png", result.waveformPng, { mediaType: "image/png" }),
-      ]);
-      ctx.progress(100, "done");
-      ctx.log.info({ duration_ms: result.durationMs, gain_db: result.gainDb }, "recording preprocessed");
-      return {
-        processed_object_key: processed.objectKey,
-        waveform_object_key: waveform.objectKey,
-        sample_rate_hz: result.sampleRateHz,
-        duration_ms: BigInt(result.durationMs),
-        trimmed_ms: BigInt(result.trimmedMs),
-        gain_millidb: Math.round(result.gainDb * 1000),
-      };
-    }),
-});
+export const preprocess: ActivityHandler<AudioPreprocessInput, AudioPreprocessOutput> = defineHandler(
+  audioPreprocess,
+  {
+    run: (input, ctx) =>
+      withClearErrors(async () => {
+        ctx.progress(0, "downloading");
+        const recording = await download(input.audio_object_key, {
+          what: "recording",
+          maxBytes: MAX_INPUT_BYTES,
+        });
+        const result = await preprocessRecording(recording, workOptions(ctx, { from: 5, to: 90 }));
+        ctx.progress(92, "uploading");
+        const [processed, waveform] = await Promise.all([
+          ctx.upload("processed.wav", result.wav, { mediaType: "audio/wav" }),
+          ctx.upload("waveform.png", result.waveformPng, { mediaType: "image/png" }),
+        ]);
+        ctx.progress(100, "done");
+        ctx.log.info({ duration_ms: result.durationMs, gain_db: result.gainDb }, "recording preprocessed");
+        return {
+          processed_object_key: processed.objectKey,
+          waveform_object_key: waveform.objectKey,
+          sample_rate_hz: result.sampleRateHz,
+          duration_ms: BigInt(result.durationMs),
+          trimmed_ms: BigInt(result.trimmedMs),
+          gain_millidb: Math.round(result.gainDb * 1000),
+        };
+      }),
+  },
+);
 
 /** Measures what `audio.preprocess` made and says whether it is good enough. */
-export const validate: Handler<ValidateInput, ValidateOutput> = defineHandler({
-  kind: "audio.validate",
-  version: "1.0.0",
-  run: (input, ctx) =>
-    withClearErrors(async () => {
-      ctx.progress(0, "downloading");
-      const [recording, picture] = await Promise.all([
-        download(input.processed_object_key, {
-          name: "processed_object_key",
-          what: "processed recording",
-          maxBytes: MAX_INPUT_BYTES,
-        }),
-        download(input.waveform_object_key, {
-          name: "waveform_object_key",
-          what: "waveform picture",
-          maxBytes: MAX_PICTURE_BYTES,
-        }),
-      ]);
-      checkPicture(picture);
-      const announced = { sampleRateHz: input.sample_rate_hz, durationMs: Number(input.duration_ms) };
-      const measured = await measureRecording(recording, announced, workOptions(ctx, { from: 10, to: 95 }));
-      const verdict = judge(measured);
-      ctx.progress(100, verdict.verdict);
-      ctx.log.info({ ...measured, accepted: verdict.accepted }, "recording validated");
-      return {
-        ...verdict,
-        integrated_millilufs: Math.round(Math.max(ABSOLUTE_GATE_LUFS, measured.integratedLufs) * 1000),
-        clipped_ppm: Math.round(measured.clippedShare * 1_000_000),
-        silence_ppm: Math.round(measured.silenceShare * 1_000_000),
-        snr_millidb: Math.round(measured.snrDb * 1000),
-      };
-    }),
-});
+export const validate: ActivityHandler<AudioValidateInput, AudioValidateOutput> = defineHandler(
+  audioValidate,
+  {
+    run: (input, ctx) =>
+      withClearErrors(async () => {
+        ctx.progress(0, "downloading");
+        const [recording, picture] = await Promise.all([
+          download(input.processed_object_key, {
+            what: "processed recording",
+            maxBytes: MAX_INPUT_BYTES,
+          }),
+          download(input.waveform_object_key, {
+            what: "waveform picture",
+            maxBytes: MAX_PICTURE_BYTES,
+          }),
+        ]);
+        checkPicture(picture);
+        const announced = { sampleRateHz: input.sample_rate_hz, durationMs: Number(input.duration_ms) };
+        const measured = await measureRecording(recording, announced, workOptions(ctx, { from: 10, to: 95 }));
+        const verdict = judge(measured);
+        ctx.progress(100, verdict.verdict);
+        ctx.log.info({ ...measured, accepted: verdict.accepted }, "recording validated");
+        return {
+          ...verdict,
+          // -70000, the absolute gate, when there is no loudness to measure.
+          integrated_millilufs: Math.round(Math.max(ABSOLUTE_GATE_LUFS, measured.integratedLufs) * 1000),
+          clipped_ppm: Math.round(measured.clippedShare * 1_000_000),
+          silence_ppm: Math.round(measured.silenceShare * 1_000_000),
+          snr_millidb: Math.round(measured.snrDb * 1000),
+        };
+      }),
+  },
+);
 
 function workOptions(ctx: RunContext, percent: { readonly from: number; readonly to: number }): WorkOptions {
   return {
@@ -133,20 +104,12 @@ function workOptions(ctx: RunContext, percent: { readonly from: number; readonly
 }
 
 interface Expectation {
-  /** The input parameter. */
-  readonly name: string;
   /** What it is, for people. */
   readonly what: string;
   readonly maxBytes: number;
 }
 
-async function download(file: InputFile, { name, what, maxBytes }: Expectation): Promise<Uint8Array> {
-  if (!isInputFile(file)) {
-    throw new TerminalError(
-      `[AUDIO_MISSING] ${name} names no object in storage; submit the key of an uploaded file`,
-      { code: TASK_ERROR.MISSING_REQUIRED_FIELD },
-    );
-  }
+async function download(file: InputFile, { what, maxBytes }: Expectation): Promise<Uint8Array> {
   try {
     return await file.bytes({ maxBytes });
   } catch (error) {

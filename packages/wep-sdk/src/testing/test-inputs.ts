@@ -20,9 +20,14 @@ export type PlainInputs<I> = [I] extends [never]
     ? Readonly<Record<string, unknown>>
     : { readonly [K in keyof I as K extends FileNames<I> ? never : K]: I[K] };
 
-/** What a handler of an activity gave: the values as the chain has them, and keys of objects. */
+/** What a handler of an activity gave: the values as its types have them, and keys of objects. */
 export type ActivityOutputs<O> = {
-  readonly [K in keyof O]: ObjectOutput extends O[K] ? string : O[K];
+  readonly [K in keyof O]: ObjectOutput extends O[K]
+    ? string
+    : // Where a handler may return either, the type is wide.
+      number | bigint extends O[K]
+      ? bigint
+      : O[K];
 };
 
 /** What a handler gave, as it travels: `bigint` as a decimal string, bytes as 0x hex. */
