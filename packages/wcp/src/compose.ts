@@ -8,7 +8,7 @@ import { listenControl } from "./control/control-server.ts";
 import type { Task } from "./domain/task.ts";
 import { Metrics } from "./metrics.ts";
 import { listenAdmin, openWalletStore } from "./open.ts";
-import { openStorage } from "./open-storage.ts";
+import { openStorage, storageKind } from "./open-storage.ts";
 import { openTracing } from "./open-tracing.ts";
 import { openWepTransport } from "./open-wep.ts";
 import type { Signer } from "./chain-ports.ts";
@@ -187,6 +187,7 @@ function greet({ config, logger, signer }: Base, admin: string): void {
       wallet: signer.address,
       chain_id: ethereum.chain_id,
       queues: scheduler.queue_name,
+      storage: storageKind(config),
     },
     "wcp listening",
   );

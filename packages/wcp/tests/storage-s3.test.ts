@@ -214,6 +214,7 @@ describe("a request of S3", () => {
     ],
     ["a reset", { kind: "reset" }, "UNAVAILABLE", /try again, and look at storage\.endpoint/],
     ["silence", { kind: "silence" }, "UNAVAILABLE", /does not answer as it should/],
+    ["a body that stalls", { kind: "stall", text: "half" }, "UNAVAILABLE", /does not answer as it should/],
     ["an end in the middle", { kind: "cut", text: "half" }, "UNAVAILABLE", /does not answer as it should/],
   ])("that meets %s", async (...[, answer, code, message]) => {
     await using store = await ScriptedHttp.listen(() => answer);

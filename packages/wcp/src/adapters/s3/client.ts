@@ -42,6 +42,8 @@ export function createS3Client(options: S3ClientOptions): S3Client {
     requestHandler: {
       connectionTimeout: options.requestTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
+      // Of a body on which nothing moves: the others end with the headers.
+      socketTimeout: options.requestTimeoutMs,
       throwOnRequestTimeout: true,
     },
     // It would print to the console, signed URLs among it.
