@@ -77,7 +77,9 @@ function row(setting: Setting, schema: unknown): string {
 }
 
 function formOf({ format }: Setting): string {
-  if (Array.isArray(format)) return format.map((value) => `\`${String(value)}\``).join(", ");
+  if (Array.isArray(format)) {
+    return format.map((value) => (value === "" ? "empty" : `\`${String(value)}\``)).join(", ");
+  }
   if (format === String) return "text";
   if (format === Boolean) return "`true`, `false`";
   if (typeof format === "function") return "`auto` or a whole number from 1";

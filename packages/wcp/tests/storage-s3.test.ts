@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { FakeClock, type HttpAnswer, ScriptedHttp } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
+import { storageErrorOf } from "../src/adapters/s3/errors.ts";
 import { S3Storage, type S3StorageOptions } from "../src/adapters/s3/storage.ts";
 import { StorageError } from "../src/ports.ts";
 import { s3Options } from "./_storage-places.ts";
@@ -259,4 +260,12 @@ describe("a request of S3", () => {
     answer = refused("AccessDenied", 403);
     await expect(storage.abortMultipart("a", "id")).rejects.toMatchObject({ code: "REFUSED" });
   });
+});
+
+it("no error of S3 shows a URL, which may be signed", () => {
+  const error = new Error("failed: http://s3.example/b/k?X-Amz-Signature=abc\nand more");
+  const { message, cause } = storageErrorOf(error, "reading k");
+  expect(message).toContain("(failed: [URL])");
+  expect(message).not.toMatch(/Signature|and more/);
+  expect(cause).toBe(error);
 });
