@@ -1,7 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { Readable } from "node:stream";
 
 // node:http and not fetch: an upload must carry exactly the signed headers and a
 // Content-Length, and a download must be resumable, so its bytes may not be
@@ -11,8 +10,11 @@ export interface HttpRequest {
   readonly method: "GET" | "PUT";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Opened when the connection is there; `undefined`: no body. */
-  readonly body?: () => Readable;
+  /**
+   * Its chunks are sent one after the other, and each may be overwritten when the next is
+   * asked for. `undefined`: no body.
+   */
+  readonly body?: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   readonly signal: AbortSignal;
   /** No byte either way for this long ends the request. */
   readonly idleTimeoutMs: number;
@@ -102,8 +104,26 @@ function sendOnce(request: HttpRequest): Promise<IncomingMessage> {
       outgoing.end();
       return;
     }
-    body.on("error", (error) => outgoing.destroy(error));
-    outgoing.on("close", () => body.destroy());
-    body.pipe(outgoing);
+    sendBody(outgoing, body).catch((error: Error) => outgoing.destroy(error));
   });
+}
+
+/** Each chunk is with the system before the next is asked for, so that one buffer does for all of them. */
+async function sendBody(
+  outgoing: ClientRequest,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
+  for await (const chunk of body) {
+    const isGone = await new Promise<boolean>((resolve) => {
+      const onClose = () => resolve(true);
+      outgoing.once("close", onClose);
+      outgoing.write(chunk, () => {
+        outgoing.off("close", onClose);
+        resolve(outgoing.destroyed);
+      });
+    });
+    // Why it is gone is told elsewhere.
+    if (isGone) return;
+  }
+  outgoing.end();
 }

@@ -1,10 +1,10 @@
-import type { Readable } from "node:stream";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { md5OfEtag } from "./digest.ts";
 import { RetryableError, TerminalError } from "./errors.ts";
 import type { Ask, Grant } from "./grant.ts";
 import { displayUrl, readExcerpt, retryAfterMs, sendHttp } from "./http-request.ts";
 import { createTransferRetry, type RetryDeps, TransientFailure } from "./transfer-retry.ts";
+import type { Content } from "./upload-body.ts";
 
 export interface PutDeps extends RetryDeps {
   readonly requestGrant: (ask: Ask) => Promise<Grant>;
@@ -19,7 +19,7 @@ export interface Payload {
   readonly sizeBytes: number;
   /** `undefined`: not known. */
   readonly md5: Buffer | undefined;
-  readonly open: () => Readable;
+  readonly open: () => ReturnType<Content["open"]>;
   /** Called before another attempt. @throws when there is no point in it any more */
   readonly beforeRetry: () => Promise<void>;
 }

@@ -14,7 +14,8 @@ export function partialPath(path: string): string {
 
 /**
  * Appends to the partial file of `path`, after its first `fromBytes`, and gives it its
- * name when all is there. What came before a failure is in the partial file.
+ * name when all is there. What came before a failure is in the partial file. The chunks
+ * must be nobody else's: their memory is given back as soon as they are written.
  *
  * @throws {RetryableError} RESOURCE_UNAVAILABLE when there is no room for it
  */
@@ -50,15 +51,18 @@ async function append(
   let position = fromBytes;
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
+  const spent = new SpentChunks();
   const flush = async () => {
-    const bytes = waiting.length === 1 ? (waiting[0] as Uint8Array) : Buffer.concat(waiting);
+    const [chunks, sizeBytes] = [waiting, waitingBytes];
     waiting = [];
     waitingBytes = 0;
-    for (let done = 0; done < bytes.byteLength;) {
-      const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position);
-      done += bytesWritten;
-      position += bytesWritten;
+    // Not put together first: that would be once more as much memory.
+    const { bytesWritten } = await file.writev(chunks, position);
+    position += bytesWritten;
+    if (bytesWritten < sizeBytes) {
+      position = await writeAll(file, Buffer.concat(chunks).subarray(bytesWritten), position);
     }
+    spent.add(chunks);
   };
   try {
     for await (const chunk of content) {
@@ -69,5 +73,32 @@ async function append(
   } finally {
     // Also after a failure: what was read is not read again.
     if (waitingBytes > 0) await flush();
+  }
+}
+
+/** Resolves with the place behind it. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, fromBytes: number): Promise<number> {
+  let position = fromBytes;
+  for (let done = 0; done < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position);
+    done += bytesWritten;
+    position += bytesWritten;
+  }
+  return position;
+}
+
+/**
+ * Gives the memory of chunks back at once. The garbage collector lets some 60 MB of them
+ * pile up first, in each thread that reads, since it sees small objects only.
+ */
+class SpentChunks {
+  #last: ArrayBufferLike | undefined;
+
+  /** Chunks that follow each other may lie in one buffer, so the last one is kept until there is another. */
+  add(chunks: readonly Uint8Array[]): void {
+    for (const { buffer } of chunks) {
+      if (this.#last !== buffer && this.#last instanceof ArrayBuffer) this.#last.transfer(0);
+      this.#last = buffer;
+    }
   }
 }

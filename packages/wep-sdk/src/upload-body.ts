@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { UploadBody } from "./context.ts";
 import { TerminalError } from "./errors.ts";
@@ -16,7 +15,8 @@ export interface ByteRange {
 /** Bytes whose number is known and that can be read again. */
 export interface Content extends AsyncDisposable {
   readonly sizeBytes: number;
-  open(range: ByteRange): Readable;
+  /** Its chunks last until the next one is asked for. */
+  open(range: ByteRange): AsyncIterable<Buffer> | Iterable<Buffer>;
   /** @throws {TerminalError} INVALID_INPUT when they are not any more what they were at first */
   checkUnchanged(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export function contentOf(bytes: Uint8Array): Content {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     sizeBytes: buffer.byteLength,
-    open: ({ start, end }) => Readable.from(slices(buffer.subarray(start, end))),
+    open: ({ start, end }) => slices(buffer.subarray(start, end)),
     checkUnchanged: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -60,7 +60,7 @@ export async function digestsOf(content: Content, partBytes: number): Promise<Di
   for (let start = 0; start < sizeBytes || md5s.length === 0; start += partBytes) {
     const part = createHash("md5");
     const range = { start, end: Math.min(start + partBytes, sizeBytes) };
-    for await (const chunk of content.open(range) as AsyncIterable<Buffer>) {
+    for await (const chunk of content.open(range)) {
       whole.update(chunk);
       part.update(chunk);
     }
@@ -80,9 +80,9 @@ interface OpenFile {
 }
 
 async function* bytesOf({ path, file }: OpenFile, { start, end }: ByteRange): AsyncGenerator<Buffer> {
+  const slice = Buffer.allocUnsafeSlow(Math.min(SLICE_BYTES, end - start));
   for (let position = start; position < end;) {
-    const slice = Buffer.allocUnsafeSlow(Math.min(SLICE_BYTES, end - position));
-    const { bytesRead } = await file.read(slice, 0, slice.byteLength, position);
+    const { bytesRead } = await file.read(slice, 0, Math.min(SLICE_BYTES, end - position), position);
     if (bytesRead === 0) throw changed(path);
     position += bytesRead;
     yield slice.subarray(0, bytesRead);
@@ -94,8 +94,8 @@ async function openFileContent(path: string): Promise<Content> {
   const before = await file.stat({ bigint: true });
   return {
     sizeBytes: Number(before.size),
-    // Not createReadStream: that closes its file when it is destroyed, whatever it was told.
-    open: (range) => Readable.from(bytesOf({ path, file }, range)),
+    // Not createReadStream: it makes a buffer for each slice, and closes its file whatever it was told.
+    open: (range) => bytesOf({ path, file }, range),
     async checkUnchanged() {
       const now = await file.stat({ bigint: true });
       if (now.size === before.size && now.mtimeNs === before.mtimeNs) return;

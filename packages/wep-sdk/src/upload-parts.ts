@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Readable } from "node:stream";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { TerminalError } from "./errors.ts";
 import { type Content, contentOf, type Digests } from "./upload-body.ts";
@@ -14,7 +13,7 @@ export interface Part {
   readonly number: number;
   readonly sizeBytes: number;
   readonly md5: Buffer;
-  open(): Readable;
+  open(): ReturnType<Content["open"]>;
   /** @throws when its bytes are not any more what they were */
   checkUnchanged(): Promise<void>;
   /** Its bytes are not needed any more. */
