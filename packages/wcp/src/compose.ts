@@ -76,6 +76,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
   const notReady = () => [
     ...evm.notReady(),
     ...pool.notReady(),
+    ...work.runner.notReady(),
     ...(life.isStopping ? ["the process is stopping"] : []),
   ];
   const admin = stack.use(await listenAdmin(config, { notReady, metrics: metrics.registry }));
@@ -110,9 +111,10 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     },
   );
   const runner = composeRunner(base, { source, book, storage });
+  const holdClaims = () => [...evm.notReady(), ...runner.notReady()];
   const dispatcher = new Dispatcher(
     { ...dispatcherOptions(config, signer.address), keepsRunIds: brokersStorage },
-    { source, executor: pool, runner, book, clock, logger, holdClaims: evm.notReady, store },
+    { source, executor: pool, runner, book, clock, logger, holdClaims, store },
   );
   const onLeaseLost = (id: string) => pool.cancel(id, "lease_lost");
   const keeper = new LeaseKeeper(
@@ -132,7 +134,7 @@ async function composeWork(base: Base, evm: EvmParts, stack: AsyncDisposableStac
     },
   );
   const intake: Service = { name: "intake", run: (signal) => source.watch(dispatcher, signal) };
-  return { pool, dispatcher, reconciler, services: [pool, dispatcher, keeper, reconciler, intake] };
+  return { pool, dispatcher, reconciler, runner, services: [pool, dispatcher, keeper, reconciler, intake] };
 }
 
 function composeRunner(

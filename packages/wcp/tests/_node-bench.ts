@@ -43,6 +43,7 @@ export class NodeBench implements AsyncDisposable {
   readonly executor: FakeExecutor;
   readonly source: FakeSource;
   readonly storage: FakeStorage;
+  readonly runner: Runner;
   /** Why objects were refused, in order. */
   readonly refusals: string[] = [];
   /** What results came to that were held against storage, in order. */
@@ -76,7 +77,7 @@ export class NodeBench implements AsyncDisposable {
     const { book } = this;
     this.storage = new FakeStorage({ clock });
     const storage = "storage" in parts ? parts.storage : this.storage;
-    const runner = new Runner(
+    this.runner = new Runner(
       { ...RUNNER_DEFAULTS, ...parts.runner },
       {
         source,
@@ -88,6 +89,7 @@ export class NodeBench implements AsyncDisposable {
         onChecked: (verdict) => void this.verdicts.push(verdict),
       },
     );
+    const { runner } = this;
     this.dispatcher = new Dispatcher(
       { ...DISPATCHER_OPTIONS, ...options },
       {
@@ -97,7 +99,7 @@ export class NodeBench implements AsyncDisposable {
         book,
         clock,
         logger,
-        holdClaims: () => [...this.heldBy, ...source.notReady()],
+        holdClaims: () => [...this.heldBy, ...source.notReady(), ...runner.notReady()],
         store: this.#store,
       },
     );

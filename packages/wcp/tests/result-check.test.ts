@@ -131,6 +131,28 @@ describe("a result with objects", () => {
     expect(node.source.count("complete")).toBe(1);
   });
 
+  it("that waits for storage keeps the node from claiming more, and says why", async () => {
+    const { node, run } = await running();
+    await using _node = node;
+    const objectKey = `${run.assignment.uploadPrefix}out.wav`;
+    node.storage.put(objectKey, "sound");
+    node.storage.failWith(...Array<"UNAVAILABLE">(6).fill("UNAVAILABLE"));
+    succeed(run, { out: objectKey });
+    await node.pass(1_000);
+    await node.offer(2);
+    await node.pass(2_000);
+    expect(node.stored(2)?.kind).toBe("offered");
+    expect(node.runner.notReady()).toEqual([
+      expect.stringMatching(
+        /^storage does not answer, and activities wait for it \(1\): \[STORAGE_UNAVAILABLE\]/,
+      ),
+    ]);
+    expect(node.logs.at("warn")).toContain("nothing is claimed for now");
+    await node.pass(60_000);
+    expect(node.runner.notReady()).toEqual([]);
+    expect(node.executor.runs).toHaveLength(2);
+  });
+
   it("that storage refuses to show is not settled", async () => {
     const { node, run } = await running({ ...PLAN, retry: { maxAttempts: 1 } });
     await using _node = node;

@@ -263,9 +263,9 @@ describe("a run that is assigned again", () => {
     await heard(again);
     await bench.clock.advance(5_000);
     expect(again.kinds()).not.toContain("assign");
-    expect(bench.logs.at("warn").filter((line) => line.includes("before it is assigned again"))).toHaveLength(
-      1,
-    );
+    expect(
+      bench.logs.at("warn").filter((line) => line.includes("before they are assigned again")),
+    ).toHaveLength(1);
     again.send("completion", completion());
     expect(await run.outcome).toMatchObject({ kind: "succeeded" });
     bench.onDownload = async () => ({ url: "https://s/late", expiresAtMs: 1 });

@@ -71,6 +71,11 @@ export class Runner {
     );
   }
 
+  /** Why nothing more should be taken on at present; sentences for the operator. */
+  notReady(): readonly string[] {
+    return this.#patience.notReady();
+  }
+
   /**
    * Assigns the task, or assigns it again under the same run id when it had one,
    * and follows the run to its end; what it says to have written is held against

@@ -23,9 +23,20 @@ const LOG_EVERY_MS = 60_000;
 /** Asks storage again while it does not answer and the task is still ours: nothing is given up for its bad hour. */
 export class StoragePatience {
   readonly #deps: StoragePatienceDeps;
+  #waiting = 0;
+  #problem = "";
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: StoragePatienceDeps) {
     this.#deps = deps;
+  }
+
+  /** Why nothing more should be taken on: what is here already waits for storage. A sentence for the operator. */
+  notReady(): readonly string[] {
+    if (this.#waiting === 0) return [];
+    return [
+      `storage does not answer, and activities wait for it (${this.#waiting}): ${this.#problem}; check [storage] with wcp doctor; trying on`,
+    ];
   }
 
   /**
@@ -33,22 +44,31 @@ export class StoragePatience {
    * change, and with {@link StoppedError}.
    */
   async ask<T extends object>(call: () => Promise<T>, waiting: Waiting): Promise<T | undefined> {
+    try {
+      return await call();
+    } catch (error) {
+      this.#note(error, waiting);
+    }
+    this.#waiting += 1;
+    try {
+      return await this.#askOn(call, waiting);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #askOn<T extends object>(call: () => Promise<T>, waiting: Waiting): Promise<T | undefined> {
     const { clock } = this.#deps;
     const backoff = createBackoff({ initialMs: 500, maxMs: LONGEST_PAUSE_MS });
-    let loggedAtMs = Number.NEGATIVE_INFINITY;
     for (;;) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!(error instanceof StorageError) || !error.isRetryable) throw error;
-        if (clock.monotonicMs() - loggedAtMs >= LOG_EVERY_MS) {
-          loggedAtMs = clock.monotonicMs();
-          this.#tell(error, waiting);
-        }
-      }
       await clock.sleep(backoff.nextMs(), waiting.signal);
       if (waiting.signal.aborted) throw new StoppedError();
       if (!this.#isOurs(waiting.task)) return undefined;
+      try {
+        return await call();
+      } catch (error) {
+        this.#note(error, waiting);
+      }
     }
   }
 
@@ -56,10 +76,16 @@ export class StoragePatience {
     return this.#deps.book.get(id)?.round === round;
   }
 
-  #tell(error: StorageError, { task, runId }: Waiting): void {
+  /** Rejects with what is no reason to wait. One line a minute for all that wait. */
+  #note(error: unknown, { task, runId }: Waiting): void {
+    if (!(error instanceof StorageError) || !error.isRetryable) throw error;
+    this.#problem = error.message;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#loggedAtMs < LOG_EVERY_MS) return;
+    this.#loggedAtMs = nowMs;
     this.#deps.logger.warn(
-      { activity_id: task.id, run_id: runId, err: error },
-      "storage does not answer, and this activity waits for it while its lease is kept; asking again (when it stays, check [storage] with wcp doctor)",
+      { activity_id: task.id, run_id: runId, waiting: this.#waiting, err: error },
+      "storage does not answer; activities wait for it while their leases are kept (when it stays, check [storage] with wcp doctor)",
     );
   }
 }

@@ -13,43 +13,55 @@ export function hasUrls({ inputs, workflowInputs }: Assignment): boolean {
   return [inputs, workflowInputs].some((list) => list.some(({ url }) => url !== undefined));
 }
 
-/**
- * The assignment with new URLs: those that it was made with may have ended while its WEP was away. Waits for
- * storage that does not answer, as long as `isWanted`; `undefined` when it no longer is. What storage refuses
- * stays as it is: a WEP that has the run does not look, and another says what the URL came to.
- */
-export async function withFreshUrls(
-  { assignment, listener }: { readonly assignment: Assignment; readonly listener: RunListener },
-  isWanted: () => boolean,
-  { clock, logger }: FreshUrlsDeps,
-): Promise<Assignment | undefined> {
-  const backoff = createBackoff({ initialMs: 500, maxMs: 10_000 });
-  const context = { activity_id: assignment.task.id, run_id: assignment.runId };
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
-  while (isWanted()) {
-    try {
-      const inputs = await renewed(assignment.inputs, listener);
-      const workflowInputs = await renewed(assignment.workflowInputs, listener);
-      return isWanted() ? { ...assignment, inputs, workflowInputs } : undefined;
-    } catch (error) {
-      if (!(error instanceof StorageError) || !error.isRetryable) {
-        logger.error(
-          { ...context, err: error },
-          "no new URLs for the inputs of a run that is assigned again",
-        );
-        return assignment;
-      }
-      if (clock.monotonicMs() - loggedAtMs >= LOG_EVERY_MS) {
-        loggedAtMs = clock.monotonicMs();
-        logger.warn(
-          { ...context, err: error },
-          "storage does not answer, and a run waits for new URLs before it is assigned again; asking again",
-        );
-      }
-    }
-    await clock.sleep(backoff.nextMs());
+/** New URLs for runs that are assigned again: those that they had may have ended while their WEP was away. */
+export class FreshUrls {
+  readonly #deps: FreshUrlsDeps;
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: FreshUrlsDeps) {
+    this.#deps = deps;
   }
-  return undefined;
+
+  /**
+   * The assignment with new URLs. Waits for storage that does not answer, as long as `isWanted`; `undefined`
+   * when it no longer is. What storage refuses stays as it is: a WEP that has the run does not look, and
+   * another says what the URL came to.
+   */
+  async of(
+    { assignment, listener }: { readonly assignment: Assignment; readonly listener: RunListener },
+    isWanted: () => boolean,
+  ): Promise<Assignment | undefined> {
+    const backoff = createBackoff({ initialMs: 500, maxMs: 10_000 });
+    while (isWanted()) {
+      try {
+        const inputs = await renewed(assignment.inputs, listener);
+        const workflowInputs = await renewed(assignment.workflowInputs, listener);
+        return isWanted() ? { ...assignment, inputs, workflowInputs } : undefined;
+      } catch (error) {
+        if (!this.#isToBeAwaited(error, assignment)) return assignment;
+      }
+      await this.#deps.clock.sleep(backoff.nextMs());
+    }
+    return undefined;
+  }
+
+  #isToBeAwaited(error: unknown, { task, runId }: Assignment): boolean {
+    const { clock, logger } = this.#deps;
+    const context = { activity_id: task.id, run_id: runId, err: error };
+    if (!(error instanceof StorageError) || !error.isRetryable) {
+      logger.error(context, "no new URLs for the inputs of a run that is assigned again");
+      return false;
+    }
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#loggedAtMs >= LOG_EVERY_MS) {
+      this.#loggedAtMs = nowMs;
+      logger.warn(
+        context,
+        "storage does not answer, and runs wait for new URLs before they are assigned again; asking again (when it stays, check [storage] with wcp doctor)",
+      );
+    }
+    return true;
+  }
 }
 
 function renewed(inputs: readonly AssignedInput[], listener: RunListener): Promise<readonly AssignedInput[]> {

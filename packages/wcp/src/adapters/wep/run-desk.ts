@@ -28,7 +28,7 @@ import {
   StoppedError,
 } from "../../ports.ts";
 import { type ActiveRun, ActiveRuns } from "./active-run.ts";
-import { hasUrls, withFreshUrls } from "./fresh-urls.ts";
+import { FreshUrls, hasUrls } from "./fresh-urls.ts";
 import { GrantDesk, type GrantEvent } from "./grant-desk.ts";
 import type { GrantRequest } from "./grant-messages.ts";
 import type { Room } from "./room.ts";
@@ -64,10 +64,12 @@ export class RunDesk {
   readonly #deps: RunDeskDeps;
   readonly #runs: ActiveRuns;
   readonly #grants: GrantDesk;
+  readonly #urls: FreshUrls;
   #link: Link | undefined;
 
   constructor(deps: RunDeskDeps) {
     this.#deps = deps;
+    this.#urls = new FreshUrls(deps);
     this.#grants = new GrantDesk({ logger: deps.logger, onEvent: deps.onGrant });
     this.#runs = new ActiveRuns(deps.byTask);
   }
@@ -233,7 +235,7 @@ export class RunDesk {
   /** Its URLs may have ended while it waited for this session. */
   async #assignFresh(run: ActiveRun, link: Link): Promise<void> {
     const isWanted = () => this.#link === link && this.#runs.get(run.assignment.runId) === run;
-    const assignment = await withFreshUrls(run, isWanted, this.#deps);
+    const assignment = await this.#urls.of(run, isWanted);
     if (assignment === undefined || !isWanted()) return;
     run.assignment = assignment;
     this.#assign(run);
