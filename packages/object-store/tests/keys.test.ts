@@ -71,6 +71,13 @@ describe("a key", () => {
     );
   });
 
+  it.each(["..", "../a", "a/../b", "a/.."])(
+    "with the segment .. is told that it leads elsewhere: %j",
+    (key) => {
+      expect(problemWith(key)).toBe('".." leads to another folder');
+    },
+  );
+
   it("of any text whatever stays below the folder, and comes back from its URL as it was", () => {
     const nasty = fc.oneof(
       fc.constantFrom(

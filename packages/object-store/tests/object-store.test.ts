@@ -37,6 +37,8 @@ describe("a URL", () => {
     for (const method of ["DELETE", "POST", "PATCH", "OPTIONS"]) {
       expect((await fetch(url, { method })).status).toBe(405);
     }
+    const download = await bench.store.downloadTicket("a.txt");
+    expect((await put(download.url, {})).status).toBe(403);
     expect(await bench.store.head("a.txt")).toBeUndefined();
     expect((await put(url, headers)).status).toBe(200);
   });

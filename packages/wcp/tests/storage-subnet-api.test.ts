@@ -256,7 +256,10 @@ describe("reading through a remote broker", () => {
     ["a store that is overloaded", () => ({ kind: "text", text: "", status: 503 }), "UNAVAILABLE"],
     [
       "a redirect",
-      () => ({ kind: "text", text: "", status: 302, headers: { location: "/" } }),
+      ({ path }) =>
+        path === "/elsewhere"
+          ? { kind: "text", text: "not asked for" }
+          : { kind: "text", text: "", status: 302, headers: { location: "/elsewhere" } },
       "UNAVAILABLE",
     ],
     ["a reset", () => ({ kind: "reset" }), "UNAVAILABLE"],
