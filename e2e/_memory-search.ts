@@ -10,7 +10,7 @@ export interface Found {
 const CHUNK_BYTES = 16 * 1024 * 1024;
 
 /** Looks for byte sequences in all memory that a process may write to: nothing it has read is anywhere else. */
-export function searchMemory(pid: number, needles: Readonly<Record<string, Uint8Array>>): readonly Found[] {
+export function searchMemory(pid: number, needles: Readonly<Record<string, Buffer>>): readonly Found[] {
   const longest = Math.max(...Object.values(needles).map(({ length }) => length));
   const found: Found[] = [];
   const memory = openSync(`/proc/${pid}/mem`, "r");

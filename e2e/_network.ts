@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseSpec, type WorkflowSpec } from "@subnet-worker/activity-spec";
-import { type Devnet, type DevnetState, startDevnet } from "@subnet-worker/devnet";
+import { type Devnet, type DevnetOptions, type DevnetState, startDevnet } from "@subnet-worker/devnet";
 import { AnvilRemote } from "./_anvil.ts";
 import { LogFile } from "./_logs.ts";
 import { COMPILE_CACHE } from "./_process.ts";
@@ -41,14 +41,14 @@ export interface Network extends AsyncDisposable {
   heal(): Promise<void>;
 }
 
-export async function startNetwork(): Promise<Network> {
+export async function startNetwork(options: Pick<DevnetOptions, "storage"> = {}): Promise<Network> {
   process.env["NODE_COMPILE_CACHE"] = COMPILE_CACHE; // the devnet passes it on to its children
   await using stack = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "e2e-"));
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
   const devnet: Devnet = stack.use(
     await startDevnet(
-      { dir: join(dir, "net"), cwd: dir, handlers: [AUDIO_HANDLERS], specs: [AUDIO_SPEC_PATH] },
+      { dir: join(dir, "net"), cwd: dir, handlers: [AUDIO_HANDLERS], specs: [AUDIO_SPEC_PATH], ...options },
       { signal: new AbortController().signal },
     ),
   );
