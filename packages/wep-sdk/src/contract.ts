@@ -35,9 +35,10 @@ export function checkInputs(
  *
  * @throws {TerminalError} INVALID_FORMAT, naming the field, what was expected and what was returned
  */
-export function checkOutputs(handler: Handler, outputs: unknown): unknown {
-  const { output } = handler;
-  return output === undefined ? outputs : returnedBySchema(output, outputs);
+export async function checkOutputs(schema: StandardSchema, outputs: unknown): Promise<unknown> {
+  const result = await schema["~standard"].validate(outputs);
+  if (result.issues === undefined) return result.value;
+  throw terminal("INVALID_FORMAT", problemsOf("output", outputs, result.issues));
 }
 
 const DECLARED = new WeakMap<ActivityDefinition, readonly DeclaredOutput[]>();
@@ -133,12 +134,6 @@ async function ofSchema(schema: StandardSchema, inputs: unknown): Promise<unknow
     isMissing ? "MISSING_REQUIRED_FIELD" : "INVALID_INPUT",
     problemsOf("input", inputs, result.issues),
   );
-}
-
-async function returnedBySchema(schema: StandardSchema, outputs: unknown): Promise<unknown> {
-  const result = await schema["~standard"].validate(outputs);
-  if (result.issues === undefined) return result.value;
-  throw terminal("INVALID_FORMAT", problemsOf("output", outputs, result.issues));
 }
 
 function problemsOf(what: "input" | "output", value: unknown, issues: readonly SchemaIssue[]): string {

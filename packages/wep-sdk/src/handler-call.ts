@@ -112,10 +112,8 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
     const checked = checkInputs(handler, inputs, assignment.inputs);
     // Awaited only where a schema may be asynchronous: most runs have none.
     const input = checked instanceof Promise ? await checked : checked;
-    const outputs = await checkOutputs(
-      handler,
-      await withinRun(context, () => runThrough(handler, input, context)),
-    );
+    const returned = await withinRun(context, () => runThrough(handler, input, context));
+    const outputs = handler.output === undefined ? returned : await checkOutputs(handler.output, returned);
     const outcome = toOutcome(outputs, scope, declaredOutputs(handler, assignment));
     return outcome instanceof Promise ? await outcome : outcome;
   } catch (error) {
