@@ -201,15 +201,20 @@ describe("a store", () => {
     expect((await fetch(await url("linked/secret.txt"))).status).toBe(400);
     await expect(store.head("link.txt")).rejects.toMatchObject({
       code: "REFUSED",
-      message: /links are not followed/,
+      message: expect.stringMatching(/links are not followed/),
     });
     await expect(store.read("linked/secret.txt", 100)).rejects.toMatchObject({ code: "REFUSED" });
-    await expect(store.write("linked/new.txt", Buffer.from("x"))).rejects.toMatchObject({ code: "REFUSED" });
+    await expect(store.write("linked/new.txt", Buffer.from("x"))).rejects.toMatchObject({
+      code: "REFUSED",
+      message: expect.stringMatching(/links are not followed/),
+    });
     await expect(store.write("linked/deep/new.txt", Buffer.from("x"))).rejects.toMatchObject({
       code: "REFUSED",
+      message: expect.stringMatching(/links are not followed/),
     });
     await expect(store.write("dangling/new.txt", Buffer.from("x"))).rejects.toMatchObject({
       code: "REFUSED",
+      message: expect.stringMatching(/links are not followed/),
     });
     await expect(store.remove(["linked/secret.txt"])).rejects.toMatchObject({ code: "REFUSED" });
     const listed: string[] = [];

@@ -168,7 +168,7 @@ describe("reading", () => {
     expect(await bench.store.head("a")).toBeUndefined();
     expect(await bench.store.head("a/b/c")).toBeUndefined();
     expect((await fetch((await bench.store.downloadTicket("a")).url)).status).toBe(404);
-    const message = /a key cannot be an object and a folder of others at once/;
+    const message = expect.stringMatching(/a key cannot be an object and a folder of others at once/);
     await expect(bench.store.write("a", Buffer.from("x"))).rejects.toMatchObject({
       code: "REFUSED",
       message,
@@ -294,7 +294,7 @@ describe("an upload in parts", () => {
     await using bench = await openStore();
     await expect(bench.store.partTicket("a", "id", { partNumber, sizeBytes: 1 })).rejects.toMatchObject({
       code: "REFUSED",
-      message: /parts are numbered from 1 to 10000/,
+      message: expect.stringMatching(/parts are numbered from 1 to 10000/),
     });
   });
 
@@ -344,13 +344,16 @@ describe("the store itself", () => {
     const begin = (options: object) => listenObjectStore({ directory: bench.directory, ...options });
     const taken = begin({ port: Number(port) });
     await expect(taken).rejects.toBeInstanceOf(ObjectStoreError);
-    await expect(taken).rejects.toMatchObject({ code: "UNAVAILABLE", message: /take another port/ });
+    await expect(taken).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringMatching(/take another port/),
+    });
     await expect(begin({ secret: Buffer.from("short") })).rejects.toMatchObject({ code: "REFUSED" });
     const file = join(bench.directory, "file");
     writeFileSync(file, "");
     await expect(begin({ directory: file })).rejects.toMatchObject({
       code: "REFUSED",
-      message: /cannot be used as a folder of objects/,
+      message: expect.stringMatching(/cannot be used as a folder of objects/),
     });
   });
 

@@ -35,22 +35,30 @@ function placeOf(brokers: Pick<StoragePlace, "broker" | "late">, stack: AsyncDis
 }
 
 export async function openFakePlace(): Promise<StoragePlace> {
-  const broker = new FakeStorage();
-  const late: StorageBroker = Object.create(broker, {
-    downloadTicket: {
-      value: async (key: string) => ({
-        ...(await broker.downloadTicket(key)),
-        url: "https://storage.example/late",
-      }),
+  const clock = new FakeClock();
+  const broker = new FakeStorage({ clock, urlLifetimeMs: URL_LIFETIME_MS });
+  return {
+    broker,
+    late: outliving(broker, clock),
+    fetch: broker.fetch,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+/** The same broker, whose URLs have ended by the time that they are there. */
+function outliving(broker: StorageBroker, clock: FakeClock): StorageBroker {
+  const later = async <T>(ticket: Promise<T>): Promise<T> => {
+    const made = await ticket;
+    await clock.advance(URL_LIFETIME_MS);
+    return made;
+  };
+  return new Proxy(broker, {
+    get: (target, name: keyof StorageBroker) => {
+      if (name === "downloadTicket") return (key: string) => later(target.downloadTicket(key));
+      if (name !== "uploadTicket") return target[name].bind(target);
+      return (...args: Parameters<StorageBroker["uploadTicket"]>) => later(target.uploadTicket(...args));
     },
-    uploadTicket: {
-      value: async (...args: Parameters<StorageBroker["uploadTicket"]>) => ({
-        ...(await broker.uploadTicket(...args)),
-        url: "https://storage.example/late",
-      }),
-    },
-  }) as StorageBroker;
-  return { broker, late, fetch: broker.fetch, [Symbol.asyncDispose]: async () => undefined };
+  });
 }
 
 export function s3Options(endpoint: string): S3StorageOptions {
@@ -103,20 +111,7 @@ async function openFolders(stack: AsyncDisposableStack) {
     );
   const broker = await open(systemClock);
   const behind = await open(clock);
-  const late: StorageBroker = {
-    ...behind,
-    downloadTicket: async (key) => {
-      const ticket = await behind.downloadTicket(key);
-      await clock.advance(URL_LIFETIME_MS);
-      return ticket;
-    },
-    uploadTicket: async (key, wish) => {
-      const ticket = await behind.uploadTicket(key, wish);
-      await clock.advance(URL_LIFETIME_MS);
-      return ticket;
-    },
-  };
-  return { broker, late };
+  return { broker, late: outliving(behind, clock) };
 }
 
 export function apiOptions(url: string): SubnetApiOptions {
