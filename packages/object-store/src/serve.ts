@@ -117,18 +117,16 @@ async function receive(
   }
   const md5Header = headers["content-md5"];
   const md5 = md5Header === undefined ? undefined : Buffer.from(md5Header, "base64");
-  // A reader that stops half-way must not take the connection with it: it has an answer to give.
-  const content = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   const etag =
     part === undefined
-      ? await deps.folder.write(objectKey, content, {
+      ? await deps.folder.write(objectKey, request, {
           mediaType: headers["content-type"] ?? "application/octet-stream",
           md5,
           sha256: headers["x-amz-meta-sha256"] ?? "",
         })
       : await deps.uploads.writePart(objectKey, part.uploadId, {
           partNumber: part.partNumber,
-          content,
+          content: request,
           md5,
         });
   response.writeHead(200, { etag, "content-length": 0 }).end();
