@@ -52,7 +52,7 @@ export class ObjectCommandBench implements AsyncDisposable {
   }
 
   /** Writes the configuration; `more` goes to its `[storage]`. */
-  configure(more = "", rpcUrl: string = this.evm.dev.anvil.url): void {
+  configure(more = "", rpcUrl: string = this.evm.dev.anvil.url, bucket = "contract"): void {
     const { taskQueue, workflowEngine, subnetControlPlane } = this.evm.dev.contracts;
     writeFileSync(
       join(this.dir, "wcp.toml"),
@@ -69,7 +69,7 @@ queue_name = "audio/1.0.0/processing"
 files = ["audio.yaml"]
 [storage]
 endpoint = "${this.#endpoint}"
-bucket = "contract"
+bucket = "${bucket}"
 ${more}
 `,
     );

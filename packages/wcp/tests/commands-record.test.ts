@@ -110,6 +110,16 @@ describe("wcp record show", () => {
     expect((await show(other)).outcome).toEqual({ state: "abandoned", reason: "no room" });
   });
 
+  it("has no URLs of a folder, which end with the command, and says where its files are", async () => {
+    const id = await bench.evm.enqueue();
+    bench.configure('folder = "objects"', undefined, "");
+    const { code, out, err } = await bench.wcp(["record", "show", id], systemClock);
+    bench.configure();
+    expect([code, err]).toEqual([0, expect.stringContaining(`wep replay --objects ${bench.dir}/objects\n`)]);
+    expect(parseRecordedRun(out).inputs[0]).not.toHaveProperty("url");
+    expect(parseRecordedRun(out).run.uploadPrefix).toMatch(/^runs\/none\//);
+  });
+
   it("signs for no input that a run would not get", async () => {
     const foreign = `runs/${"c".repeat(16)}/${"d".repeat(16)}/run/out.wav`;
     const values = { audio_object_key: foreign, rate_hz: "1" };

@@ -231,7 +231,7 @@ function wantsUrls({ options, io }: Invocation, config: Config): boolean {
   const kind = storageKind(config);
   if (kind === "folder") {
     io.err(
-      "Inputs that are objects have no URLs: those of storage.folder end with the process that serves it.\n",
+      `Inputs that are objects have no URLs: those of storage.folder end with the process that serves it. Run it again with wep replay --objects ${config.storage.folder}\n`,
     );
   }
   return kind === "s3" || kind === "subnet-api";
