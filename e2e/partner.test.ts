@@ -10,24 +10,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processesWith, recordOf } from "./_demo.ts";
 import { commandsOf, fileNameOf, readmeBlocks } from "./_guide.ts";
+import { outsideEnvironment, packAll, REPOSITORY } from "./_outside.ts";
 import { startProcess } from "./_process.ts";
 import { until } from "./_until.ts";
 
-const REPOSITORY = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 const MINUTES = 60_000;
 const WITHIN_MS = 3 * MINUTES;
 
 const blocks = readmeBlocks("Write a handler");
 const [packing, ...ownSteps] = blocks;
-
-/** What of this process's environment a login shell would have as well. */
-const INHERITED =
-  /^(HOME|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|npm_config_registry|npm_config_cache)$/i;
 
 interface Finished {
   readonly code: number | NodeJS.Signals;
@@ -44,13 +39,7 @@ let demo: Finished;
 
 describe("README: write a handler", () => {
   beforeAll(async () => {
-    await using pack = await startProcess({
-      command: process.execPath,
-      args: ["scripts/pack.ts"],
-      cwd: REPOSITORY,
-      env: environment(),
-    });
-    expect(await pack.ended, pack.stdout() + pack.stderr()).toBe(0);
+    await packAll(place);
     mkdirSync(project);
     for (const block of ownSteps) {
       if (block.language === "sh") demo = await shell(block.code);
@@ -112,7 +101,7 @@ describe("README: write a handler", () => {
       command: join(REPOSITORY, "node_modules", ".bin", "tsc"),
       args: [...options, "handlers.ts"],
       cwd: project,
-      env: environment(),
+      env: outsideEnvironment(place),
     });
     expect([await tsc.ended, tsc.stdout()]).toEqual([0, ""]);
   });
@@ -137,7 +126,7 @@ async function shell(code: string): Promise<Finished> {
     command: "sh",
     args: ["-ec", code.replaceAll("/path/to/subnet-worker", REPOSITORY)],
     cwd: project,
-    env: environment(),
+    env: outsideEnvironment(place),
   });
   // What the shell started keeps its pipes open, and would be waited for, when the shell alone is killed.
   using _rest = { [Symbol.dispose]: killWhatRuns };
@@ -155,23 +144,6 @@ async function shell(code: string): Promise<Finished> {
   const finished = { code: await run.ended, stdout: run.stdout(), stderr: run.stderr() };
   expect(finished.code, `${code}\n${finished.stdout}${finished.stderr}`).toBe(0);
   return { ...finished, commandLines: [...commandLines.values()] };
-}
-
-/** A shell's, with this Node first, nothing of the repository on the path, and no install scripts. */
-function environment(): Readonly<Record<string, string>> {
-  const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name));
-  const path = (process.env["PATH"] ?? "").split(delimiter).filter((entry) => !entry.startsWith(REPOSITORY));
-  return {
-    ...(Object.fromEntries(inherited) as Record<string, string>),
-    PATH: [dirname(process.execPath), ...path].join(delimiter),
-    NODE_DISABLE_COMPILE_CACHE: "1", // or the repository's would be used
-    TMPDIR: place, // marks every process that is started from here
-    npm_config_ignore_scripts: "true",
-    npm_config_audit: "false",
-    npm_config_fund: "false",
-    npm_config_update_notifier: "false",
-    npm_config_loglevel: "error",
-  };
 }
 
 function runningPids(): readonly number[] {

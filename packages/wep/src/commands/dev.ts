@@ -44,8 +44,8 @@ export async function dev(invocation: Invocation): Promise<number> {
       return EXIT.ok;
     }
     if (event.kind === "exited") {
-      // A port that is taken: no change of a file helps there.
-      if (event.code === EXIT.tryLater) return event.code;
+      // A port that is taken from the start: no change of a file helps there.
+      if (event.code === EXIT.tryLater && !workers.hasListened) return event.code;
       say(io, `the worker ended with ${event.code}; waiting for the next change`);
       continue;
     }
@@ -61,12 +61,18 @@ class Workers {
   readonly #devnet: DevnetBeside | undefined;
   #current: DevChild | undefined;
   #project: Project | undefined;
+  #hasListened = false;
   /** As it was last shown. */
   #hint: string | undefined;
 
   constructor(invocation: Invocation, devnet: DevnetBeside | undefined) {
     this.#invocation = invocation;
     this.#devnet = devnet;
+  }
+
+  /** Whether any of them has been ready for work. */
+  get hasListened(): boolean {
+    return this.#hasListened;
   }
 
   /** As it was when it could last be read. */
@@ -145,6 +151,7 @@ class Workers {
 
   #onListening(url: string): void {
     const { io } = this.#invocation;
+    this.#hasListened = true;
     if (this.#devnet !== undefined) return this.#devnet.start(url, this.project.specs);
     const hint = hintOf(this.project, url, io);
     if (hint !== this.#hint) say(io, `to send it a task, in another terminal: ${hint}`);

@@ -47,6 +47,8 @@ export class WorkerStream implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   #isEnded = false;
   #incoming: AsyncIterator<Envelope> | undefined;
+  /** What is being read, and nobody has had yet. */
+  #pending: Promise<IteratorResult<Envelope>> | undefined;
   #sessions: HeardSessions | undefined;
   #hasAdditions = false;
 
@@ -80,12 +82,15 @@ export class WorkerStream implements AsyncDisposable {
     }
   }
 
-  /** What the WEP says it can run; `undefined` when it says nothing of it. */
+  /** What the WEP says it can run; `undefined` when it says nothing of it, or not in time. */
   async capabilities(): Promise<Capabilities | undefined> {
     if (!this.#hasAdditions) return undefined;
-    const message = await this.#next(CAPABILITIES_MS, "its capabilities");
-    if (message.msg.case === "capabilities") return message.msg.value;
-    throw notAWep(this.#target, `it began with ${message.msg.case ?? "a message that is not known"}`);
+    const late = this.#clock.monotonicMs() + CAPABILITIES_MS;
+    for (;;) {
+      const message = await this.#within(late - this.#clock.monotonicMs(), "its capabilities");
+      if (message === undefined) return undefined;
+      if (message.msg.case === "capabilities") return message.msg.value;
+    }
   }
 
   /**
@@ -102,7 +107,7 @@ export class WorkerStream implements AsyncDisposable {
     if (signal.aborted) onAbort();
     try {
       for (;;) {
-        const message = await this.#next(undefined, "the end of the run");
+        const message = await this.#next("the end of the run");
         const ending = this.#take(message, listener);
         if (ending !== undefined) return ending;
       }
@@ -118,7 +123,8 @@ export class WorkerStream implements AsyncDisposable {
     // A WEP ends its side when it has nothing more to say; one that does not is left.
     using _ = this.#clock.timer(1_000, () => this.#gone.abort());
     while (!this.#gone.signal.aborted) {
-      const next = await this.#incoming?.next().catch(() => undefined);
+      const next = await (this.#pending ?? this.#incoming?.next())?.catch(() => undefined);
+      this.#pending = undefined;
       if (next === undefined || next.done === true) break;
     }
     this.#gone.abort();
@@ -168,7 +174,9 @@ export class WorkerStream implements AsyncDisposable {
     );
     const messages = client.taskStream(this.#requests(), { signal: this.#gone.signal });
     this.#incoming = messages[Symbol.asyncIterator]();
-    const { msg } = await this.#next(HELLO_MS, "its hello");
+    const message = await this.#within(HELLO_MS, "its hello");
+    if (message === undefined) throw silent(this.#target);
+    const { msg } = message;
     if (msg.case !== "helloAck")
       throw notAWep(this.#target, `it began with ${msg.case ?? "an unknown message"}`);
     try {
@@ -179,21 +187,20 @@ export class WorkerStream implements AsyncDisposable {
     }
   }
 
-  /** The next message. `withinMs` undefined: whenever it comes. */
-  async #next(withinMs: number | undefined, what: string): Promise<Envelope> {
-    let isLate = false;
-    using _ =
-      withinMs === undefined
-        ? undefined
-        : this.#clock.timer(withinMs, () => {
-            isLate = true;
-            this.#gone.abort();
-          });
+  /** The next message; `undefined` when it does not come in time, and then it is the next one's. */
+  async #within(ms: number, what: string): Promise<Envelope | undefined> {
+    const late = Promise.withResolvers<undefined>();
+    using _ = this.#clock.timer(Math.max(0, ms), () => late.resolve(undefined));
+    return await Promise.race([this.#next(what), late.promise]);
+  }
+
+  async #next(what: string): Promise<Envelope> {
+    this.#pending ??= this.#incoming?.next();
     try {
-      const next = await this.#incoming?.next();
+      const next = await this.#pending;
+      this.#pending = undefined;
       if (next !== undefined && next.done !== true) return next.value;
     } catch (error) {
-      if (isLate) throw silent(this.#target, what, withinMs);
       throw explainStream(error, this.#target, this.#sessions?.farewell);
     }
     throw new StartupError(
@@ -243,9 +250,9 @@ function notAWep({ url }: WepTarget, why: string): StartupError {
   );
 }
 
-function silent({ url }: WepTarget, what: string, withinMs: number | undefined): StartupError {
+function silent({ url }: WepTarget): StartupError {
   return new StartupError(
     EXIT.tryLater,
-    `[NO_ANSWER] ${url} takes connections, but ${what} did not come within ${withinMs ?? 0} ms; is it a WEP?`,
+    `[NO_ANSWER] ${url} takes connections, but says no hello within ${HELLO_MS} ms; is it a WEP?`,
   );
 }
