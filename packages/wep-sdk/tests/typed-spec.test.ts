@@ -7,7 +7,7 @@ import { parseSpec, specTypes } from "@subnet-worker/activity-spec";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const TSC = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url));
+const TSC = join(HERE, "..", "..", "..", "node_modules", ".bin", "tsc");
 
 const SPEC = `
 task_kind: demo.count
