@@ -19,6 +19,7 @@ const TEST_PROJECTS = [
   "e2e",
   "packages/activity-spec/tests",
   "packages/contracts/tests",
+  "packages/object-store/tests",
   "packages/wcp/tests",
   "packages/wep-sdk/tests",
   "packages/wep/tests",
