@@ -5,7 +5,7 @@ import type { RunOutcome } from "../src/ports.ts";
 import { Dispatcher } from "../src/services/dispatcher.ts";
 import { LeaseKeeper } from "../src/services/lease-keeper.ts";
 import { Reconciler, type Repair } from "../src/services/reconciler.ts";
-import { Runner } from "../src/services/runner.ts";
+import { Runner, RUNNER_DEFAULTS } from "../src/services/runner.ts";
 import { TaskBook } from "../src/services/task-book.ts";
 import { EvmBench, LEASE_S, RecordingLane, WORKER } from "./_evm-bench.ts";
 import { FakeExecutor } from "./_fake-executor.ts";
@@ -45,7 +45,7 @@ class ChainNode implements AsyncDisposable {
     const { executor } = this;
     this.book = new TaskBook({ store: disk.open(), clock, logger });
     const { book } = this;
-    const runner = new Runner({ source, book, storage: undefined, logger });
+    const runner = new Runner(RUNNER_DEFAULTS, { source, book, storage: undefined, clock, logger });
     const dispatcher = new Dispatcher(
       { ...DISPATCHER_OPTIONS, identity: WORKER },
       { source, executor, runner, book, clock, logger, holdClaims: () => [] },

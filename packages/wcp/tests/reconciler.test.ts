@@ -2,7 +2,7 @@ import { ScriptedWep } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import type { TaskState } from "../src/domain/task.ts";
 import type { RecoveredTask, Standing } from "../src/ports.ts";
-import { Runner } from "../src/services/runner.ts";
+import { Runner, RUNNER_DEFAULTS } from "../src/services/runner.ts";
 import { runIdOf } from "../src/services/run-id.ts";
 import { aLease, anOffer, aRun, idOf } from "./_builders.ts";
 import { FakeExecutor, failure, SUCCESS } from "./_fake-executor.ts";
@@ -305,7 +305,13 @@ describe("fault 24: the database is deleted while a handler runs", () => {
       const lease = aLease({ token: "1735689600" });
       await node.book.adopt(anOffer(), lease);
       const { source, book } = node;
-      const runner = new Runner({ source, book, storage: undefined, logger: node.logs.logger });
+      const runner = new Runner(RUNNER_DEFAULTS, {
+        source,
+        book,
+        storage: undefined,
+        clock: node.clock,
+        logger: node.logs.logger,
+      });
       const slot = bench.pool.reserve(WISH);
       const task = book.get(idOf(1));
       if (slot === undefined || task === undefined) throw new Error("nothing to run, or nowhere");
