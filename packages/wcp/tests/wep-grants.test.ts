@@ -1,3 +1,5 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { MultipartRequestSchema } from "@subnet-worker/protocol";
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { ObjectKeyError } from "../src/domain/object-key.ts";
@@ -7,6 +9,7 @@ import { completion, connect, greet, heard } from "./_wep-bench.ts";
 import { settle, until } from "./_until.ts";
 
 const RUN = { activityId: idOf(1), runId: "run-1" };
+type Step = NonNullable<MessageInitShape<typeof MultipartRequestSchema>["step"]>;
 const MD5 = new Uint8Array(16).fill(5);
 const SHA256 = new Uint8Array(32).fill(2);
 
@@ -182,7 +185,7 @@ describe("an upload in parts", () => {
     };
     bench.start();
     await stream.next("assign");
-    const ask = async (step: Record<string, unknown> | undefined, requestId: bigint) => {
+    const ask = async (step: Step | undefined, requestId: bigint) => {
       stream.send("multipartRequest", {
         ...RUN,
         requestId,

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkInputKey, type InputUser, isOwnObject } from "./object-access.ts";
+import { checkInputKey, type InputRules, type InputUser, isOwnObject } from "./object-access.ts";
 import { ObjectKeyError, parseRunKey, uploadKey, uploadPrefix } from "./object-key.ts";
 
 const WORKFLOW = `0x${"a".repeat(64)}`;
@@ -68,7 +68,7 @@ describe("an object of a task's own runs", () => {
 });
 
 const STEP: InputUser = { ...USER, isInWorkflow: true };
-const ANY = { inputPrefixes: [] };
+const ANY: InputRules = { inputPrefixes: [] };
 
 function reasonFor(key: string, user: InputUser = STEP, rules = ANY): string | undefined {
   try {
