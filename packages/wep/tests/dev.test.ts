@@ -53,6 +53,9 @@ describe("wep dev", () => {
 
     // As editors save: another file in its place. What is no part of the project is left alone.
     writeFileSync(join(folder.path, "other.ts"), "export const changed = 1;\n");
+    // So is what was saved without a change.
+    const handlers = readFileSync(join(folder.path, "handlers.ts"), "utf8");
+    writeFileSync(join(folder.path, "handlers.ts"), handlers);
     writeFileSync(join(folder.path, "word.new"), 'export const word: string = "two";\n');
     renameSync(join(folder.path, "word.new"), join(folder.path, "word.ts"));
     const second = await listening(dev, 2);
