@@ -3,20 +3,35 @@
  * 4xxx system, 5xxx cancellation.
  */
 export const TASK_ERROR = {
+  /** No error. */
   NONE: 0,
+  /** An input is not what it should be. */
   INVALID_INPUT: 1001,
+  /** Something that is required is not there. */
   MISSING_REQUIRED_FIELD: 1002,
+  /** Something has a form that cannot be read, or that cannot travel. */
   INVALID_FORMAT: 1003,
+  /** The work failed, for no reason that is listed here. */
   EXECUTION_FAILED: 2001,
+  /** Something that the work needs is not there just now: memory, a model, room on disk. */
   RESOURCE_UNAVAILABLE: 2002,
+  /** The run may not do that. */
   PERMISSION_DENIED: 2003,
+  /** More than is allowed: too large, too long, too many. */
   QUOTA_EXCEEDED: 2004,
+  /** Somebody could not be reached. */
   NETWORK_ERROR: 3001,
+  /** Somebody did not answer in time. */
   CONNECTION_TIMEOUT: 3002,
+  /** Somebody answered with an error. */
   HTTP_ERROR: 3003,
+  /** A fault of the worker itself. */
   INTERNAL_ERROR: 4001,
+  /** The worker has too much to do. */
   SYSTEM_OVERLOAD: 4002,
+  /** Stopped by who asked for it, or since nobody wants it any more. */
   CANCELLED_BY_USER: 5001,
+  /** Stopped since its time was over. */
   CANCELLED_BY_TIMEOUT: 5002,
 } as const;
 

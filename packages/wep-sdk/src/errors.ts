@@ -13,6 +13,7 @@ export type TaskErrorName = keyof typeof TASK_ERROR;
 export interface TerminalErrorOptions {
   /** A code of {@link TASK_ERROR} or its name. Default `EXECUTION_FAILED`. */
   readonly code?: TaskErrorCode | TaskErrorName;
+  /** What it comes from; it is logged and does not travel. */
   readonly cause?: unknown;
 }
 
@@ -92,6 +93,7 @@ export class CancelledError extends Error {
   static {
     brand(this.prototype, CANCELLED);
   }
+  /** Why. */
   readonly reason: CancelReason;
 
   constructor(reason: CancelReason, message: string) {
@@ -133,6 +135,7 @@ export type WepErrorCode =
 /** A fault in how the SDK is used or set up, as opposed to a failed run. */
 export class WepError extends Error {
   override readonly name = "WepError";
+  /** What kind of fault; the message begins with it. */
   readonly code: WepErrorCode;
 
   constructor(code: WepErrorCode, message: string, options?: ErrorOptions) {

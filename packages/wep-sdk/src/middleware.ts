@@ -7,6 +7,7 @@ const MIDDLEWARE: unique symbol = Symbol.for("subnet-worker.wep-sdk.Middleware")
 export interface MiddlewareRun {
   /** After validation: what the handler would be given. */
   readonly input: unknown;
+  /** That of the run, as the handler sees it. */
   readonly ctx: RunContext;
   /** Whose run it is. Its `run` is not to be called: that is what `next` does. */
   readonly handler: Pick<Handler, "kind" | "version" | "class">;

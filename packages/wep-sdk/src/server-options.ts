@@ -28,8 +28,11 @@ export interface TlsOptions {
 
 /** A handler as worker clients see it. */
 export interface HandlerInfo {
+  /** Name of the work: `audio.preprocess`. */
   readonly kind: string;
+  /** Semantic version: `1.0.0`. */
   readonly version: string;
+  /** Whose slots its runs take. */
   readonly class: WorkClass;
 }
 
@@ -73,11 +76,13 @@ export interface ServeOptions extends SettingsOptions {
   readonly logger?: Logger;
   /** Where the metrics go. Default a registry of its own. */
   readonly metrics?: Registry;
+  /** Default the machine's. */
   readonly clock?: Clock;
 }
 
 /** A running WEP. Disposing it drains it without grace, then closes it. */
 export interface WepServer extends AsyncDisposable {
+  /** Where worker clients reach it; the port is the one that was taken. */
   readonly address: { readonly host: string; readonly port: number };
   /** All there are, those of modules first. */
   readonly handlers: readonly HandlerInfo[];

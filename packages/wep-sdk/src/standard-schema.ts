@@ -3,14 +3,18 @@
 
 /** A schema of any library that implements Standard Schema: zod, valibot, arktype and others. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What the library offers to those who take schemas of any. */
   readonly "~standard": {
+    /** Of Standard Schema. */
     readonly version: 1;
+    /** Name of the library. */
     readonly vendor: string;
     /** Checks a value, at once or by and by. */
     readonly validate: (
       value: unknown,
       options?: { readonly libraryOptions?: Record<string, unknown> | undefined },
     ) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    /** For the compiler alone. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
@@ -22,7 +26,9 @@ export type SchemaResult<Output> =
 
 /** One thing that is wrong with a value, and where. */
 export interface SchemaIssue {
+  /** What is wrong, as the library says it. */
   readonly message: string;
+  /** Keys from the outside in; `undefined` or empty: the value as a whole. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 

@@ -8,7 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { CompletedPart } from "../grant.ts";
 
-/** Content of an object: text (as UTF-8), bytes, or a file on disk. */
+/** Content of an object: text (as UTF-8), bytes, or a file on disk, of which the media type may be told. */
 export type TestContent = string | Uint8Array | { readonly path: string; readonly mediaType?: string };
 
 export interface StoredContent {

@@ -34,6 +34,7 @@ export interface RunHandlerOptions {
   readonly checkpointRef?: string;
   /** Default 1, or 2 with a checkpoint. */
   readonly attempt?: number;
+  /** What `ctx.metadata` is. Default empty. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** After this nobody wants the result, and the run is stopped. Default never. */
   readonly deadline?: Date;

@@ -17,12 +17,13 @@ import type { MemoryStore } from "./memory-store.ts";
 export interface TestProgress {
   /** 0 to 100. */
   readonly percent: number;
+  /** As it was given; empty: none. */
   readonly message: string;
   /** The last that was reported; empty: none. */
   readonly checkpoint: string;
 }
 
-/** One line of the log. */
+/** One line of the log, parsed: its level, its message as `msg`, and the fields that were logged. */
 export type TestLogLine = Readonly<Record<string, unknown>> & {
   readonly level: string;
   readonly msg?: string;

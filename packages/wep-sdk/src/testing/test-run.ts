@@ -13,7 +13,9 @@ export interface TestError {
   readonly code: TaskErrorCode;
   /** Name of the code: `INVALID_INPUT`. */
   readonly name: string;
+  /** As it was thrown, at most 4,096 characters of it. */
   readonly message: string;
+  /** Running it again may help. */
   readonly retryable: boolean;
   /** Do not try again sooner; 0: no wish. */
   readonly retryAfterMs: number;
@@ -21,8 +23,11 @@ export interface TestError {
 
 /** An object that a run has written. */
 export interface TestUpload {
+  /** Full key, as `ctx.upload` returned it. */
   readonly objectKey: string;
+  /** As it was uploaded with. */
   readonly mediaType: string;
+  /** The whole content. */
   readonly bytes: Uint8Array;
   /** The bytes as UTF-8. */
   text(): string;
@@ -32,6 +37,7 @@ export interface TestUpload {
 
 /** A metric of the handler's own. */
 export interface TestMetric {
+  /** What it was made as. */
   readonly type: MetricType;
   /** A counter's total, a gauge's last value, the sum of a histogram's. */
   readonly value: number;
@@ -41,6 +47,7 @@ export interface TestMetric {
 
 /** What one run came to. */
 export interface TestRun<O = Record<string, unknown>> {
+  /** Whether it has outputs, or an error. */
   readonly status: "success" | "error";
   /**
    * What the worker client gets, by output name.
