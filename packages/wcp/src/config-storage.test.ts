@@ -124,3 +124,15 @@ it("paths of storage are relative to the configuration file", () => {
     "",
   ]);
 });
+
+describe("prefixes of inputs", () => {
+  it.each(["in/", "in", "media/2026/", "runs/none/"])("may be %j", (prefix) => {
+    expect(storageProblems(settings({ storage: { input_prefixes: [prefix] } }))).toEqual([]);
+  });
+
+  it.each(["", "/", "/in", "in//a", "../x", "in/./a", "in/.."])("may not be %j", (prefix) => {
+    expect(storageProblems(settings({ storage: { input_prefixes: ["in/", prefix] } }))).toEqual([
+      `storage.input_prefixes: "${prefix}" is no beginning of an object key; write it like in/ or media/2026/`,
+    ]);
+  });
+});

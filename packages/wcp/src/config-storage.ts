@@ -123,7 +123,21 @@ export function storageProblems(settings: StorageSettings): readonly string[] {
       ? ["storage.url_lifetime: must be between 1 second and 7 days, which is all that signed URLs know"]
       : []),
     ...(api.grpc_endpoint === "" ? [] : apiProblems(api)),
+    ...storage.input_prefixes
+      .filter((prefix) => !isPrefix(prefix))
+      .map(
+        (prefix) =>
+          `storage.input_prefixes: "${prefix}" is no beginning of an object key; write it like in/ or media/2026/`,
+      ),
   ];
+}
+
+/** Whole segments, each of them something. */
+function isPrefix(text: string): boolean {
+  return text
+    .replace(/\/$/, "")
+    .split("/")
+    .every((segment) => segment !== "" && segment !== "." && segment !== "..");
 }
 
 function bucketProblems(storage: StorageSettings["storage"]): readonly string[] {

@@ -20,6 +20,18 @@ describe("a result with objects", () => {
     expect(node.verdicts).toEqual(["verified"]);
   });
 
+  it("is stored with the run that it is of, where that is wanted", async () => {
+    for (const keepsRunIds of [true, false]) {
+      await using node = await NodeBench.start({ keepsRunIds });
+      await node.offer();
+      const run = await node.executor.nextRun();
+      succeed(run, {});
+      await node.whenStored("done");
+      const { outcome } = node.stored() as { readonly outcome: { readonly runId?: string } };
+      expect(outcome.runId).toBe(keepsRunIds ? run.assignment.runId : undefined);
+    }
+  });
+
   it("may name an input, an attempt before it, or no object at all", async () => {
     const second = { ...OUTPUT, name: "second" };
     const third = { ...OUTPUT, name: "third" };

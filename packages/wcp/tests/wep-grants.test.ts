@@ -164,6 +164,29 @@ describe("requests of one run", () => {
     expect(lines).toHaveLength(100);
     expect(lines.at(-1)).toContain("the last that is logged");
   });
+
+  it("that is not there are logged a hundred times in each session", async () => {
+    await using link = await connect();
+    const { bench, wep } = link;
+    let { stream } = link;
+    const ask = async () => {
+      for (let request = 1n; request <= 120n; request += 1n) {
+        stream.send("downloadRequest", { activityId: "0x1", runId: "x", requestId: request, objectKey: "a" });
+        await stream.next("downloadGrant", ({ requestId }) => requestId === request);
+      }
+    };
+    const refused = () =>
+      bench.logs.at("warn").filter((line) => line.startsWith("request for an object refused"));
+    await ask();
+    expect(refused()).toHaveLength(100);
+    stream.end();
+    stream = await bench.reconnected(wep);
+    await greet(stream);
+    await heard(stream);
+    await ask();
+    expect(refused()).toHaveLength(200);
+    expect(bench.grants).toHaveLength(240);
+  });
 });
 
 describe("an upload in parts", () => {

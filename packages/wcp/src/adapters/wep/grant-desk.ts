@@ -40,10 +40,16 @@ const KINDS = {
 /** Answers what runs ask for: a grant, or a reason. Every request has one answer. */
 export class GrantDesk {
   readonly #deps: GrantDeskDeps;
+  /** Requests of this session that named no run that is here. */
   #strangers = 0;
 
   constructor(deps: GrantDeskDeps) {
     this.#deps = deps;
+  }
+
+  /** Another session begins: what nobody knows here is logged again. */
+  newSession(): void {
+    this.#strangers = 0;
   }
 
   /** `run`: the one that the request names, if it is under way where the request comes from. */

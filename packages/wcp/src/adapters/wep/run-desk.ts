@@ -131,6 +131,7 @@ export class RunDesk {
   /** A session is ready. `inventory`: `undefined` where the peer tells none. */
   attach(link: Link, inventory: Inventory | undefined): void {
     this.#link = link;
+    this.#grants.newSession();
     if (inventory !== undefined) this.#compare(inventory, link.peer);
     for (const run of this.all()) {
       const reason = this.#whyGone(run, link.peer, inventory !== undefined);
