@@ -24,7 +24,7 @@ export class FreshUrls {
 
   /**
    * The assignment with new URLs. Waits for storage that does not answer, as long as `isWanted`; `undefined`
-   * when it no longer is. What storage refuses stays as it is: a WEP that has the run does not look, and
+   * when it no longer is, which may also be so when it resolves. What storage refuses stays as it is: a WEP that has the run does not look, and
    * another says what the URL came to.
    */
   async of(
@@ -36,7 +36,7 @@ export class FreshUrls {
       try {
         const inputs = await renewed(assignment.inputs, listener);
         const workflowInputs = await renewed(assignment.workflowInputs, listener);
-        return isWanted() ? { ...assignment, inputs, workflowInputs } : undefined;
+        return { ...assignment, inputs, workflowInputs };
       } catch (error) {
         if (!this.#isToBeAwaited(error, assignment)) return assignment;
       }
