@@ -42,7 +42,7 @@ export function toAssignMessage(assignment: Assignment): Envelope {
     checkpointRef: assignment.checkpointRef ?? "",
     deadlineUnixMs: BigInt(Math.floor(assignment.deadlineMs ?? 0)),
     metadata: assignment.metadata === undefined ? {} : { ...assignment.metadata },
-    outputs: assignment.outputs === undefined ? NO_OUTPUTS : assignment.outputs.map(toOutput),
+    outputs: assignment.outputs === undefined ? NO_OUTPUTS : toOutputs(assignment.outputs),
     timeoutMs: BigInt(Math.floor(assignment.timeoutMs ?? 0)),
     memoryMb: assignment.memoryMb ?? 0,
     resultByReference: assignment.isResultByReference ?? false,
@@ -94,6 +94,15 @@ function toDescriptor(input: AssignedInput) {
     expiresUnix: toUnix(input.urlExpiresAtMs ?? 0),
     maxBytes: BigInt(input.maxBytes ?? 0),
   };
+}
+
+/** By the list that they are made of: one for all tasks of a kind. */
+const OUTPUTS = new WeakMap<readonly AssignedOutput[], OutputDescriptor[]>();
+
+function toOutputs(outputs: readonly AssignedOutput[]): OutputDescriptor[] {
+  const known = OUTPUTS.get(outputs) ?? outputs.map(toOutput);
+  OUTPUTS.set(outputs, known);
+  return known;
 }
 
 function toOutput({ name, abiType, mediaType, isObjectKey, maxBytes }: AssignedOutput): OutputDescriptor {
