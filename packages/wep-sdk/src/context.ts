@@ -6,7 +6,7 @@ import type { InputValue } from "./values.ts";
 
 /**
  * What to upload: the bytes, a text (as UTF-8), a file on disk, or bytes that come by and
- * by. A stream is read once, and at most three parts of it are in memory.
+ * by. A stream is read once, and at most two parts of it, 8 MiB each, are in memory.
  */
 export type UploadBody =
   | Uint8Array
@@ -66,7 +66,10 @@ export interface RunContext {
   readonly deadlineMs: number | undefined;
   /** When a result is of no use to anybody any more, and the run is stopped; `undefined`: never. */
   readonly deadline: Date | undefined;
-  /** What an earlier attempt reported as its last checkpoint; `undefined`: begin at the beginning. */
+  /**
+   * What an earlier attempt reported as its last checkpoint with `progress`; `undefined`: begin at the
+   * beginning. What was saved with `saveCheckpoint` is read with `loadCheckpoint`.
+   */
   readonly checkpoint: string | undefined;
   /** Trace context and correlation ids that came with the activity: `traceparent`, `tenant_id`, ... */
   readonly metadata: Readonly<Record<string, string>>;

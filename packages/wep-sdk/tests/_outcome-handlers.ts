@@ -1,5 +1,6 @@
 // Handlers that do each thing that a handler should not, and one that does its work beside them.
 import { access } from "node:fs/promises";
+import { threadId } from "node:worker_threads";
 import { systemClock } from "@subnet-worker/kit/clock";
 import { type Activity, currentRun, defineActivity, defineHandler, defineMiddleware } from "../src/index.ts";
 
@@ -45,6 +46,12 @@ const DEEDS: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
   "leaks a timer": () => {
     // oxlint-disable-next-line no-restricted-globals -- the very thing
     setInterval(() => kept.push(1), 5);
+    return { done: true };
+  },
+  "tells its thread": () => ({ thread: threadId }),
+  "leaks many timers": () => {
+    // oxlint-disable-next-line no-restricted-globals -- the very thing
+    for (let count = 0; count < 30; count += 1) setInterval(() => kept.push(1), 50);
     return { done: true };
   },
   "never returns": () => new Promise(() => undefined),

@@ -19,6 +19,7 @@ import { DEFAULT_TRANSFER } from "../src/transfer-retry.ts";
 import { until } from "./_wep.ts";
 
 const MODULE = fileURLToPath(new URL("_handlers.ts", import.meta.url));
+const DEEDS = fileURLToPath(new URL("_outcome-handlers.ts", import.meta.url));
 const SDK = new URL("../src/index.ts", import.meta.url).href;
 const CLOCK = import.meta.resolve("@subnet-worker/kit/clock");
 /** A module that the first thread can load, and no other. */
@@ -145,6 +146,22 @@ describe("a pool of threads", () => {
     await until(() => pool.counts.all === 1);
     await clock.advance(600_000);
     expect(pool.counts).toEqual({ all: 1, idle: 1 });
+    expect(Object.fromEntries(pool.losses)).toEqual(NO_LOSSES);
+  });
+
+  it("replaces a thread in which a timer was left, once it has been idle for a while", async () => {
+    const clock = new FakeClock();
+    await using pool = await openPool({ clock, modules: [DEEDS] });
+    const deed = async (how: string) => resultOf(await begin(pool, "deed", { how }).outcome);
+    expect(await deed("leaks a timer")).toEqual({ done: true });
+    await clock.advance(14_000);
+    // It was needed again, and begins to be idle anew.
+    const first = await deed("tells its thread");
+    await clock.advance(14_999);
+    expect(await deed("tells its thread")).toEqual(first);
+    await clock.advance(15_000);
+    await until(() => pool.counts.all === 2);
+    expect(await deed("tells its thread")).not.toEqual(first);
     expect(Object.fromEntries(pool.losses)).toEqual(NO_LOSSES);
   });
 

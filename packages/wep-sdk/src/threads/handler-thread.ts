@@ -47,6 +47,11 @@ export interface HandlerThreadDeps {
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 const MAIN = new URL(IS_SOURCE ? "./thread-main.ts" : "./thread-main.js", import.meta.url);
 
+/** Timers that are still there when a thread has had nothing to do for so long were forgotten. */
+const LEFTOVERS_MS = 15_000;
+/** More than this many are too many to wait. */
+const MOST_TIMERS_LEFT = 20;
+
 /** A thread that does not answer for so long is blocked. */
 const BLOCKED_MS = 1_000;
 
@@ -75,6 +80,7 @@ export class HandlerThread implements WatchedThread {
   #isReady = false;
   #isClosed = false;
   #pingTimer: Disposable | undefined;
+  #leftoverTimer: Disposable | undefined;
 
   constructor(options: HandlerThreadOptions, deps: HandlerThreadDeps) {
     this.#options = options;
@@ -118,6 +124,7 @@ export class HandlerThread implements WatchedThread {
 
   execute(host: RunHost): Execution {
     const run = ++this.#lastRun;
+    this.#leftoverTimer?.[Symbol.dispose]();
     this.#runs.set(run, host);
     const { assignment, transfer } = portable(host.assignment);
     const { endsAtMs } = host;
@@ -198,7 +205,7 @@ export class HandlerThread implements WatchedThread {
         return relayLine(this.#deps.log, message.line);
       case "pong":
         this.#pingTimer?.[Symbol.dispose]();
-        return undefined;
+        return this.#answered(message);
       case "ready":
         this.#isReady = true;
         // The server keeps the process alive; until there is one, its first thread does.
@@ -218,10 +225,25 @@ export class HandlerThread implements WatchedThread {
     const host = this.#runs.get(run);
     if (host === undefined) return;
     this.#runs.delete(run);
-    if (timersLeft > 0) this.#retire(timersLeft);
+    if (timersLeft > MOST_TIMERS_LEFT) this.#retire(timersLeft);
+    else if (timersLeft > 0) this.#askForTimersLater();
     this.#deps.onFree(this);
     if (this.#isClosed && this.#runs.size === 0) void this.end("its last run is over");
     host.settle(outcome);
+  }
+
+  /** Pools of connections and the like leave timers for some seconds, which is no leak. */
+  #askForTimersLater(): void {
+    this.#leftoverTimer?.[Symbol.dispose]();
+    this.#leftoverTimer = this.#deps.clock.timer(LEFTOVERS_MS, () => {
+      if (this.#runs.size === 0 && !this.#isClosed) this.#post({ kind: "ping" });
+    });
+  }
+
+  #answered({ timersLeft }: Extract<FromThread, { kind: "pong" }>): void {
+    if (timersLeft === 0 || this.#runs.size > 0 || this.#isClosed) return;
+    this.#retire(timersLeft);
+    void this.end("handlers have left timers behind");
   }
 
   /** What a handler has left behind fires into the runs after it, and adds up. */
@@ -281,6 +303,7 @@ export class HandlerThread implements WatchedThread {
 
   async #bury(end: ThreadEnd): Promise<void> {
     this.#pingTimer?.[Symbol.dispose]();
+    this.#leftoverTimer?.[Symbol.dispose]();
     this.#port.close();
     this.#ready.reject(new WepError("BAD_MODULE", neverReady(end, this.#options.modules).message));
     const why = this.#isReady || end.kind === "ended" ? end : neverReady(end, this.#options.modules);

@@ -53,7 +53,8 @@ export type FromThread =
   | { readonly kind: "abandon"; readonly run: number; readonly upload: OpenUpload }
   /** One line of a log, finished. */
   | { readonly kind: "log"; readonly line: string }
-  | { readonly kind: "pong" };
+  /** Timers as in `settled`. */
+  | { readonly kind: "pong"; readonly timersLeft: number };
 
 /** From this size on, handing over costs less than cloning. */
 const TRANSFER_BYTES = 16 * 1024;

@@ -54,7 +54,7 @@ export class ThreadRuns {
       case "refused":
         return this.#asks.get(message.ask)?.reject(unpackError(message.error));
       case "ping":
-        return this.#post({ kind: "pong" });
+        return this.#post({ kind: "pong", timersLeft: this.#timersLeft });
       default:
         return message satisfies never;
     }
@@ -92,11 +92,14 @@ export class ThreadRuns {
   #settle(run: number, outcome: Outcome): void {
     // What the run measured is there before its end is.
     this.#relay?.flush();
-    const timersLeft = this.#runs.size === 0 ? Math.max(0, activeTimers() - this.#ownTimers) : 0;
     this.#deps.data.port.postMessage(
-      { kind: "settled", run, outcome, timersLeft } satisfies FromThread,
+      { kind: "settled", run, outcome, timersLeft: this.#timersLeft } satisfies FromThread,
       transferOf(outcome),
     );
+  }
+
+  get #timersLeft(): number {
+    return this.#runs.size === 0 ? Math.max(0, activeTimers() - this.#ownTimers) : 0;
   }
 
   #measured(measurement: Measurement): void {
