@@ -71,6 +71,8 @@ async function succeed(command: string): Promise<Finished> {
 
 /** With the usual ports it is the guide's. */
 const HINT = /to send it a task, in another terminal: (.*)/;
+/** What the network says of how to submit to it. */
+const SUBMIT = /^devnet \| +(npx subnet-devnet submit .*)$/m;
 const saidByDev = () => dev.stdout() + dev.stderr();
 
 /** As a terminal does: it tells every process of the group, npm and what npm started. */
@@ -165,5 +167,17 @@ describe.skipIf(process.platform !== "linux")("from an empty folder", () => {
     const minutes = (systemClock.monotonicMs() - startedMs) / MINUTES_MS;
     process.stdout.write(`ten commands took ${minutes.toFixed(1)} minutes\n`);
     expect(minutes).toBeLessThan(10);
+  });
+
+  it("develops against a chain beside it, and takes that along when it ends", async () => {
+    dev = await begin("npx wep dev --devnet", FREE_PORTS);
+    const submit = await until("the network to be up", () => SUBMIT.exec(dev.stdout())?.[1], {
+      instead: saidByDev,
+    });
+    const given = submit.replace("=@FILE", "=@sample.txt").replace("=VALUE", "=1");
+    expect((await succeed(given)).stdout).toContain("demo.words/1.0.0 completed");
+    pressCtrlC(dev);
+    await dev.ended;
+    await until("nothing of it to be left", () => processesWith(`TMPDIR=${place}`).length === 0);
   });
 });

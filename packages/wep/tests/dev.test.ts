@@ -128,6 +128,15 @@ describe("wep dev", () => {
     while (!(await gone()).includes("[NO_WEP]"));
   });
 
+  it("ends when nobody reads what it says any more", async () => {
+    await using folder = await folderWith(FILES);
+    await using dev = startWep(["dev", "--handlers", "handlers.ts", ...FREE], { cwd: folder.path });
+    await listening(dev, 1);
+    dev.child.stdout?.destroy();
+    writeFileSync(join(folder.path, "word.ts"), 'export const word: string = "two";\n');
+    expect(await dev.exited).toBe(0);
+  });
+
   it("ends with a word when the port is taken", async () => {
     const other = createServer();
     await once(other.listen(0, "127.0.0.1"), "listening");

@@ -200,6 +200,7 @@ async function changeOf(watch: SourceWatch): Promise<Event> {
 function stopOf(signal: AbortSignal): Promise<Event> {
   return new Promise((resolve) => {
     const stop = () => resolve({ kind: "stopped" });
+    process.stdout.once("error", stop); // nobody reads it any more
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
