@@ -72,6 +72,7 @@ export async function compose(config: Config, parts: Parts): Promise<App> {
     balanceWei: () => evm.housekeeper.balanceWei,
     endpoints: () => evm.rpc.status(),
     weps: () => ({ ...pool.stats(), roundTripMs: pool.roundTripMs }),
+    waitingForStorage: () => work.runner.waitingForStorage,
   });
   const notReady = () => [
     ...evm.notReady(),

@@ -21,6 +21,8 @@ export interface Readings {
     readonly slotsFree: number;
     readonly roundTripMs?: number | undefined;
   };
+  /** Activities that wait for storage to answer. */
+  readonly waitingForStorage: () => number;
 }
 
 /** What became of a run's request for an object. */
@@ -150,6 +152,11 @@ export class Metrics {
       () => readings.weps().slotsInUse,
     );
     this.#gauge("wcp_slots_free", "Slots that a claim could use.", () => readings.weps().slotsFree);
+    this.#gauge(
+      "wcp_storage_waiting",
+      "Activities that wait for storage to answer, their leases kept.",
+      readings.waitingForStorage,
+    );
     this.#gauge(
       "wcp_wep_round_trip_seconds",
       "The longest of the last pings of connected WEPs; NaN before any.",

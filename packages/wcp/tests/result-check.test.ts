@@ -159,6 +159,7 @@ describe("a result with objects", () => {
         /^storage does not answer, and activities wait for it \(1\): \[STORAGE_UNAVAILABLE\]/,
       ),
     ]);
+    expect(node.runner.waitingForStorage).toBe(1);
     expect(node.logs.at("warn")).toContain("nothing is claimed for now");
     await node.pass(60_000);
     expect(node.runner.notReady()).toEqual([]);

@@ -71,6 +71,11 @@ export class Runner {
     );
   }
 
+  /** Tasks that wait for storage to answer. */
+  get waitingForStorage(): number {
+    return this.#patience.waiting;
+  }
+
   /** Why nothing more should be taken on at present; sentences for the operator. */
   notReady(): readonly string[] {
     return this.#patience.notReady();

@@ -31,6 +31,11 @@ export class StoragePatience {
     this.#deps = deps;
   }
 
+  /** How many tasks wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Why nothing more should be taken on: what is here already waits for storage. A sentence for the operator. */
   notReady(): readonly string[] {
     if (this.#waiting === 0) return [];
