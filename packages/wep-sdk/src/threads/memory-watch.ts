@@ -116,20 +116,9 @@ export class MemoryWatch implements Disposable {
     if (this.#timer === undefined && !this.#isClosed) this.#lookIn(INTERVAL_MS);
   }
 
-  /** Looks once; resolves when every thread that answers has done so. */
-  async look(): Promise<void> {
-    const busy = [...this.#deps.threads].filter(({ runCount }) => runCount > 0);
-    await Promise.all(busy.map((thread) => this.#lookAt(thread)));
-    const all = busy.map((thread) => ({ thread, bytes: this.#seen.get(thread)?.bytes ?? 0 }));
-    const allBytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
-    const boundBytes = this.#limitBytes * WORKER_SHARE;
-    if (allBytes <= boundBytes) return;
-    const largest = all.reduce((most, each) => (each.bytes > most.bytes ? each : most));
-    largest.thread.endForMemory({
-      usedMb: toMb(largest.bytes),
-      boundMb: toMb(boundBytes),
-      whose: "worker",
-    });
+  /** Looks once. One that is deep in native code answers late, and holds nobody else up. */
+  look(): void {
+    for (const thread of this.#busy()) void this.#lookAt(thread).then(() => this.#lookAtAll());
   }
 
   [Symbol.dispose](): void {
@@ -140,12 +129,24 @@ export class MemoryWatch implements Disposable {
   #lookIn(ms: number): void {
     this.#timer = this.#deps.clock.timer(ms, () => {
       this.#timer = undefined;
-      // Not awaited: a thread that is deep in native code answers late, the others do not.
-      void this.look();
-      const busy = [...this.#deps.threads].filter(({ runCount }) => runCount > 0);
+      this.look();
+      const busy = this.#busy();
       if (busy.length === 0 || this.#isClosed) return;
       this.#lookIn(busy.some((thread) => this.#isClose(thread)) ? CLOSE_INTERVAL_MS : INTERVAL_MS);
     });
+  }
+
+  #busy(): readonly WatchedThread[] {
+    return [...this.#deps.threads].filter(({ runCount }) => runCount > 0);
+  }
+
+  #lookAtAll(): void {
+    const all = this.#busy().map((thread) => ({ thread, bytes: this.#seen.get(thread)?.bytes ?? 0 }));
+    const allBytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
+    const boundBytes = this.#limitBytes * WORKER_SHARE;
+    if (allBytes <= boundBytes) return;
+    const { thread, bytes } = all.reduce((most, each) => (each.bytes > most.bytes ? each : most));
+    thread.endForMemory({ usedMb: toMb(bytes), boundMb: toMb(boundBytes), whose: "worker" });
   }
 
   #isClose(thread: WatchedThread): boolean {
