@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { type CommandTable, parseCommandLine, type Parsed } from "./command-line.ts";
 import type { OptionEntry } from "./commands/command.ts";
 import { SPEC_COMMANDS } from "./commands/spec-table.ts";
+import { ownVersion } from "./own-version.ts";
 
 const HANDLERS: OptionEntry = {
   value: "MODULE",
@@ -141,15 +141,10 @@ export function parseCommand(argv: readonly string[]): Parsed {
     {
       name: "wep",
       about: "the worker execution process. Runs handlers; holds no key and no credential.",
-      version: version(),
+      version: ownVersion(),
       more: "Exit codes: 0 done, 1 fault or a run that failed, 75 try again later, 78 wrong use or configuration.\n",
       commands: COMMANDS,
     },
     argv,
   );
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -152,7 +152,8 @@ function helpOf(program: Program, words: readonly string[]): string {
 
 function overview(program: Program): string {
   const { name, about, commands, more } = program;
-  return `${name}: ${about}\n\nUsage: ${name} COMMAND [options]\n\n${usageLines(program, Object.keys(commands))}
+  const lines = Object.entries(commands).map(([each, { summary }]) => [`${name} ${each}`, summary] as const);
+  return `${name}: ${about}\n\nUsage: ${name} COMMAND [options]\n\n${columns(lines)}
 
 ${name} help COMMAND tells more of one; ${name} --version tells the version.\n${more}`;
 }

@@ -30,10 +30,12 @@ describe("the command line", () => {
 
   it.each([
     [["--help"], /^wep: .*\n\nUsage: wep COMMAND/],
-    [["help"], /^ {2}wep run .*\n?.*run handlers for a worker client/m],
+    [["help"], /^ {2}wep run {2,}run handlers for a worker client/m],
     [["run", "-h"], /^Usage: wep run .*--port NUMBER {2,}gRPC port/s],
     [["help", "run"], /^Usage: wep run /],
     [["run", "--handlers", "a.ts", "--help"], /^Usage: wep run /],
+    [["help", "spec"], /^ {2}wep spec check FILE\.\.\. +say what is wrong/m],
+    [["spec", "--help"], /^ {2}wep spec decode FILE ACTIVITY/m],
     [["help", "tail"], /Example: wep tail --activity 0x12ab34cd\n$/],
     [["--version"], /^\d+\.\d+\.\d+\n$/],
     [["run", "--version"], /^\d+\.\d+\.\d+\n$/],
@@ -52,10 +54,16 @@ describe("the command line", () => {
     [["run", "--activity", "0xab"], "wep run has no option --activity"],
     [["tail", "--port", "7"], "wep tail has no option --port"],
     [["tail", "0xab"], "unexpected argument: 0xab (an activity goes after --activity)"],
+    [["spec", "chek"], "no such command: spec chek; did you mean wep spec check?"],
+    [["send"], "an argument is missing"],
     [["--port", "7", "run"], "--port comes after a command"],
   ])("refuses %j with the usage", (argv, problem) => {
     expect(() => parseCommand(argv)).toThrow(problem);
     expect(() => parseCommand(argv)).toThrow("Usage: wep ");
+  });
+
+  it("asks which of several is meant", () => {
+    expect(() => parseCommand(["spec"])).toThrow(/wep spec what\?\n\n {2}wep spec check/);
   });
 
   it("ends with 0 after --help and with 78 after nonsense", async () => {

@@ -90,6 +90,16 @@ describe("wep init", () => {
     expect(tests.stdout).toMatch(/pass 2\n.*fail 0\n/s);
   });
 
+  it("is what npm create calls", async () => {
+    await using place = await emptyFolder();
+    const main = join(REPOSITORY, "packages/create/src/main.ts");
+    const options = { cwd: place.path, env: { PATH: process.env["PATH"] } };
+    const args = ["--conditions=@subnet-worker/source", main, "mine", "--kind", "acme.thing"];
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
+    expect(stdout).toMatch(/^Wrote to mine:\n {2}thing\.yaml/);
+    expect(readdirSync(join(place.path, "mine"))).toContain("thing.activity.ts");
+  });
+
   it("adds to a package.json that is there, keeps what that names, and says what it did", async () => {
     await using place = await emptyFolder();
     writeFileSync(join(place.path, "package.json"), JSON.stringify(WHAT_NPM_WRITES));

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseSpec, specTypes } from "@subnet-worker/activity-spec";
+import { ownVersion } from "../own-version.ts";
 
 /** What the files of a project are called after. */
 export interface ProjectNames {
@@ -67,9 +68,4 @@ export function filled(template: string, values: ProjectNames & { readonly activ
     if (value === undefined) throw new Error(`template ${template} names {{${name}}}, which there is not`);
     return value;
   });
-}
-
-function ownVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

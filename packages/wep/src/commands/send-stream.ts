@@ -17,6 +17,7 @@ import {
   type Rejection,
   VersionError,
 } from "@subnet-worker/protocol";
+import { ownVersion } from "../own-version.ts";
 import { explainStream, type WepTarget } from "./send-target.ts";
 
 /** How long a WEP may take to say who it is. */
@@ -165,7 +166,7 @@ export class WorkerStream implements AsyncDisposable {
     this.#send(
       envelope("hello", {
         ...PROTOCOL_RANGE,
-        agent: "wep-send/0.1.0",
+        agent: `wep-send/${ownVersion()}`,
         // A node of its own: no run of another is inherited, and no stream of another is doubted.
         nodeId: `send-${randomUUID()}`,
         instanceId: randomUUID(),
