@@ -1,6 +1,6 @@
 // One upload in parts.
 //
-// 1. At most `partsAtOnce` parts are out of their source at any time.
+// 1. At most `atOnce` parts are out of their source at any time.
 // 2. Each part is asked for, sent and retried by itself.
 // 3. The first failure ends them all; what was begun is then given up.
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
@@ -23,6 +23,8 @@ export interface PartsUpload {
   readonly sizeBytes: number | undefined;
   readonly sha256: Buffer | undefined;
   readonly parts: PartSource;
+  /** How many of them may be under way. */
+  readonly atOnce: number;
   /** Called before the parts become an object. @throws when they must not */
   readonly beforeComplete: () => Promise<void>;
   /** A part is with the store. */
@@ -78,7 +80,7 @@ async function sendParts(
       part.release();
     }
   };
-  const workers = Array.from({ length: deps.settings.partsAtOnce }, () =>
+  const workers = Array.from({ length: upload.atOnce }, () =>
     work().catch((error: unknown) => {
       failed.abort(error);
       throw error;

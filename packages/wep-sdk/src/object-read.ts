@@ -11,6 +11,7 @@ import { type Identity, identityOf, refusalOf, sameIdentity, UrlRefused } from "
 import { isRetryableError, isTerminalError, RetryableError, TerminalError } from "./errors.ts";
 import { displayUrl, readExcerpt, sendHttp } from "./http-request.ts";
 import type { ObjectUrl } from "./object-url.ts";
+import { noteSpent } from "./spent-bytes.ts";
 import {
   createTransferRetry,
   type RetryDeps,
@@ -137,6 +138,8 @@ export class ObjectRead {
     this.#doneBytes += chunk.byteLength;
     this.#checkSize(this.#doneBytes);
     this.#check?.update(chunk);
+    // Once as it came from the socket, and once as HTTP's parser has copied it.
+    noteSpent(2 * chunk.byteLength);
     return chunk;
   }
 

@@ -14,8 +14,7 @@ export function partialPath(path: string): string {
 
 /**
  * Appends to the partial file of `path`, after its first `fromBytes`, and gives it its
- * name when all is there. What came before a failure is in the partial file. The chunks
- * must be nobody else's: their memory is given back as soon as they are written.
+ * name when all is there. What came before a failure is in the partial file.
  *
  * @throws {RetryableError} RESOURCE_UNAVAILABLE when there is no room for it
  */
@@ -51,7 +50,6 @@ async function append(
   let position = fromBytes;
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
-  const spent = new SpentChunks();
   const flush = async () => {
     const [chunks, sizeBytes] = [waiting, waitingBytes];
     waiting = [];
@@ -62,7 +60,6 @@ async function append(
     if (bytesWritten < sizeBytes) {
       position = await writeAll(file, Buffer.concat(chunks).subarray(bytesWritten), position);
     }
-    spent.add(chunks);
   };
   try {
     for await (const chunk of content) {
@@ -85,20 +82,4 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, fromBytes: number):
     position += bytesWritten;
   }
   return position;
-}
-
-/**
- * Gives the memory of chunks back at once. The garbage collector lets some 60 MB of them
- * pile up first, in each thread that reads, since it sees small objects only.
- */
-class SpentChunks {
-  #last: ArrayBufferLike | undefined;
-
-  /** Chunks that follow each other may lie in one buffer, so the last one is kept until there is another. */
-  add(chunks: readonly Uint8Array[]): void {
-    for (const { buffer } of chunks) {
-      if (this.#last !== buffer && this.#last instanceof ArrayBuffer) this.#last.transfer(0);
-      this.#last = buffer;
-    }
-  }
 }

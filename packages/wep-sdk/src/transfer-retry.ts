@@ -12,7 +12,7 @@ export interface TransferSettings {
   readonly multipartAboveBytes: number;
   /** Smallest part but the last; S3 takes none below 5 MiB. Default 8 MiB. */
   readonly partBytes: number;
-  /** Parts of one upload under way at once. Default 3. */
+  /** Parts of one upload under way at once; of a stream, two at most. Default 3. */
   readonly partsAtOnce: number;
   /** Reads of an object that arrives damaged, before giving up. Default 3. */
   readonly maxReads: number;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { TerminalError } from "./errors.ts";
+import { noteSpent } from "./spent-bytes.ts";
 import { type Content, contentOf, type Digests } from "./upload-body.ts";
 
 /** S3 takes no more in one upload. */
@@ -105,6 +106,13 @@ export class StreamParts implements PartSource {
     return next;
   }
 
+  /** All is sent: gives the memory back, which the garbage collector is slow to do. Nothing may be under way. */
+  finish(): void {
+    for (const { buffer } of this.#buffers.splice(0)) {
+      if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+    }
+  }
+
   /** Reads no more, and tells the stream so; who waits for a part is told `reason`. */
   stop(reason: unknown): void {
     this.#interrupt?.(reason);
@@ -117,7 +125,10 @@ export class StreamParts implements PartSource {
   async #cut(): Promise<Part | undefined> {
     const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#partSize);
     const bytes = await this.#fill(buffer);
-    if (bytes.byteLength === 0 && this.#count > 0) return undefined;
+    if (bytes.byteLength === 0 && this.#count > 0) {
+      this.#buffers.push(buffer);
+      return undefined;
+    }
     this.#sizeBytes += bytes.byteLength;
     if (this.#sizeBytes > this.#maxBytes) throw this.#tooLarge(`at most ${this.#maxBytes} are allowed`);
     if (this.#count === MOST_PARTS) {
@@ -172,6 +183,7 @@ export class StreamParts implements PartSource {
       );
     }
     this.#rest = chunk;
+    noteSpent(chunk.byteLength);
     return true;
   }
 

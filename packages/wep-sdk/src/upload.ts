@@ -80,6 +80,7 @@ async function putParts(
       sizeBytes,
       sha256,
       parts: partsOfContent(content, digests, partBytes),
+      atOnce: deps.settings.partsAtOnce,
       beforeComplete: () => content.checkUnchanged(),
       onPart: counter(upload, sizeBytes),
     },
@@ -160,11 +161,14 @@ async function uploadCut(upload: Upload, parts: StreamParts, deps: UploadDeps): 
         sizeBytes: undefined,
         sha256: undefined,
         parts: { next },
+        // One is filled while the other is sent; each is in memory.
+        atOnce: Math.min(2, deps.settings.partsAtOnce),
         beforeComplete: () => Promise.resolve(),
         onPart: counter(upload, undefined),
       },
       deps,
     );
+    parts.finish();
     return { objectKey, sizeBytes: parts.sizeBytes, sha256: parts.sha256() };
   } catch (error) {
     if (!(error instanceof NotBrokeredError)) throw error;
