@@ -88,11 +88,17 @@ Example: wep run --handlers ./handlers.ts`,
       ca: { value: "FILE", about: "authorities that the WEP's certificate is verified against (PEM)" },
       cert: { value: "FILE", about: "certificate to show to a WEP that asks for one (PEM)" },
       key: { value: "FILE", about: "the key of that certificate (PEM)" },
+      "store-host": {
+        value: "ADDRESS",
+        about: "of this machine, where a WEP elsewhere reaches the objects; default 127.0.0.1",
+      },
       "server-name": { value: "NAME", about: "whom the WEP's certificate is for; default the host of --url" },
     },
     advice: "inputs go after --input",
     more: `Where a spec declares KIND, inputs are brought to its types, and what the run returns is held
-against it as a node would. Ctrl-C cancels the run. Exit code: 0 for a success, 1 for a run that failed.
+against it as a node would. Objects are served to the WEP from a folder, by signed URLs over plain HTTP:
+for a WEP on another machine, or in a container, --store-host says at which address of this one.
+Ctrl-C cancels the run. Exit code: 0 for a success, 1 for a run that failed.
 
 Examples: wep send demo.words --input text="one two two" --input limit=3
           wep send audio.preprocess --input audio_object_key=@recording.wav --out results

@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from "node:http";
 import { once } from "node:events";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ScriptedWep } from "@subnet-worker/testkit";
 import { TestAuthority, writeCertificate } from "@subnet-worker/testkit/certificates";
@@ -157,6 +157,7 @@ describe("wep send", () => {
     [["demo.words", "--spec", "nix.yaml"], "the spec nix.yaml cannot be read"],
     [["demo.words", "--spec", "compose.yaml"], "compose.yaml"],
     [["demo.echo@1.0.0", "--spec", "words.yaml"], "declares no demo.echo@1.0.0, only demo.words@1.0.0"],
+    [["demo.words", ...COMPLETE, "--store-host", "here"], '--store-host: "here" is no address'],
     [["demo.wait", "--timeout", "soon"], '--timeout: "soon" is not a duration'],
     [["demo.wait", "--ca", "words.yaml"], "write --url https://"],
     [["demo.wait", "--cert", "words.yaml"], "--cert and --key belong together"],
@@ -251,6 +252,40 @@ describe("wep send, where there is no WEP", () => {
     const { code, stdout } = await refused;
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^refused in .*SYSTEM_OVERLOAD \(4002\)/m)]);
   });
+});
+
+describe("wep send, to another machine", () => {
+  const [address] = Object.values(networkInterfaces())
+    .flatMap((each) => each ?? [])
+    .filter(({ internal, family }) => !internal && family === "IPv4")
+    .map((each) => each.address);
+
+  it.skipIf(address === undefined)(
+    "serves objects where it is told, and says so when it is not",
+    async () => {
+      const env = { WEP__SERVER__ALLOW_PLAINTEXT: "true" };
+      await using remote = startWep(
+        ["run", "--handlers", "handlers.ts", "--host", address ?? "", "--port", "0", "--health-port", "0"],
+        { cwd: folder.path, env },
+      );
+      const { port } = await remote.logged("wep listening");
+      const at = (...args: string[]) =>
+        wepInside(["send", ...args, "--url", `http://${address}:${String(port)}`], folder.path);
+      const refused = await at("demo.words", ...COMPLETE);
+      expect([refused.code, refused.stderr]).toEqual([
+        78,
+        expect.stringContaining("--store-host says at which"),
+      ]);
+      const warned = await at("demo.echo@2.0.0");
+      expect([warned.code, warned.stderr]).toEqual([
+        0,
+        expect.stringContaining("--store-host says at which"),
+      ]);
+      const served = await at("demo.words", ...COMPLETE, "--store-host", address ?? "", "--json");
+      expect([served.code, served.stderr]).toEqual([0, ""]);
+      expect(JSON.parse(served.stdout)).toMatchObject({ status: "success", outputs: { words: 4 } });
+    },
+  );
 });
 
 describe("wep send, with TLS", () => {

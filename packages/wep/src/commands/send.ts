@@ -1,15 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import type { ActivitySpec } from "@subnet-worker/activity-spec";
 import { EXIT, systemClock } from "@subnet-worker/kit";
 import { parseDuration } from "@subnet-worker/kit/config";
+import { isLoopback } from "@subnet-worker/kit/tls";
 import { listenObjectStore } from "@subnet-worker/object-store";
 import { flagOption, type Invocation, misuse, textOption, textsOption } from "./command.ts";
 import { activityIn, findActivity, type Wanted } from "./find-spec.ts";
 import { fetchObject } from "./object-transfer.ts";
 import { inputKey, newRunNames, prepareAssignment, type RunNames } from "./send-assignment.ts";
-import { readSendInputs } from "./send-inputs.ts";
+import { readSendInputs, type SendInput } from "./send-inputs.ts";
 import { type OutcomeDeps, outcomeOf } from "./send-outcome.ts";
 import { createReport, type SavedFile } from "./send-report.ts";
 import { StorageDesk } from "./send-storage.ts";
@@ -31,6 +33,7 @@ export async function send(invocation: Invocation): Promise<number> {
   const target = targetOf(invocation);
   const activity = specOf(invocation, wanted);
   const inputs = readSendInputs(textsOption(invocation, "input"), { activity, cwd: io.cwd });
+  const storeHost = storeHostFor(invocation, target.url, inputs);
   const report = createReport(io, flagOption(invocation, "json"));
   using limit = limitOf(invocation);
   invocation.setDrain(CANCEL_GRACE_MS);
@@ -43,7 +46,7 @@ export async function send(invocation: Invocation): Promise<number> {
   await using folder = await temporaryFolder();
   await using store = await listenObjectStore({
     directory: folder.path,
-    host: "127.0.0.1",
+    host: storeHost,
     port: 0,
     clock: systemClock,
   });
@@ -82,6 +85,21 @@ function specOf(invocation: Invocation, wanted: Wanted): ActivitySpec | undefine
   const path = textOption(invocation, "spec");
   const found = path === undefined ? findActivity(cwd, wanted) : activityIn(resolve(cwd, path), wanted, cwd);
   return found?.activity;
+}
+
+/** @throws {StartupError} 78 when files would be where the WEP cannot be expected to reach them */
+function storeHostFor(invocation: Invocation, url: string, inputs: readonly SendInput[]): string {
+  const given = textOption(invocation, "store-host");
+  if (given !== undefined) {
+    if (isIP(given) !== 0) return given;
+    throw misuse(`--store-host: "${given}" is no address; give one of this machine, like 192.0.2.7`);
+  }
+  if (!isLoopback(new URL(url).hostname)) {
+    const problem = `the WEP at ${url} is on another machine, which does not reach objects at 127.0.0.1 of this one; --store-host says at which address it does`;
+    if (inputs.some(({ kind }) => kind === "file")) throw misuse(problem);
+    invocation.io.err(`wep: ${problem}\n`);
+  }
+  return "127.0.0.1";
 }
 
 /** Aborts when the user does, and when `--timeout` is over. */
