@@ -49,7 +49,14 @@ export type {
   SchemaResult,
   StandardSchema,
 } from "./standard-schema.ts";
-export { createInputFile, DEFAULT_MAX_BYTES, type InputFile, isInputFile } from "./input-file.ts";
+export {
+  createInputFile,
+  DEFAULT_MAX_BYTES,
+  type InputFile,
+  isInputFile,
+  type ReadOptions,
+  type TransferProgress,
+} from "./input-file.ts";
 export type { InputValue, ObjectOutput, OutputValue } from "./values.ts";
 export { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
 export type {
