@@ -25,13 +25,18 @@ export interface WepProcess extends AsyncDisposable {
 }
 
 export interface WepProcessOptions {
+  /** Puts a shell between, as npm does; the process is the shell then. */
+  readonly throughShell?: boolean;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts `wep` as an operator does, in a process of its own. */
 export function startWep(args: readonly string[], options: WepProcessOptions = {}): WepProcess {
-  const child = spawn(process.execPath, ["--conditions=@subnet-worker/source", MAIN, ...args], {
+  const command = [process.execPath, "--conditions=@subnet-worker/source", MAIN, ...args];
+  const shell = options.throughShell === true ? ["sh", "-c", '"$0" "$@"; true'] : [];
+  const [program = "", ...rest] = [...shell, ...command];
+  const child = spawn(program, rest, {
     cwd: options.cwd ?? tmpdir(),
     env: { PATH: process.env["PATH"], ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -128,6 +128,20 @@ describe("wep dev", () => {
     while (!(await gone()).includes("[NO_WEP]"));
   });
 
+  it("ends when npm has ended the shell that started it", async () => {
+    await using folder = await folderWith(FILES);
+    await using dev = startWep(["dev", "--handlers", "handlers.ts", ...FREE], {
+      cwd: folder.path,
+      env: { npm_lifecycle_event: "dev" },
+      throughShell: true,
+    });
+    await listening(dev, 1);
+    dev.child.kill("SIGKILL");
+    // By then all who could write to it have gone.
+    await dev.exited;
+    expect(dev.text.stdout).toContain("drained");
+  });
+
   it("ends when nobody reads what it says any more", async () => {
     await using folder = await folderWith(FILES);
     await using dev = startWep(["dev", "--handlers", "handlers.ts", ...FREE], { cwd: folder.path });

@@ -14,6 +14,7 @@ import { runArgs } from "./run.ts";
 
 /** Ending the children, beyond the runs' grace. */
 const ENDING_MS = 10_000;
+const PARENT_CHECK_MS = 500;
 
 /** What `wep dev` waits for. */
 type Event =
@@ -33,7 +34,7 @@ export async function dev(invocation: Invocation): Promise<number> {
   invocation.setDrain(first.config.runtime.graceful_shutdown_s * 1_000 + ENDING_MS);
   await using devnet = flagOption(invocation, "devnet") ? DevnetBeside.of(io, first.specs) : undefined;
   using watch = new SourceWatch(systemClock);
-  const stopped = stopOf(signal);
+  const stopped = Promise.race([stopOf(signal), parentGone(io, signal)]);
   const workers = new Workers(invocation, devnet);
   await workers.begin(first);
   watch.follow(first.files);
@@ -204,6 +205,14 @@ function stopOf(signal: AbortSignal): Promise<Event> {
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
+}
+
+/** Under npm, which tells only the shell between that it is to end; never resolves elsewhere. */
+async function parentGone({ env }: Io, signal: AbortSignal): Promise<Event> {
+  if (env["npm_lifecycle_event"] === undefined) return new Promise(() => undefined);
+  const parent = process.ppid;
+  while (process.ppid === parent && !signal.aborted) await systemClock.sleep(PARENT_CHECK_MS, signal);
+  return { kind: "stopped" };
 }
 
 function say(io: Io, text: string): void {
