@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type Envelope, envelope, Execution, type Version } from "@subnet-worker/protocol";
 import { programArgs, startProcess, type TestProcess } from "./_process.ts";
@@ -32,6 +34,26 @@ export async function startWep(options: {
       return String(line["health_url"]);
     },
   };
+}
+
+/** The same as it is installed, compiled: from its sources a process takes some 20 MB more. One run at a time. */
+export async function startBuiltWep(options: {
+  readonly handlers: string;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<TestProcess> {
+  const { handlers, env = {} } = options;
+  const project = fileURLToPath(new URL(".", import.meta.resolve("@subnet-worker/wep/package.json")));
+  const compiler = fileURLToPath(import.meta.resolve("typescript/package.json"));
+  const tsc = join(dirname(compiler), "bin", "tsc");
+  await using build = await startProcess({ command: process.execPath, args: [tsc, "-b", project], env: {} });
+  if ((await build.ended) !== 0) throw new Error(`the WEP cannot be built:\n${build.stdout()}`);
+  const args = [`${project}dist/main.js`, "run", "--handlers", handlers, "--port", "0", "--health-port", "0"];
+  return await startProcess({
+    command: process.execPath,
+    args,
+    env: { WEP__RUNTIME__MAX_CONCURRENCY: "1", ...env },
+    cwd: tmpdir(), // no wep.yaml there
+  });
 }
 
 /** Something that a WCP dials and that is no WEP of ours. */
