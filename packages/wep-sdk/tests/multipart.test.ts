@@ -271,6 +271,20 @@ describe("a stream", () => {
     expect(String(outcome)).toContain("its stream gave a string; give Uint8Array");
   });
 
+  it("whose generator waits for ever does not hold up a cancelled run either", async () => {
+    await using test = await rig();
+    const waits = createDeferred();
+    async function* silent(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(10);
+      waits.resolve();
+      await new Promise(() => undefined);
+    }
+    const outcome = outcomeOf(test.call.ctx.upload("s", silent(), OPTIONS));
+    await waits.promise;
+    test.stream.send("cancel", { activityId: test.activityId, reason: "requested" });
+    expect(await outcome).toMatchObject({ name: "CancelledError" });
+  });
+
   it("that never gives anything does not hold up a cancelled run, and is told", async () => {
     await using test = await rig();
     const told = createDeferred();

@@ -161,6 +161,28 @@ describe("an upload", () => {
     });
   });
 
+  it("asks again when the worker client says that this may help", async () => {
+    await using test = await rig();
+    const upload = test.call.ctx.upload("x", "text", { mediaType: "text/plain" });
+    const { requestId } = await test.stream.next("uploadRequest");
+    test.stream.send("uploadGrant", { requestId, error: "the store is away", retryable: true });
+    await test.grant();
+    expect(await upload).toMatchObject({ sizeBytes: 4 });
+  });
+
+  it("says what the worker client said last when it goes on saying so", async () => {
+    await using test = await rig();
+    const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    for (let round = 0; round < TRANSFER.maxFailures; round += 1) {
+      const { requestId } = await test.stream.next("uploadRequest");
+      test.stream.send("uploadGrant", { requestId, error: "the store is away", retryable: true });
+    }
+    expect(await outcome).toMatchObject({
+      name: "RetryableError",
+      message: expect.stringContaining("the worker client answered: the store is away"),
+    });
+  });
+
   it("fails for good when the run was given no place to write", async () => {
     await using test = await rig({ uploadPrefix: "" });
     const outcome = await outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
