@@ -10,6 +10,7 @@ export interface TransferProgress {
   readonly totalBytes: number | undefined;
 }
 
+/** How a read tells of itself. */
 export interface ReadOptions {
   /** Called for each piece that arrives; what it throws ends the read. Default nothing. */
   readonly onProgress?: (progress: TransferProgress) => void;
