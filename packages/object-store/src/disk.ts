@@ -56,7 +56,7 @@ export class Disk {
     const drafts = join(disk.own, "drafts");
     for (const name of await readdir(drafts)) {
       const path = join(drafts, name);
-      const { mtimeMs } = await stat(path);
+      const { mtimeMs = nowMs } = (await stat(path).catch(missing)) ?? {}; // another process may have placed it
       if (nowMs - mtimeMs > STALE_MS) await rm(path, { force: true });
     }
     return disk;

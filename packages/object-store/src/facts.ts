@@ -22,6 +22,19 @@ interface Stored extends Facts {
   readonly modifiedNs: string;
 }
 
+/**
+ * What a file of the store's own says. `undefined` for one that a full disk or a power cut has cut short: then
+ * there is nothing known, as where there is no file.
+ */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** Facts of objects, each in a file named for the hash of its key. */
 export class FactBook {
   readonly #directory: string;
@@ -45,7 +58,7 @@ export class FactBook {
   /** What is known of a file; made up from it where nobody has told. */
   async read(objectKey: string, file: BigIntStats): Promise<Facts> {
     const text = await readFile(this.#pathOf(objectKey), "utf8").catch(missing);
-    const stored = text === undefined ? undefined : (JSON.parse(text) as Stored);
+    const stored = text === undefined ? undefined : (parsed(text) as Stored | undefined);
     if (stored?.sizeBytes === String(file.size) && stored.modifiedNs === String(file.mtimeNs)) return stored;
     const etag = `"${file.size.toString(16)}-${file.mtimeNs.toString(16)}"`;
     return { mediaType: "application/octet-stream", etag, sha256: "", uploadId: "" };

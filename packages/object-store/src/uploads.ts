@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { missing } from "./disk.ts";
+import { parsed } from "./facts.ts";
 import { checkMd5, type Folder } from "./folder.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { ObjectStoreError } from "./object-store-error.ts";
@@ -42,8 +43,14 @@ export class Uploads {
   async begin(begun: Begun): Promise<string> {
     this.#folder.disk.pathOf(begun.objectKey);
     const uploadId = randomUUID();
-    await mkdir(this.#pathOf(uploadId));
-    await writeFile(this.#pathOf(uploadId, "upload.json"), JSON.stringify(begun), { mode: 0o600 });
+    const path = this.#pathOf(uploadId);
+    await mkdir(path);
+    try {
+      await writeFile(join(path, "upload.json"), JSON.stringify(begun), { mode: 0o600 });
+    } catch (error) {
+      await rm(path, { recursive: true, force: true }); // of a full disk, nobody would ever look at it again
+      throw error;
+    }
     return uploadId;
   }
 
@@ -134,7 +141,7 @@ export class Uploads {
   async #anyIfThere(uploadId: string): Promise<Begun | undefined> {
     if (!UPLOAD_ID.test(uploadId)) return undefined; // it becomes a path
     const text = await readFile(this.#pathOf(uploadId, "upload.json"), "utf8").catch(missing);
-    return text === undefined ? undefined : (JSON.parse(text) as Begun);
+    return text === undefined ? undefined : (parsed(text) as Begun | undefined);
   }
 
   #pathOf(uploadId: string, ...names: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -336,6 +336,35 @@ describe("the store itself", () => {
     }
     await bench.again();
     expect(readdirSync(drafts)).toEqual(["new"]);
+  });
+
+  it("opens beside another process whose drafts come and go", async () => {
+    await using bench = await openStore();
+    symlinkSync("gone", join(bench.directory, ".store", "drafts", "placed-meanwhile"));
+    await bench.again();
+  });
+
+  it("knows nothing of an object whose facts a full disk cut short, and goes on", async () => {
+    await using bench = await openStore();
+    await bench.store.write("a.txt", Buffer.from("abc"), { sha256: new Uint8Array(32) });
+    const facts = join(bench.directory, ".store", "facts");
+    for (const name of readdirSync(facts)) writeFileSync(join(facts, name), '{"objectKey":');
+    expect(await bench.store.head("a.txt")).toEqual({
+      objectKey: "a.txt",
+      sizeBytes: 3,
+      modifiedAtMs: expect.any(Number) as number,
+    });
+    expect((await fetch((await bench.store.downloadTicket("a.txt")).url)).status).toBe(200);
+  });
+
+  it("lists the other uploads where a full disk cut one short", async () => {
+    await using bench = await openStore();
+    const cut = await bench.store.createMultipart("a", { mediaType: "" });
+    const uploadId = await bench.store.createMultipart("b", { mediaType: "" });
+    writeFileSync(join(bench.directory, ".store", "uploads", cut, "upload.json"), "");
+    const found: unknown[] = [];
+    for await (const each of bench.store.listMultiparts("")) found.push(each);
+    expect(found).toMatchObject([{ objectKey: "b", uploadId }]);
   });
 
   it("says what is wrong when it cannot begin", async () => {
