@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { createSecureServer, createServer } from "node:http2";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { join } from "node:path";
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -74,6 +75,9 @@ function connect(
 const refuse = (code: Code, message = "because") => {
   throw new ConnectError(message, code);
 };
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn += 1) await nextTurn();
+};
 const GRANT = { url: "http://store/get?signature=s", expiresUnix: 1_800_000_000n };
 
 describe("the token of a remote broker", () => {
@@ -120,6 +124,37 @@ describe("the token of a remote broker", () => {
       message: expect.stringMatching(/is empty; put the token in its first line/),
     });
     expect(broker.tokens).toEqual([]);
+  });
+});
+
+describe("what is no remote broker", () => {
+  it.each([
+    { what: "an HTTP/1 server", reply: "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n" },
+    {
+      what: "something else",
+      reply: "220 mail.example ESMTP ready, and some more so that it is a frame\r\n",
+    },
+  ])("like $what fails the call, and not the process that turns away at once", async ({ reply }) => {
+    const errors: unknown[] = [];
+    const note = (error: unknown) => errors.push(error);
+    const server = createTcpServer((socket) => void socket.on("error", () => undefined).end(reply));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const before = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").on("uncaughtException", note);
+    try {
+      const storage = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      await expect(storage.createMultipart("a", { mediaType: "" })).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+      });
+      storage[Symbol.dispose]();
+      await turns(20);
+    } finally {
+      process.removeAllListeners("uncaughtException");
+      for (const listener of before) process.on("uncaughtException", listener);
+      server.close();
+    }
+    expect(errors).toEqual([]);
   });
 });
 

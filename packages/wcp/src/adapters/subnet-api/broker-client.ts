@@ -1,3 +1,4 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Clock, createBackoff } from "@subnet-worker/kit";
@@ -30,6 +31,25 @@ export interface Call {
 
 const MOST_ATTEMPTS = 4;
 
+/**
+ * Hears every HTTP/2 session's error. The manager stops listening when it is aborted, and a session that has
+ * just broken, because its peer speaks something else, reports its error only after that; an error that
+ * nobody hears ends the process. The call has failed with it by then.
+ */
+class HeardSessions extends Http2SessionManager {
+  #session: ClientHttp2Session | undefined;
+
+  override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...args);
+    const { session } = stream as ClientHttp2Stream & { readonly session: ClientHttp2Session | undefined };
+    if (session !== undefined && session !== this.#session) {
+      session.on("error", () => {});
+      this.#session = session;
+    }
+    return stream;
+  }
+}
+
 /** Calls of the broker: with the token, a deadline each, and again where that may help. */
 export class BrokerClient implements Disposable {
   readonly #options: BrokerClientOptions;
@@ -42,7 +62,7 @@ export class BrokerClient implements Disposable {
     this.#options = options;
     this.#clock = deps.clock;
     const { url, tls } = options;
-    this.#sessions = new Http2SessionManager(
+    this.#sessions = new HeardSessions(
       url,
       { pingIntervalMs: 30_000, pingTimeoutMs: options.timeoutMs },
       // Of no meaning for http://, which has no TLS.
