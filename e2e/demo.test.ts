@@ -89,7 +89,8 @@ describe("demo", { timeout: 3 * MINUTES }, () => {
       [0, ""],
     ]);
     const ports = [one, two].flatMap((place) => Object.values(stateOf(place).ports));
-    expect(new Set(ports).size).toBe(10);
+    expect(ports.length).toBeGreaterThan(9);
+    expect(new Set(ports).size).toBe(ports.length);
     await untilNothingRuns(one);
     await untilNothingRuns(two);
   });
