@@ -6,6 +6,7 @@ import type { Ask, Grant, OpenUpload, Written } from "./grant.ts";
 import type { InputFile } from "./input-file.ts";
 import { removePartial } from "./save-file.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
+import { Turnstile } from "./turnstile.ts";
 import { type Upload, type UploadDeps, uploadObject } from "./upload.ts";
 
 /** What one run reads from storage and writes there. */
@@ -35,6 +36,9 @@ export interface TransfersDeps {
 /** More are not told of, so that their list stays far below the size of a message. */
 const MOST_TOLD = 10_000;
 
+/** Requests of one run under way; worker clients take a bounded number. */
+const MOST_ASKS = 32;
+
 /** Reads and writes through URLs that the worker client signs. */
 export class BrokeredTransfers implements Transfers {
   readonly #deps: TransfersDeps;
@@ -44,6 +48,7 @@ export class BrokeredTransfers implements Transfers {
   readonly #underWay = new Map<Promise<Written>, string>();
   readonly #openUploads = new Set<OpenUpload>();
   readonly #partialFiles = new Set<string>();
+  readonly #asks = new Turnstile(MOST_ASKS);
 
   constructor(deps: TransfersDeps) {
     this.#deps = deps;
@@ -90,13 +95,17 @@ export class BrokeredTransfers implements Transfers {
     for (const path of this.#partialFiles) await removePartial(path);
   }
 
+  readonly #requestGrant = (ask: Ask): Promise<Grant> => this.#asks.pass(() => this.#deps.requestGrant(ask));
+
   get #downloadDeps(): DownloadDeps {
-    const { clock, settings, requestGrant } = this.#deps;
+    const { clock, settings } = this.#deps;
+    const requestGrant = this.#requestGrant;
     return { clock, settings, requestGrant, signal: this.#signal, partialFiles: this.#partialFiles };
   }
 
   get #uploadDeps(): UploadDeps {
-    const { clock, settings, requestGrant, scratchDir } = this.#deps;
+    const { clock, settings, scratchDir } = this.#deps;
+    const requestGrant = this.#requestGrant;
     return {
       clock,
       settings,

@@ -161,6 +161,18 @@ describe("an upload", () => {
     });
   });
 
+  it("asks for no more at once than worker clients take, and goes on as they answer", async () => {
+    await using test = await rig();
+    const uploads = Array.from({ length: 100 }, (_, index) =>
+      test.call.ctx.upload(`x-${index}`, "text", { mediaType: "text/plain" }),
+    );
+    await until(() => test.stream.count("uploadRequest") === 32);
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+    expect(test.stream.count("uploadRequest")).toBe(32);
+    for (const _ of uploads) await test.grant();
+    expect(new Set((await Promise.all(uploads)).map(({ objectKey }) => objectKey)).size).toBe(100);
+  });
+
   it("asks again when the worker client says that this may help", async () => {
     await using test = await rig();
     const upload = test.call.ctx.upload("x", "text", { mediaType: "text/plain" });
