@@ -2,7 +2,6 @@ import { writeFile } from "node:fs/promises";
 import { createSecureServer, createServer } from "node:http2";
 import { once } from "node:events";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { join } from "node:path";
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,6 +14,7 @@ import { describe, expect, it } from "vitest";
 import { SubnetApiStorage, type SubnetApiOptions } from "../src/adapters/subnet-api/storage.ts";
 import { StorageError } from "../src/ports.ts";
 import { apiOptions, TOKEN } from "./_storage-places.ts";
+import { settle } from "./_until.ts";
 
 /** A broker whose every answer is the test's. */
 interface ScriptedBroker extends AsyncDisposable {
@@ -74,9 +74,6 @@ function connect(
 
 const refuse = (code: Code, message = "because") => {
   throw new ConnectError(message, code);
-};
-const turns = async (count: number) => {
-  for (let turn = 0; turn < count; turn += 1) await nextTurn();
 };
 const GRANT = { url: "http://store/get?signature=s", expiresUnix: 1_800_000_000n };
 
@@ -148,7 +145,7 @@ describe("what is no remote broker", () => {
         code: "UNAVAILABLE",
       });
       storage[Symbol.dispose]();
-      await turns(20);
+      await settle();
     } finally {
       process.removeAllListeners("uncaughtException");
       for (const listener of before) process.on("uncaughtException", listener);

@@ -35,7 +35,7 @@ import type { Room } from "./room.ts";
 import type { PeerInfo, Session } from "./session.ts";
 import type { WepSlot } from "./slot.ts";
 import type { Unwanted } from "./unwanted.ts";
-import { assignSizeBound, toAssignMessage, tooLarge, toRunOutcome } from "./wire.ts";
+import { assignSizeBound, toAssignMessage, tooLarge, toReason, toRunOutcome } from "./wire.ts";
 
 export interface RunDeskDeps {
   readonly url: string;
@@ -301,7 +301,7 @@ export class RunDesk {
     const run = this.#runs.of(rejection);
     if (run === undefined) return;
     this.#runs.delete(run);
-    run.resolve({ kind: "rejected", code: rejection.errorCode, reason: rejection.reason });
+    run.resolve({ kind: "rejected", code: rejection.errorCode, reason: toReason(rejection.reason) });
   }
 
   async #onRequest(request: GrantRequest): Promise<void> {

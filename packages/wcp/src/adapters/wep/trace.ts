@@ -1,13 +1,11 @@
 import { toJson } from "@bufbuild/protobuf";
 import type { Logger } from "@subnet-worker/kit";
 import { type Envelope, EnvelopeSchema } from "@subnet-worker/protocol";
+import { withoutQueries } from "../../domain/without-urls.ts";
 
 export type Direction = "sent" | "received";
 
 const LONGEST_TEXT = 1_000;
-
-// What follows the question mark of a presigned URL is a credential.
-const QUERY = /(\bhttps?:\/\/[^\s"'?#<>\\]*)\?[^\s"'<>\\]*/gi;
 
 /** Base64 in protobuf's JSON; people want to read what is text. */
 const BYTES: ReadonlySet<string> = new Set(["resultInline", "inlineBytes"]);
@@ -37,7 +35,7 @@ export function elide(value: unknown, key = ""): unknown {
 function elideText(text: string): string {
   const cut =
     text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
-  return cut.replace(QUERY, "$1?…");
+  return withoutQueries(cut);
 }
 
 function textOf(base64: string): string {

@@ -29,6 +29,20 @@ describe("a completion", () => {
     ).toEqual({ kind: "failed", code: 2001, message: "busy", retryable: true, retryAfterMs: 5_000 });
   });
 
+  it("with ERROR tells nobody a URL that is still good, and no more than can be read", () => {
+    const url = "https://store.example/b/in/a.wav?X-Amz-Expires=900&X-Amz-Signature=abc";
+    const error = `403 Client Error: Forbidden for url: ${url} (try 1)`;
+    expect(outcomeOf({ status: "ERROR", error })).toMatchObject({
+      message: "403 Client Error: Forbidden for url: https://store.example/b/in/a.wav?… (try 1)",
+    });
+    const path = "Max retries exceeded with url: /b/in/a.wav?X-Amz-Expires=900&X-Amz-Signature=abc";
+    expect(outcomeOf({ status: "ERROR", error: path })).toMatchObject({
+      message: "Max retries exceeded with url: /b/in/a.wav?X-Amz-Expires=900&X-Amz-Signature=…",
+    });
+    const long = outcomeOf({ status: "ERROR", error: `${"http://".repeat(200_000)}?` });
+    expect((long as { readonly message: string }).message.length).toBeLessThan(10_000);
+  });
+
   it("with ERROR and no more than that fails for good, as one of the simplest peers means it", () => {
     expect(outcomeOf({ status: "ERROR" })).toEqual({
       kind: "failed",

@@ -18,6 +18,7 @@ import {
   TaskDataError,
   type WrittenObject,
 } from "../../ports.ts";
+import { withoutQueries } from "../../domain/without-urls.ts";
 import { MAX_MESSAGE_BYTES } from "./connection.ts";
 
 const UTF8 = new TextDecoder();
@@ -133,7 +134,7 @@ export function toRunOutcome(completion: Completion): RunOutcome {
       return {
         kind: "failed",
         code,
-        message: completion.error === "" ? "the handler failed and gave no reason" : completion.error,
+        message: toReason(completion.error) || "the handler failed and gave no reason",
         // The handler's own word: a code that often passes by itself says nothing against a TerminalError.
         retryable: completion.retryable,
         retryAfterMs: Number(completion.retryAfterMs),
@@ -148,6 +149,17 @@ export function toRunOutcome(completion: Completion): RunOutcome {
         retryAfterMs: 0,
       };
   }
+}
+
+/** More than anybody reads; what goes to the network is shorter still. */
+const LONGEST_REASON = 8_000;
+
+/**
+ * What a WEP says for others to read, on the network too, where everybody does: HTTP clients name the URL that
+ * failed them, and a presigned one is still good for a while.
+ */
+export function toReason(text: string): string {
+  return withoutQueries(text.length <= LONGEST_REASON ? text : `${text.slice(0, LONGEST_REASON)}…`);
 }
 
 function toRunResult(completion: Completion): RunResult {
