@@ -415,7 +415,9 @@ export interface StorageBroker {
 export type StorageErrorCode =
   /** Nobody answers, or not now: trying again may help. */
   | "UNAVAILABLE"
-  /** The store knows this node and does not allow it, or does not know it. */
+  /** This node's own credential is wrong, missing or has run out. The operator mends that: nothing is given up for it. */
+  | "UNAUTHENTICATED"
+  /** The store does not allow it, or does not know how. */
   | "REFUSED"
   | "NOT_FOUND"
   | "TOO_LARGE";
@@ -431,7 +433,7 @@ export class StorageError extends Error {
   }
 
   get isRetryable(): boolean {
-    return this.code === "UNAVAILABLE";
+    return this.code === "UNAVAILABLE" || this.code === "UNAUTHENTICATED";
   }
 }
 

@@ -166,6 +166,20 @@ describe("a result with objects", () => {
     expect(node.executor.runs).toHaveLength(2);
   });
 
+  it("waits while storage does not take the node's credential: neither settled nor failed", async () => {
+    const { node, run } = await running({ ...PLAN, retry: { maxAttempts: 1 } });
+    await using _node = node;
+    const objectKey = `${run.assignment.uploadPrefix}out.wav`;
+    node.storage.put(objectKey, "sound");
+    node.storage.failWith(...Array<"UNAUTHENTICATED">(3).fill("UNAUTHENTICATED"));
+    succeed(run, { out: objectKey });
+    await node.pass(400);
+    expect(node.stored()?.kind).toBe("assigned");
+    await node.pass(10_000);
+    await node.whenStored("done");
+    expect(node.source.count("complete")).toBe(1);
+  });
+
   it("that storage refuses to show is not settled", async () => {
     const { node, run } = await running({ ...PLAN, retry: { maxAttempts: 1 } });
     await using _node = node;

@@ -199,10 +199,20 @@ describe("a request of S3", () => {
     ["a key that is not there", refused("NoSuchKey", 404), "NOT_FOUND", /reading a: there is no such object/],
     ["a bucket that is not there", refused("NoSuchBucket", 404), "REFUSED", /correct storage\.bucket/],
     ["no right", refused("AccessDenied", 403), "REFUSED", /grant it on all objects/],
-    ["a key that it does not know", refused("InvalidAccessKeyId", 403), "REFUSED", /storage\.access_key_id/],
-    ["a wrong secret", refused("SignatureDoesNotMatch", 403), "REFUSED", /storage\.secret_access_key/],
-    ["an old session", refused("ExpiredToken", 400), "REFUSED", /storage\.session_token has expired/],
-    ["a wrong clock", refused("RequestTimeTooSkewed", 403), "REFUSED", /clock is off/],
+    [
+      "a key that it does not know",
+      refused("InvalidAccessKeyId", 403),
+      "UNAUTHENTICATED",
+      /storage\.access_key_id/,
+    ],
+    [
+      "a wrong secret",
+      refused("SignatureDoesNotMatch", 403),
+      "UNAUTHENTICATED",
+      /storage\.secret_access_key/,
+    ],
+    ["an old session", refused("ExpiredToken", 400), "UNAUTHENTICATED", /storage\.session_token has expired/],
+    ["a wrong clock", refused("RequestTimeTooSkewed", 403), "UNAUTHENTICATED", /clock is off/],
     ["another region", refused("PermanentRedirect", 301), "REFUSED", /correct storage\.region/],
     ["something it does not do", refused("NotImplemented", 501), "REFUSED", /does not know this operation/],
     ["an odd refusal", refused("Teapot", 418), "REFUSED", /HTTP 418 Teapot.*wcp doctor/],
@@ -224,6 +234,17 @@ describe("a request of S3", () => {
     expect(error).toBeInstanceOf(StorageError);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect((error as Error).message).not.toMatch(/the-secret|Signature=|http:/);
+  });
+
+  it.each([
+    ["ExpiredToken", 400, "UNAUTHENTICATED"],
+    ["SignatureDoesNotMatch", 403, "UNAUTHENTICATED"],
+    ["AccessDenied", 403, "REFUSED"],
+  ] as const)("that is a HEAD, which has no body, is told why it met %s", async (name, status, code) => {
+    await using store = await ScriptedHttp.listen(() => refused(name, status));
+    using storage = create({ endpoint: store.url });
+    await expect(storage.head("a")).rejects.toMatchObject({ code });
+    expect(store.requests.at(-1)).toMatchObject({ headers: { range: "bytes=0-0" } });
   });
 
   it("is made again when the store is overloaded for a moment", async () => {

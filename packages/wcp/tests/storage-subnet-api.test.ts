@@ -111,7 +111,7 @@ describe("the token of a remote broker", () => {
     await using broker = await serve({ presignDownload: () => GRANT });
     using storage = connect(broker.url, { token: "", tokenFile });
     await expect(storage.downloadTicket("a")).rejects.toMatchObject({
-      code: "REFUSED",
+      code: "UNAUTHENTICATED",
       message: expect.stringMatching(
         /subnet_api\.token_file .* cannot be read \(ENOENT\); put the token there/,
       ),
@@ -158,7 +158,7 @@ describe("what is no remote broker", () => {
 describe("a remote broker that refuses", () => {
   it.each<[Code, string, RegExp]>([
     [Code.NotFound, "NOT_FOUND", /there is no such object or upload/],
-    [Code.Unauthenticated, "REFUSED", /does not know the token; renew/],
+    [Code.Unauthenticated, "UNAUTHENTICATED", /does not know the token; renew/],
     [Code.PermissionDenied, "REFUSED", /ask the broker's operator/],
     [Code.InvalidArgument, "REFUSED", /does not take it \(it says: because\)/],
     [Code.FailedPrecondition, "REFUSED", /the store behind the broker/],

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -117,8 +118,23 @@ export class S3Storage implements StorageBroker, Disposable {
       };
     } catch (error) {
       // A HEAD has no body, so a store says no more than its status; without the bucket it says the same.
-      if (answerOf(error).status === 404) return undefined;
-      throw storageErrorOf(error, `looking at ${objectKey}`);
+      const { status } = answerOf(error);
+      if (status === 404) return undefined;
+      const said = status === 400 || status === 403 ? await this.#refusalOf(objectKey) : undefined;
+      throw storageErrorOf(said ?? error, `looking at ${objectKey}`);
+    }
+  }
+
+  /** Why a HEAD was refused, which it cannot say: one byte is asked for. `undefined` when that was given. */
+  async #refusalOf(objectKey: string): Promise<unknown> {
+    try {
+      const answer = await this.#client.send(
+        new GetObjectCommand({ ...this.#at(objectKey), Range: "bytes=0-0" }),
+      );
+      (answer.Body as Readable | undefined)?.destroy();
+      return undefined;
+    } catch (error) {
+      return error;
     }
   }
 

@@ -5,7 +5,7 @@ import { StorageError, type StorageErrorCode } from "../../ports.ts";
 const BY_CODE: Readonly<Partial<Record<Code, readonly [StorageErrorCode, string]>>> = {
   [Code.NotFound]: ["NOT_FOUND", "there is no such object or upload"],
   [Code.Unauthenticated]: [
-    "REFUSED",
+    "UNAUTHENTICATED",
     "the broker does not know the token; renew subnet_api.token or the file that subnet_api.token_file names",
   ],
   [Code.PermissionDenied]: [

@@ -17,7 +17,7 @@ export class TokenSource {
     this.#options = options;
   }
 
-  /** Empty where there is none. @throws {StorageError} `REFUSED` for a file that cannot be used */
+  /** Empty where there is none. @throws {StorageError} `UNAUTHENTICATED` for a file that cannot be used */
   async current(): Promise<string> {
     const { token, tokenFile } = this.#options;
     if (tokenFile === "") return token;
@@ -30,14 +30,14 @@ export class TokenSource {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new StorageError(
-        "REFUSED",
+        "UNAUTHENTICATED",
         `subnet_api.token_file (${tokenFile}) cannot be read (${code}); put the token there, or correct the path`,
         { cause: error },
       );
     }
     if (this.#read.token !== "") return this.#read.token;
     throw new StorageError(
-      "REFUSED",
+      "UNAUTHENTICATED",
       `subnet_api.token_file (${tokenFile}) is empty; put the token in its first line`,
     );
   }
