@@ -165,6 +165,32 @@ describe("requests of one run", () => {
     expect(lines.at(-1)).toContain("the last that is logged");
   });
 
+  it("that storage does not answer are logged a hundred times, too, and counted always", async () => {
+    await using link = await connect();
+    const { bench, stream } = link;
+    bench.onDownload = () => Promise.reject(new StorageError("NOT_FOUND", "there is no such upload"));
+    bench.start();
+    await stream.next("assign");
+    for (let request = 1n; request <= 150n; request += 1n) {
+      stream.send("downloadRequest", { ...RUN, requestId: request, objectKey: "in/a.wav" });
+      await stream.next("downloadGrant", ({ requestId }) => requestId === request);
+    }
+    expect(bench.grants).toHaveLength(150);
+    const lines = bench.logs.at("warn");
+    expect(lines).toHaveLength(100);
+    expect(lines.at(-1)).toContain("the last time that is logged");
+  });
+
+  it("with ids of any length are logged with what an id has", async () => {
+    await using link = await connect();
+    const { bench, stream } = link;
+    const long = "x".repeat(100_000);
+    stream.send("downloadRequest", { activityId: long, runId: long, requestId: 1n, objectKey: long });
+    await stream.next("downloadGrant");
+    const [line] = bench.logs.lines.filter(({ level }) => level === "warn");
+    expect(JSON.stringify(line).length).toBeLessThan(1_000);
+  });
+
   it("that is not there are logged a hundred times in each session", async () => {
     await using link = await connect();
     const { bench, wep } = link;

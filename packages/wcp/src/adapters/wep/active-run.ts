@@ -30,6 +30,8 @@ export interface ActiveRun {
   requests: number;
   /** Of its requests, the ones that were refused. */
   refusals: number;
+  /** The ones that storage did not answer, or not with a grant. */
+  failures: number;
 }
 
 /** The runs of one WEP, and of the pool by task; both found at once. */

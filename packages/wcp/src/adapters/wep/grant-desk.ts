@@ -28,8 +28,11 @@ export interface GrantDeskDeps {
 
 /** Requests of one run that are being answered; a WEP asks for some parts ahead, not for all. */
 const MOST_UNDER_WAY = 64;
-/** Refusals of one run that are logged each; those after them are counted alone. */
+/** Refusals of one run, and failures of storage, that are logged each; those after them are counted alone. */
 const MOST_LOGGED = 100;
+
+/** What a WEP says may be of any length; no id of ours is longer. */
+const LONGEST_ID = 66;
 
 const KINDS = {
   uploadRequest: "upload",
@@ -76,7 +79,11 @@ export class GrantDesk {
 
   #refuse(request: GrantRequest, run: ActiveRun | undefined, error: unknown): Envelope {
     const { activityId, runId } = request.value;
-    const context = { activity_id: activityId, run_id: runId, object: showName(subjectOf(request)) };
+    const context = {
+      activity_id: activityId.slice(0, LONGEST_ID),
+      run_id: runId.slice(0, LONGEST_ID),
+      object: showName(subjectOf(request)),
+    };
     if (error instanceof ObjectKeyError) {
       const { reason, isRetryable, message } = error;
       this.#deps.onEvent({ kind: "refused", reason });
@@ -84,14 +91,22 @@ export class GrantDesk {
       return toDenial(request, { error: message, retryable: isRetryable });
     }
     this.#deps.onEvent({ kind: "failed" });
-    this.#deps.logger.warn(
-      { ...context, request: KINDS[request.case], err: error },
-      "storage did not give what a run asked for; the run is told, and may ask again (when it stays, check [storage] with wcp doctor)",
-    );
+    this.#logFailure(run, { ...context, request: KINDS[request.case], err: error });
     if (error instanceof StorageError) {
       return toDenial(request, { error: error.message, retryable: error.isRetryable });
     }
     return toDenial(request, { error: "the node could not answer; its log says why", retryable: true });
+  }
+
+  /** Bounded as well: a WEP can ask for what is not there, like parts of uploads that never were. */
+  #logFailure(run: ActiveRun | undefined, line: Readonly<Record<string, unknown>>): void {
+    if (run !== undefined && (run.failures += 1) > MOST_LOGGED) return;
+    this.#deps.logger.warn(
+      line,
+      run?.failures === MOST_LOGGED
+        ? "storage did not give what a run asked for, the last time that is logged of this run"
+        : "storage did not give what a run asked for; the run is told, and may ask again (when it stays, check [storage] with wcp doctor)",
+    );
   }
 
   #logRefusal(run: ActiveRun | undefined, line: Readonly<Record<string, unknown>>): void {

@@ -104,6 +104,7 @@ export class RunDesk {
       wasSent: false,
       requests: 0,
       refusals: 0,
+      failures: 0,
     };
     this.#deps.room.setKnown(slot, false);
     this.#deps.unwanted.forget(what.assignment.runId);
