@@ -41,11 +41,23 @@ describe("TypeScript", () => {
     expect(inPlace(tsc.stdout, blocks)).toBe("");
     expect(tsc.status).toBe(0);
   });
+
+  const runnable = of("ts").filter(({ flags }) => flags.includes("run"));
+  test.each(runnable.map((block) => [placeOf(block), block] as const))("%s runs", (place, { code }) => {
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, `run-${place.replaceAll(/[^\w]/g, "-")}.ts`);
+    writeFileSync(file, code);
+    const { status, stderr } = spawnSync(process.execPath, ["--conditions=@subnet-worker/source", file], {
+      cwd: ROOT,
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+  });
 });
 
 /**
  * A block stands for itself, except one with the flag `handler`: that is the inside of a handler, with its
- * `input` and `ctx`.
+ * `input` and `ctx`. One with the flag `run` is run as well.
  */
 function asModule({ code, flags }: DocBlock): string {
   if (!flags.includes("handler")) return `${code}\nexport {};\n`;

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "./clock.ts";
+import { tooOldNode } from "./node-version.ts";
 
 /** Exit codes of every process of the project. */
 export const EXIT = {
@@ -41,6 +42,7 @@ export interface RunProcessOptions {
  * a deadline; the second one ends the process at once. Sets `process.exitCode`:
  * 0 when `main` resolves, a {@link StartupError}'s own code, else 1. Something
  * that `main` left open keeps the process alive, but not beyond the deadline.
+ * On a Node.js that is too old `main` is not called, and the code is 78.
  *
  * @example
  * ```ts
@@ -76,6 +78,8 @@ export async function runProcess(
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
+    const tooOld = tooOldNode();
+    if (tooOld !== undefined) throw new StartupError(EXIT.badConfig, tooOld);
     await main(stop.signal);
     process.exitCode = EXIT.ok;
   } catch (error) {

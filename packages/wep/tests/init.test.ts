@@ -55,7 +55,7 @@ describe("wep init", () => {
     expect(manifestIn(project)).toMatchObject({
       name: "my-words",
       type: "module",
-      scripts: { test: "node --test", dev: "wep dev", types: "wep spec types words.yaml" },
+      scripts: { test: 'node --test "*.test.ts"', dev: "wep dev", types: "wep spec types words.yaml" },
     });
     for (const name of FILES) expect(read(project, name), name).not.toContain("{{");
   });
@@ -108,7 +108,7 @@ describe("wep init", () => {
     const manifest = manifestIn(place.path);
     expect(manifest.name).toBe("mine");
     expect(manifest.type).toBe("module");
-    expect(manifest.scripts["test"]).toBe("node --test");
+    expect(manifest.scripts["test"]).toBe('node --test "*.test.ts"');
     expect(manifest.dependencies).toMatchObject({ "@subnet-worker/wep": "file:../wep.tgz", zod: "4.0.0" });
     expect(Object.keys(manifest.dependencies)).toContain("@subnet-worker/wep-sdk");
     expect(stdout).toContain(
@@ -129,7 +129,7 @@ describe("wep init", () => {
       "mine",
     ]);
     await wepInside(["init", "--force"], place.path);
-    expect(manifestIn(place.path).scripts["test"]).toBe("node --test");
+    expect(manifestIn(place.path).scripts["test"]).toBe('node --test "*.test.ts"');
     expect(read(place.path, "README.md")).toContain("# wep-test-");
   });
 
