@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { uploadPrefix } from "../src/domain/object-key.ts";
+import { StorageError } from "../src/ports.ts";
 import { idOf } from "./_builders.ts";
 import { failure } from "./_fake-executor.ts";
 import { NodeBench } from "./_node-bench.ts";
@@ -164,6 +165,46 @@ describe("a result with objects", () => {
     await node.pass(60_000);
     expect(node.runner.notReady()).toEqual([]);
     expect(node.executor.runs).toHaveLength(2);
+  });
+
+  describe("at which storage stumbles for ever", () => {
+    const stumbling = async () => {
+      const { node, run } = await running();
+      const objectKey = `${run.assignment.uploadPrefix}out.wav`;
+      const head = node.storage.head.bind(node.storage);
+      node.storage.head = (key) =>
+        key === objectKey ? Promise.reject(new StorageError("UNAVAILABLE", "odd")) : head(key);
+      return { node, run, objectKey };
+    };
+
+    it("holds back nothing once storage answers others", async () => {
+      const { node, run, objectKey } = await stumbling();
+      await using _node = node;
+      await node.offer(2);
+      const other = await node.executor.nextRun();
+      succeed(run, { out: objectKey });
+      await node.pass(1_000);
+      expect(node.runner.notReady()).toHaveLength(1);
+      node.storage.put(`${other.assignment.uploadPrefix}b`, "x");
+      succeed(other, { out: `${other.assignment.uploadPrefix}b` });
+      await node.whenStored("done", 2);
+      expect(node.runner.notReady()).toEqual([]);
+      await node.offer(3);
+      expect((await node.executor.nextRun()).assignment.task.id).toBe(idOf(3));
+      expect(node.runner.waitingForStorage).toBe(1);
+    });
+
+    it("holds back others for a quarter of an hour at most", async () => {
+      const { node, run, objectKey } = await stumbling();
+      await using _node = node;
+      succeed(run, { out: objectKey });
+      await node.pass(890_000);
+      await node.offer(2);
+      await node.pass(1_000);
+      expect(node.stored(2)?.kind).toBe("offered");
+      await node.pass(20_000);
+      expect(node.stored(2)?.kind).toBe("assigned");
+    });
   });
 
   it("waits while storage does not take the node's credential: neither settled nor failed", async () => {

@@ -56,29 +56,32 @@ const LOST: Extract<RunOutcome, { readonly kind: "rejected" }> = {
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #deps: RunnerDeps;
-  readonly #patience: StoragePatience;
+  /** Apart, since one says nothing of the other: URLs may be had without a word with the store. */
+  readonly #signing: StoragePatience;
+  readonly #checking: StoragePatience;
   readonly #check: ResultCheck;
 
   constructor(options: RunnerOptions, deps: RunnerDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#patience = new StoragePatience(deps);
+    this.#signing = new StoragePatience(deps);
+    this.#checking = new StoragePatience(deps);
     const { storage, logger, onRefusal = () => undefined, onChecked = () => undefined } = deps;
     const { verify: mode } = options;
     this.#check = new ResultCheck(
       { mode },
-      { storage, logger, onRefusal, onChecked, patience: this.#patience },
+      { storage, logger, onRefusal, onChecked, patience: this.#checking },
     );
   }
 
   /** Tasks that wait for storage to answer. */
   get waitingForStorage(): number {
-    return this.#patience.waiting;
+    return this.#signing.waiting + this.#checking.waiting;
   }
 
   /** Why nothing more should be taken on at present; sentences for the operator. */
   notReady(): readonly string[] {
-    return this.#patience.notReady();
+    return [...this.#signing.notReady(), ...this.#checking.notReady()];
   }
 
   /**
@@ -140,7 +143,7 @@ export class Runner {
       workflowInputs: await presign(data.workflowInputs, storage),
     });
     try {
-      const signed = await this.#patience.ask(sign, waiting);
+      const signed = await this.#signing.ask(sign, waiting);
       return signed === undefined ? LOST : { kind: "signed", data: signed };
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;

@@ -19,6 +19,11 @@ export interface Waiting {
 /** Short enough for a lease that is lost meanwhile not to hold its slot for long. */
 const LONGEST_PAUSE_MS = 10_000;
 const LOG_EVERY_MS = 60_000;
+/**
+ * What waits keeps others from being claimed for this long: it may be its own object that storage stumbles on,
+ * and whoever enqueued that is not to stop the node.
+ */
+const LONGEST_HOLD_MS = 900_000;
 
 /** Asks storage again while it does not answer and the task is still ours: nothing is given up for its bad hour. */
 export class StoragePatience {
@@ -26,6 +31,8 @@ export class StoragePatience {
   #waiting = 0;
   #problem = "";
   #loggedAtMs = Number.NEGATIVE_INFINITY;
+  /** In monotonic time; over at once when storage answers anybody. */
+  #holdsUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: StoragePatienceDeps) {
     this.#deps = deps;
@@ -38,7 +45,7 @@ export class StoragePatience {
 
   /** Why nothing more should be taken on: what is here already waits for storage. A sentence for the operator. */
   notReady(): readonly string[] {
-    if (this.#waiting === 0) return [];
+    if (this.#waiting === 0 || this.#deps.clock.monotonicMs() >= this.#holdsUntilMs) return [];
     return [
       `storage does not answer, and activities wait for it (${this.#waiting}): ${this.#problem}; check [storage] with wcp doctor; trying on`,
     ];
@@ -50,11 +57,12 @@ export class StoragePatience {
    */
   async ask<T extends object>(call: () => Promise<T>, waiting: Waiting): Promise<T | undefined> {
     try {
-      return await call();
+      return await this.#answered(call);
     } catch (error) {
       this.#note(error, waiting);
     }
     this.#waiting += 1;
+    this.#holdsUntilMs = this.#deps.clock.monotonicMs() + LONGEST_HOLD_MS;
     try {
       return await this.#askOn(call, waiting);
     } finally {
@@ -70,11 +78,17 @@ export class StoragePatience {
       if (waiting.signal.aborted) throw new StoppedError();
       if (!this.#isOurs(waiting.task)) return undefined;
       try {
-        return await call();
+        return await this.#answered(call);
       } catch (error) {
         this.#note(error, waiting);
       }
     }
+  }
+
+  async #answered<T>(call: () => Promise<T>): Promise<T> {
+    const answer = await call();
+    this.#holdsUntilMs = Number.NEGATIVE_INFINITY;
+    return answer;
   }
 
   #isOurs({ id, round }: Task): boolean {
