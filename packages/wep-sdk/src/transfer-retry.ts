@@ -3,10 +3,13 @@ import type { Clock } from "@subnet-worker/kit";
 
 /** How objects are read and written; every size in bytes. */
 export interface TransferSettings {
-  /** Failures in a row, without a byte of progress between them, before giving up. */
+  /** Failures in a row, without a byte of progress between them, before giving up. Default 6. */
   readonly maxFailures: number;
+  /** Before the second attempt; doubles with each further one. Default 250. */
   readonly initialBackoffMs: number;
+  /** Longest wait between attempts, also where the store asks for more. Default 8_000. */
   readonly maxBackoffMs: number;
+  /** A connection on which no byte moves for so long is given up. Default 30_000. */
   readonly idleTimeoutMs: number;
   /** Larger bodies are uploaded in parts, where the worker client brokers that. Default 32 MiB. */
   readonly multipartAboveBytes: number;
