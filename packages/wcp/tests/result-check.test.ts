@@ -198,10 +198,17 @@ describe("a result with objects", () => {
       const { node, run, objectKey } = await stumbling();
       await using _node = node;
       succeed(run, { out: objectKey });
+      node.source.onInspect = (id) => {
+        const state = node.book.get(id)?.state;
+        return state !== undefined && "lease" in state
+          ? { kind: "held", lease: state.lease }
+          : { kind: "open" };
+      };
       await node.pass(890_000);
       await node.offer(2);
       await node.pass(1_000);
       expect(node.stored(2)?.kind).toBe("offered");
+      expect(node.runner.waitingForStorage).toBe(1);
       await node.pass(20_000);
       expect(node.stored(2)?.kind).toBe("assigned");
     });
