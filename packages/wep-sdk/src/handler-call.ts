@@ -117,9 +117,19 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
     const outcome = toOutcome(outputs, scope, declaredOutputs(handler, assignment));
     return outcome instanceof Promise ? await outcome : outcome;
   } catch (error) {
-    source.log.debug({ err: error }, "handler threw");
-    return outcomeOfError(error);
+    const outcome = outcomeOfError(error);
+    logThrown(error, source.log);
+    return outcome;
   } finally {
     scope.end();
+  }
+}
+
+function logThrown(error: unknown, log: Logger): void {
+  try {
+    log.debug({ err: error }, "handler threw");
+  } catch {
+    // What was thrown throws when it is read.
+    log.debug("handler threw something that cannot be read");
   }
 }

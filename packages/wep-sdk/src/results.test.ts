@@ -46,6 +46,7 @@ describe("encodeOutputs", () => {
     ["undefined", { a: undefined }, "output a is undefined"],
     ["NaN", { a: { b: Number.NaN } }, "output a.b is NaN"],
     ["a function", { a: [() => 1] }, "output a.0 is a function"],
+    ["a hole in an array", { a: Object.assign([], { length: 2 }) }, "output a.0 is undefined"],
     ["a symbol", { a: Symbol("s") }, "output a is a symbol"],
     ["a Map", { a: new Map() }, "output a is an instance of Map"],
     ["an input file", { a: file }, "output a is an input file, which has no JSON form; return its objectKey"],
@@ -77,8 +78,44 @@ describe("outcomeOfError", () => {
     [Number.NaN, 0],
     [0.2, 1],
     [1_500, 1_500],
+    [1e300, 365 * 24 * 3_600_000],
   ])("makes whole milliseconds of retryAfterMs %s", (retryAfterMs, expected) => {
     const error = new RetryableError("later", retryAfterMs === undefined ? {} : { retryAfterMs });
     expect(outcomeOfError(error)).toMatchObject({ retryable: true, retryAfterMs: expected });
   });
+
+  it.each<[string, () => unknown, string]>([
+    ["an object without a prototype", () => Object.create(null), "[Object: null prototype] {}"],
+    ["a plain object", () => ({ status: 5 }), "{ status: 5 }"],
+    [
+      "a message that is no text",
+      () => Object.assign(new Error("x"), { message: { detail: 1 } }),
+      "{ detail: 1 }",
+    ],
+    ["a symbol", () => Symbol("s"), "Symbol(s)"],
+    ["nothing", () => undefined, "undefined"],
+    [
+      "what throws when it is read",
+      () => Object.defineProperty(new Error("x"), "message", { get: () => encodeOutputs(0) }),
+      "cannot be read",
+    ],
+    ["a proxy that is no more", revoked, "cannot be read"],
+  ])("has words for %s", (_, thrown, message) => {
+    expect(outcomeOfError(thrown())).toMatchObject({
+      status: "ERROR",
+      code: 2001,
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it.each([1.5, -1, 2 ** 40, "NO_SUCH", null])("has a code that can travel for %s", (code) => {
+    expect(outcomeOfError(new TerminalError("x", { code: code as 2001 }))).toMatchObject({ code: 2001 });
+    expect(outcomeOfError(new RetryableError("x", { code: code as 2001 }))).toMatchObject({ code: 2001 });
+  });
 });
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

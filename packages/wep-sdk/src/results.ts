@@ -1,10 +1,14 @@
-import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
+import { inspect } from "node:util";
+import { TASK_ERROR, type TaskErrorCode } from "@subnet-worker/protocol/task-error";
 import { isRetryableError, isTerminalError, TerminalError } from "./errors.ts";
 import { isInputFile } from "./input-file.ts";
 import type { Outcome } from "./run-state.ts";
 
 /** Longest error text on the wire, in characters: it may end on a chain. */
 const MAX_MESSAGE_CHARS = 4_096;
+
+/** No worker client waits longer than a year for another attempt; a wish may be any number. */
+const LONGEST_RETRY_MS = 365 * 24 * 3_600_000;
 
 /**
  * What a handler returned, as UTF-8 JSON.
@@ -36,14 +40,31 @@ export function encodeEntries(entries: readonly (readonly [name: string, json: s
   }
 }
 
-/** What a run ends as when its handler threw. */
+/** What a run ends as when its handler threw; whatever that is, it can travel. */
 export function outcomeOfError(error: unknown): Outcome {
-  const failure = { status: "ERROR", message: messageOf(error), retryable: false, retryAfterMs: 0 } as const;
-  if (isTerminalError(error)) return { ...failure, code: error.code };
-  if (isRetryableError(error)) {
-    return { ...failure, code: error.code, retryable: true, retryAfterMs: wholeMs(error.retryAfterMs) };
+  const failure = {
+    status: "ERROR",
+    code: TASK_ERROR.EXECUTION_FAILED,
+    message: "the handler threw something that cannot be read; throw an Error",
+    retryable: false,
+    retryAfterMs: 0,
+  } as const;
+  try {
+    const message = messageOf(error);
+    if (isTerminalError(error)) return { ...failure, message, code: knownCode(error.code) };
+    if (!isRetryableError(error)) return { ...failure, message };
+    const { code, retryAfterMs } = error;
+    return {
+      ...failure,
+      message,
+      code: knownCode(code),
+      retryable: true,
+      retryAfterMs: wholeMs(retryAfterMs),
+    };
+  } catch {
+    // A getter of it threw, or a proxy that it is: nothing else can be said of it.
+    return failure;
   }
-  return { ...failure, code: TASK_ERROR.EXECUTION_FAILED };
 }
 
 function encode(value: unknown, path: readonly string[], parents: readonly object[]): string {
@@ -69,7 +90,7 @@ function encodeObject(value: object, path: readonly string[], parents: readonly 
     throw invalid(`output ${path.join(".")} contains itself; return a tree of values`);
   const below = [...parents, value];
   if (Array.isArray(value)) {
-    return `[${value.map((item: unknown, index) => encode(item, [...path, String(index)], below)).join(",")}]`;
+    return `[${Array.from(value, (item: unknown, index) => encode(item, [...path, String(index)], below)).join(",")}]`;
   }
   if (!isPlainObject(value) || isInputFile(value)) throw unusable(value, path);
   const fields = Object.entries(value).map(
@@ -104,10 +125,19 @@ function describe(value: unknown): string {
 }
 
 function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
+  // What is thrown may be anything, and so may the message of an Error.
+  const said: unknown = error instanceof Error ? error.message || error.name : error;
+  const text = typeof said === "object" && said !== null ? inspect(said) : String(said);
   return text.length <= MAX_MESSAGE_CHARS ? text : `${text.slice(0, MAX_MESSAGE_CHARS)}...`;
 }
 
+const CODES: ReadonlySet<unknown> = new Set(Object.values(TASK_ERROR));
+
+/** Handlers in JavaScript may give anything, and what is no number would end the stream of all runs. */
+function knownCode(code: TaskErrorCode): TaskErrorCode {
+  return CODES.has(code) ? code : TASK_ERROR.EXECUTION_FAILED;
+}
+
 function wholeMs(ms: number | undefined): number {
-  return ms !== undefined && Number.isFinite(ms) && ms > 0 ? Math.ceil(ms) : 0;
+  return ms !== undefined && ms > 0 ? Math.min(Math.ceil(ms), LONGEST_RETRY_MS) : 0;
 }

@@ -62,6 +62,13 @@ describe("retry", () => {
     expect(calledAtMs).toEqual([0, 5_000]);
   });
 
+  it("waits as it would anyhow after a wish that is no number", async () => {
+    const { value } = await observed((attempt) =>
+      attempt < 2 ? new RetryableError("later", { retryAfterMs: Number("Wed, 21 Oct") }) : undefined,
+    );
+    expect(value).toBe(2);
+  });
+
   it("asks retryIf", async () => {
     const { calledAtMs } = await observed((attempt) => (attempt < 3 ? new Error("a") : new RangeError("b")), {
       retryIf: (error) => !(error instanceof RangeError),

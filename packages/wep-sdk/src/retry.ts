@@ -86,7 +86,8 @@ function planOf(options: RetryOptions): RetryPlan {
     waitMs(error, attempt) {
       if (attempt >= maxAttempts || !isWorthIt(error, options)) return undefined;
       const askedMs = isRetryableError(error) ? (error.retryAfterMs ?? 0) : 0;
-      const waitMs = Math.max(backoff.nextMs(), askedMs);
+      // What is no number, as of a Retry-After header that is a date, asks for nothing.
+      const waitMs = Math.max(backoff.nextMs(), Number.isNaN(askedMs) ? 0 : askedMs);
       return waitMs < timeLeftMs() ? waitMs : undefined;
     },
   };
