@@ -1,5 +1,6 @@
-// From packed tarballs and an empty folder to a handler on a chain, in the commands that the guide has.
+// From packed tarballs and an empty folder to a handler on a chain, in the commands of README and the guide.
 import {
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -73,6 +74,54 @@ async function succeed(command: string): Promise<Finished> {
 const HINT = /to send it a task, in another terminal: (.*)/;
 /** What the network says of how to submit to it. */
 const SUBMIT = /^devnet \| +(npx subnet-devnet submit .*)$/m;
+/** {@link succeed}, with the command line of each process that was seen meanwhile. */
+async function watch(command: string): Promise<Finished & { readonly commandLines: readonly string[][] }> {
+  const seen = new Map<string, string[]>();
+  let isOver = false;
+  const finished = succeed(command).finally(() => (isOver = true));
+  finished.catch(() => undefined); // awaited below
+  await until(
+    "the command to end",
+    () => {
+      for (const line of processesWith(`TMPDIR=${place}`).flatMap(commandLineOf))
+        seen.set(line.join(" "), line);
+      return isOver;
+    },
+    { withinMs: 3 * MINUTES_MS },
+  );
+  return { ...(await finished), commandLines: [...seen.values()] };
+}
+
+function commandLineOf(pid: number): readonly string[][] {
+  try {
+    return [readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1)];
+  } catch {
+    return []; // ended meanwhile
+  }
+}
+
+/** Both processes run what the packages compiled to, and nothing of the repository but its Node. */
+function expectOwnPrograms(commandLines: readonly (readonly string[])[]): void {
+  for (const name of ["wep", "wcp"]) {
+    const main = join(project, "node_modules", "@subnet-worker", name, "dist", "main.js");
+    const found = commandLines.filter((line) => line.includes(main));
+    // The WCP begins once more, with flags of its own before the file.
+    const commands = found.map((line) => [line[0], line[line.indexOf(main) + 1]].join(" "));
+    expect([...new Set(commands)]).toEqual([`${process.execPath} run`]);
+  }
+  const args = commandLines.flatMap(([, ...rest]) => rest);
+  expect(args.filter((arg) => arg.includes(REPOSITORY))).toEqual([]);
+}
+
+function publishedPackages(): readonly string[] {
+  return readdirSync(join(REPOSITORY, "packages"))
+    .filter((name) => {
+      const manifest = readFileSync(join(REPOSITORY, "packages", name, "package.json"), "utf8");
+      return (JSON.parse(manifest) as { private?: boolean }).private !== true;
+    })
+    .toSorted();
+}
+
 const saidByDev = () => dev.stdout() + dev.stderr();
 
 /** As a terminal does: it tells every process of the group, npm and what npm started. */
@@ -106,10 +155,49 @@ describe.skipIf(process.platform !== "linux")("from an empty folder", () => {
     rmSync(place, { recursive: true, force: true });
   });
 
-  it("takes ten commands, those of the guide", () => {
+  it.each(["README.md", "docs/guide.md"])("takes ten commands, those of %s in their order", (page) => {
     expect(COMMANDS).toHaveLength(10);
-    const guide = readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8");
-    for (const command of COMMANDS) expect(guide).toContain(command);
+    const text = readFileSync(join(REPOSITORY, page), "utf8");
+    const lines = text.split("\n").map((line) => line.replace(/\s+#.*$/, ""));
+    let from = 0;
+    for (const command of COMMANDS) {
+      const at = lines.indexOf(command, from);
+      expect(at, `${page} has "${command}" after line ${from}`).not.toBe(-1);
+      from = at + 1;
+    }
+  });
+
+  it("has the handler that README shows", () => {
+    const shown = /^```ts words\n(.*?)^```$/ms.exec(readFileSync(join(REPOSITORY, "README.md"), "utf8"))?.[1];
+    const written = readFileSync(join(project, "handlers.ts"), "utf8");
+    const withoutComments = written.split("\n").filter((line) => !/^\s*\/\//.test(line));
+    expect(withoutComments.join("\n")).toBe(shown);
+  });
+
+  it("has every package of ours from its tarball, and nothing from the repository", () => {
+    const ours = join(project, "node_modules", "@subnet-worker");
+    expect(readdirSync(ours)).toEqual(publishedPackages());
+    for (const name of readdirSync(ours)) {
+      expect(lstatSync(join(ours, name)).isDirectory(), `${name} is a folder and no link`).toBe(true);
+      expect(readdirSync(join(ours, name)), name).not.toContain("src");
+    }
+    const entries = readdirSync(join(project, "node_modules"), { recursive: true, withFileTypes: true });
+    for (const { parentPath, name } of entries.filter((entry) => entry.isSymbolicLink()))
+      expect(realpathSync(join(parentPath, name)), name).toContain(`${project}/`);
+
+    const files = entries.filter((entry) => entry.isFile() && entry.parentPath.startsWith(ours));
+    expect(files.length).toBeGreaterThan(100);
+    for (const { parentPath, name } of files)
+      expect(readFileSync(join(parentPath, name), "utf8"), name).not.toContain(REPOSITORY);
+    for (const name of readdirSync(ours))
+      expect(readFileSync(join(ours, name, "package.json"), "utf8"), name).not.toMatch(
+        /"(workspace|catalog):|@subnet-worker\/source/,
+      );
+  });
+
+  it("type-checks against the packages' declarations, all of them", async () => {
+    const { code, stdout } = await run("npx tsc --skipLibCheck false");
+    expect([code, stdout]).toEqual([0, ""]);
   });
 
   it("has a project, with the packages from their tarballs, whose handler passes its test", async () => {
@@ -158,7 +246,8 @@ describe.skipIf(process.platform !== "linux")("from an empty folder", () => {
   });
 
   it("runs it on a chain, in less than ten minutes from the first command on", async () => {
-    const { stdout } = await succeed(DEMO);
+    const { stdout, commandLines } = await watch(DEMO);
+    expectOwnPrograms(commandLines);
     expect(stdout).toMatch(/^\s.*\bwords 9$/m);
     const { outcome, steps } = recordOf({ cwd: project });
     expect(outcome).toEqual({ kind: "completed" });

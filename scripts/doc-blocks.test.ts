@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse as parseToml } from "smol-toml";
 import { parse as parseYaml } from "yaml";
-import { parseSpec } from "../packages/activity-spec/src/index.ts";
+import { parseSpec, specTypes } from "../packages/activity-spec/src/index.ts";
 import { parseCommand as parseDevnet } from "../packages/devnet/src/cli.ts";
 import { readSchema, type Section, type Setting } from "../packages/kit/src/config-schema.ts";
 import { parseCommand as parseWcp } from "../packages/wcp/src/cli.ts";
@@ -33,6 +33,7 @@ describe("TypeScript", () => {
       writeFileSync(join(folder, name), asModule(block));
       return name;
     });
+    writeFileSync(join(folder, "words.activity.ts"), typesOfTemplate());
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(compilerOptions(names)));
     const tsc = spawnSync(join(ROOT, "node_modules", ".bin", "tsc"), ["-p", folder], {
       cwd: ROOT,
@@ -54,6 +55,13 @@ describe("TypeScript", () => {
     expect([status, stderr]).toEqual([0, ""]);
   });
 });
+
+/** What `wep init` writes beside the handler that README shows. */
+function typesOfTemplate(): string {
+  const template = readFileSync(join(ROOT, "packages/wep/templates/spec.yaml.tmpl"), "utf8");
+  const spec = template.replaceAll("{{kind}}", "demo.words").replaceAll("{{name}}", "words");
+  return specTypes(parseSpec(spec, { fileName: "words.yaml" }), { source: "words.yaml" });
+}
 
 /**
  * A block stands for itself, except one with the flag `handler`: that is the inside of a handler, with its
