@@ -126,6 +126,26 @@ describe("a result with objects", () => {
     expect(node.verdicts).toEqual(["too_large"]);
   });
 
+  it("of which one is named by two outputs is held to the smaller limit", async () => {
+    for (const names of [
+      ["strict", "loose"],
+      ["loose", "strict"],
+    ]) {
+      const outputs = names.map((name) => ({
+        ...OUTPUT,
+        name,
+        ...(name === "strict" ? { maxBytes: 4 } : {}),
+      }));
+      const { node, run } = await running({ ...PLAN, outputs });
+      await using _node = node;
+      const objectKey = `${run.assignment.uploadPrefix}out.wav`;
+      node.storage.put(objectKey, "sound");
+      succeed(run, { strict: objectKey, loose: objectKey });
+      await node.whenStored("done");
+      expect(node.source.calls.at(-1)).toContain("its spec allows 4 for strict");
+    }
+  });
+
   it("waits for storage that does not answer, with its lease kept, and is settled then", async () => {
     const { node, run } = await running();
     await using _node = node;

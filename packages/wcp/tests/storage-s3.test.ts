@@ -247,6 +247,19 @@ describe("a request of S3", () => {
     expect(store.requests.at(-1)).toMatchObject({ headers: { range: "bytes=0-0" } });
   });
 
+  it.each(["bucket/prefix", "arn:aws:s3:::bucket"])(
+    "for a bucket %j that is none is told as such",
+    async (bucket) => {
+      using storage = create({ bucket });
+      const told = { name: "StorageError", message: expect.stringMatching(/ a: .*(Bucket|bucket|ARN)/) };
+      await expect(storage.downloadTicket("a")).rejects.toMatchObject(told);
+      await expect(storage.uploadTicket("a", WISH)).rejects.toMatchObject(told);
+      await expect(storage.partTicket("a", "id", { partNumber: 1, sizeBytes: 3 })).rejects.toMatchObject(
+        told,
+      );
+    },
+  );
+
   it("is made again when the store is overloaded for a moment", async () => {
     const answers = [refused("SlowDown", 503), xml("hello")];
     await using store = await ScriptedHttp.listen(() => answers.shift() ?? xml("too often"));

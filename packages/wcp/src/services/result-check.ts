@@ -211,9 +211,17 @@ function claimedObjects({ assignment }: TaskRun, result: RunResult): readonly Cl
   for (const output of outputs) {
     const objectKey = output.isObjectKey ? values[output.name] : undefined;
     // An empty key names no object: a step that was skipped has none.
-    if (typeof objectKey === "string" && objectKey !== "") claimed.set(objectKey, { objectKey, output });
+    if (typeof objectKey !== "string" || objectKey === "") continue;
+    const before = claimed.get(objectKey)?.output;
+    claimed.set(objectKey, { objectKey, output: stricter(before, output) });
   }
   return [...claimed.values()];
+}
+
+/** Two outputs may name one object; the smaller limit holds. */
+function stricter(one: AssignedOutput | undefined, other: AssignedOutput): AssignedOutput {
+  const { maxBytes = Number.POSITIVE_INFINITY } = other;
+  return one?.maxBytes !== undefined && one.maxBytes < maxBytes ? one : other;
 }
 
 function valuesOf(result: RunResult, outputs: readonly AssignedOutput[]): Readonly<Record<string, unknown>> {

@@ -48,15 +48,16 @@ export class S3Storage implements StorageBroker, Disposable {
   }
 
   downloadTicket(objectKey: string): Promise<DownloadTicket> {
-    return this.#presigner.download(objectKey);
+    return orStorageError(`a URL to read ${objectKey}`, () => this.#presigner.download(objectKey));
   }
 
   uploadTicket(objectKey: string, wish: ObjectWish): Promise<UploadTicket> {
-    return this.#presigner.upload(objectKey, wish);
+    return orStorageError(`a URL to write ${objectKey}`, () => this.#presigner.upload(objectKey, wish));
   }
 
   partTicket(objectKey: string, uploadId: string, part: PartWish): Promise<UploadTicket> {
-    return this.#presigner.part(objectKey, uploadId, part);
+    const what = `a URL to write part ${part.partNumber} of ${objectKey}`;
+    return orStorageError(what, () => this.#presigner.part(objectKey, uploadId, part));
   }
 
   async createMultipart(objectKey: string, wish: Pick<ObjectWish, "mediaType" | "sha256">): Promise<string> {
