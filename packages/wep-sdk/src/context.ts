@@ -83,7 +83,9 @@ export interface RunContext {
    * or merged into a newer one, which takes long only when the worker client does not
    * keep up. It never rejects, so it may also be left alone.
    *
-   * @param percent 0 to 100; what lies outside is clamped
+   * @param percent 0 to 100; what lies outside is clamped, and what is no number leaves it as it was
+   * @param message for people; 4096 characters of it travel
+   * @throws {WepError} INVALID_CHECKPOINT, at once, for a checkpoint that is no text or has more than 65536 characters
    */
   progress(this: void, percent: number, message?: string, options?: ProgressOptions): PromiseLike<void>;
   /**
@@ -93,8 +95,8 @@ export interface RunContext {
    * handler returns is ended: await it.
    *
    * @param name path below the prefix, for example `waveform.png`
-   * @throws {TerminalError} PERMISSION_DENIED when the run may not write there, or the worker client brokers no
-   *   storage; INVALID_INPUT when a file is not there, or changes while it is read; QUOTA_EXCEEDED for a stream of
+   * @throws {TerminalError} INVALID_FORMAT for a name, body or media type that is none; PERMISSION_DENIED when the
+   *   run may not write there, or the worker client brokers no storage; INVALID_INPUT when a file is not there, or changes while it is read; QUOTA_EXCEEDED for a stream of
    *   more than 117 GiB: write it to a file
    * @throws {RetryableError} NETWORK_ERROR when storage cannot be reached
    */

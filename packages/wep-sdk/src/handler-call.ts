@@ -17,7 +17,7 @@ import { RunTools } from "./run-tools.ts";
 import { ScratchDir } from "./scratch-dir.ts";
 import { StopSignal } from "./stop-signal.ts";
 import type { TransferSettings } from "./transfer-retry.ts";
-import { BrokeredTransfers, type Transfers } from "./transfers.ts";
+import { BrokeredTransfers, returnedBefore, type Transfers } from "./transfers.ts";
 
 /** Where the parts of a run come from that its own thread does not have. */
 export interface ScopeSource {
@@ -42,6 +42,7 @@ export class RunScope {
   #scratch: ScratchDir | undefined;
   #transfers: Transfers | undefined;
   #tools: RunTools | undefined;
+  #isOver = false;
 
   /** @param scratchPath see {@link ScratchDir} */
   constructor(source: ScopeSource, scratchPath?: string) {
@@ -50,6 +51,8 @@ export class RunScope {
   }
 
   scratchDir(): Promise<string> {
+    // Nobody would remove it.
+    if (this.#isOver && this.#scratch === undefined) return Promise.reject(returnedBefore());
     this.#scratch ??= new ScratchDir(this.#scratchPath);
     return this.#scratch.path();
   }
@@ -57,7 +60,8 @@ export class RunScope {
   /** What the run reads from storage and writes there. */
   get transfers(): Transfers {
     const { source } = this;
-    this.#transfers ??= new BrokeredTransfers({
+    if (this.#transfers !== undefined) return this.#transfers;
+    this.#transfers = new BrokeredTransfers({
       clock: source.clock,
       settings: source.transfer,
       log: source.log,
@@ -66,6 +70,7 @@ export class RunScope {
       abandonUpload: (upload) => source.abandonUpload(upload),
       scratchDir: () => this.scratchDir(),
     });
+    if (this.#isOver) this.#transfers.end();
     return this.#transfers;
   }
 
@@ -81,6 +86,7 @@ export class RunScope {
 
   /** The handler has returned: ends what it has left under way. */
   end(): void {
+    this.#isOver = true;
     this.#transfers?.end();
     this.#tools?.end();
   }

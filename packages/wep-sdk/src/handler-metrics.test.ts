@@ -56,6 +56,11 @@ describe("metrics of handlers", () => {
     expect(() => counter(name)).toThrow(message);
   });
 
+  it("refuses a help that could not leave its thread", () => {
+    const { counter } = createHandlerMetrics("a", new MetricNames(), () => undefined);
+    expect(() => counter("pages_total", { help: Symbol("x") as unknown as string })).toThrow(/no text/);
+  });
+
   it("refuses one name for two kinds of metric, values that are none, and more than a hundred names", () => {
     const { counter, gauge, histogram } = createHandlerMetrics("a", new MetricNames(), () => undefined);
     counter("one");

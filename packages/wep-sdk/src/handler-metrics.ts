@@ -99,7 +99,8 @@ export class MetricNames {
   }
 
   #add(spec: MetricSpec): MetricSpec {
-    const { name, buckets } = spec;
+    const { name, help, buckets } = spec;
+    if (typeof help !== "string") throw invalid(name, "its help is no text");
     if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
       throw invalid(name, "use at most 60 lower-case letters, digits and _, as in pages_total");
     }

@@ -1,4 +1,5 @@
 import type { Clock } from "@subnet-worker/kit";
+import { WepError } from "./errors.ts";
 
 export interface ProgressReport {
   /** 0 to 100, whole. */
@@ -26,6 +27,37 @@ export interface ProgressDeps {
   readonly clock: Clock;
   /** Calls `onTaken` once it, or a newer one, has left; at once where nothing can be waited for. */
   readonly send: (report: ProgressReport, onTaken: () => void) => void;
+}
+
+/** Longest message of a report, in characters: it is for people. */
+const MAX_MESSAGE_CHARS = 4_096;
+/** Longest checkpoint of a report, in characters: the worker client keeps it in its database. */
+const MAX_CHECKPOINT_CHARS = 65_536;
+
+/**
+ * What a handler says with `ctx.progress`, as it can travel: what is no number leaves the percentage as it was.
+ *
+ * @throws {WepError} INVALID_CHECKPOINT for one that is too long, or no text
+ */
+export function newsOf(percent: unknown, message: unknown, checkpoint: unknown): ProgressNews {
+  const text = String(message);
+  if (checkpoint !== undefined && typeof checkpoint !== "string") {
+    throw new WepError(
+      "INVALID_CHECKPOINT",
+      `a checkpoint of ctx.progress is text; save a value with ctx.saveCheckpoint`,
+    );
+  }
+  if (checkpoint !== undefined && checkpoint.length > MAX_CHECKPOINT_CHARS) {
+    throw new WepError(
+      "INVALID_CHECKPOINT",
+      `a checkpoint of ctx.progress has at most ${MAX_CHECKPOINT_CHARS} characters; save it with ctx.saveCheckpoint`,
+    );
+  }
+  return {
+    percent: Number(percent),
+    message: text.length <= MAX_MESSAGE_CHARS ? text : `${text.slice(0, MAX_MESSAGE_CHARS)}...`,
+    checkpoint,
+  };
 }
 
 const NOTHING: ProgressReport = { percent: 0, message: "", checkpoint: "" };

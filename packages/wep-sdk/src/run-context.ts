@@ -2,6 +2,7 @@ import type { Logger } from "@subnet-worker/kit";
 import type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
 import type { RunScope } from "./handler-call.ts";
 import type { InputFile } from "./input-file.ts";
+import { newsOf } from "./progress.ts";
 import type { InputValue } from "./values.ts";
 
 /**
@@ -73,15 +74,22 @@ export class ScopedRunContext implements RunContext {
   get progress(): RunContext["progress"] {
     const { source } = this.#scope;
     return (percent: number, message = "", { checkpoint }: ProgressOptions = {}) =>
-      source.report({ percent, message, checkpoint });
+      source.report(newsOf(percent, message, checkpoint));
   }
 
   get upload(): RunContext["upload"] {
     return (
       name: string,
       body: UploadBody,
-      { mediaType, onProgress }: UploadOptions,
-    ): Promise<UploadedObject> => this.#scope.transfers.upload({ name, body, mediaType, onProgress });
+      // Those who write JavaScript may leave them out; what is missing is then told as such.
+      options?: UploadOptions,
+    ): Promise<UploadedObject> =>
+      this.#scope.transfers.upload({
+        name,
+        body,
+        mediaType: options?.mediaType ?? "",
+        onProgress: options?.onProgress,
+      });
   }
 
   get download(): RunContext["download"] {

@@ -39,6 +39,11 @@ const MOST_TOLD = 10_000;
 /** Requests of one run under way; worker clients take a bounded number. */
 const MOST_ASKS = 32;
 
+/** What is told who is still at work when the handler has returned. */
+export function returnedBefore(): Error {
+  return new Error("[CANCELLED] the handler returned before this was done; await it");
+}
+
 /** Reads and writes through URLs that the worker client signs. */
 export class BrokeredTransfers implements Transfers {
   readonly #deps: TransfersDeps;
@@ -88,14 +93,18 @@ export class BrokeredTransfers implements Transfers {
     }
     for (const upload of this.#openUploads) this.#deps.abandonUpload(upload);
     this.#openUploads.clear();
-    this.#ended.abort(new Error("[CANCELLED] the handler returned before this was done; await it"));
+    this.#ended.abort(returnedBefore());
   }
 
   async cleanUp(): Promise<void> {
     for (const path of this.#partialFiles) await removePartial(path);
   }
 
-  readonly #requestGrant = (ask: Ask): Promise<Grant> => this.#asks.pass(() => this.#deps.requestGrant(ask));
+  readonly #requestGrant = (ask: Ask): Promise<Grant> =>
+    this.#asks.pass(() => {
+      this.#signal.throwIfAborted();
+      return this.#deps.requestGrant(ask);
+    });
 
   get #downloadDeps(): DownloadDeps {
     const { clock, settings } = this.#deps;

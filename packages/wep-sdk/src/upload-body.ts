@@ -32,7 +32,8 @@ export type KnownBody = Uint8Array | string | { readonly path: string };
 
 /** Whether the bytes come by and by, and their number is not known. */
 export function isStreamBody(body: UploadBody): body is Exclude<UploadBody, KnownBody> {
-  return typeof body === "object" && !(body instanceof Uint8Array) && Symbol.asyncIterator in body;
+  if (typeof body !== "object" || (body as unknown) === null || body instanceof Uint8Array) return false;
+  return Symbol.asyncIterator in body;
 }
 
 /** Opens a body. @throws {TerminalError} INVALID_INPUT when there is no such file */

@@ -203,9 +203,12 @@ export class StreamParts implements PartSource {
   }
 }
 
-/** Of a ReadableStream, one of our own: its own iterator is told of an end only after the read under way. */
+/**
+ * Of a stream, one of our own: its own iterator is told of an end only after the read under
+ * way, and one of Node's not at all before the first.
+ */
 function iteratorOf(stream: AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array> {
-  if (!(stream instanceof ReadableStream)) return stream[Symbol.asyncIterator]();
+  if (!(stream instanceof ReadableStream)) return destroying(stream);
   const reader = (stream as ReadableStream<Uint8Array>).getReader();
   return {
     async next() {
@@ -215,6 +218,19 @@ function iteratorOf(stream: AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array
     async return() {
       await reader.cancel();
       return { done: true, value: undefined };
+    },
+  };
+}
+
+function destroying(stream: AsyncIterable<Uint8Array> & { destroy?: unknown }): AsyncIterator<Uint8Array> {
+  const iterator = stream[Symbol.asyncIterator]();
+  if (typeof stream.destroy !== "function") return iterator;
+  const readable = stream as unknown as { destroy(): void };
+  return {
+    next: () => iterator.next(),
+    return() {
+      readable.destroy();
+      return Promise.resolve({ done: true, value: undefined });
     },
   };
 }

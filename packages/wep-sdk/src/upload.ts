@@ -3,6 +3,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { UploadBody } from "./context.ts";
+import { describe } from "./contract.ts";
 import { TerminalError } from "./errors.ts";
 import { NotBrokeredError, type Written } from "./grant.ts";
 import type { TransferProgress } from "./input-file.ts";
@@ -37,9 +38,10 @@ export interface Upload {
 
 /** Writes one object; see `ctx.upload`. */
 export async function uploadObject(upload: Upload, deps: UploadDeps): Promise<Written> {
-  checkName(upload);
   const { body } = upload;
-  return isStreamBody(body) ? await uploadStream(upload, body, deps) : await uploadKnown(upload, body, deps);
+  if (isStreamBody(body)) return await uploadStream(upload, body, deps);
+  checkUpload(upload);
+  return await uploadKnown(upload, body, deps);
 }
 
 async function uploadKnown(upload: Upload, body: KnownBody, deps: UploadDeps): Promise<Written> {
@@ -129,6 +131,7 @@ async function uploadStream(
   signal.addEventListener("abort", stop, { once: true });
   try {
     signal.throwIfAborted();
+    checkUpload(upload);
     return await uploadCut(upload, parts, deps);
   } catch (error) {
     parts.stop(error);
@@ -216,13 +219,33 @@ function counter({ onProgress }: Upload, totalBytes: number | undefined): (part:
   };
 }
 
-function checkName(upload: Upload): void {
-  const { name } = upload;
-  const parts = name.split("/");
-  if (name.length > 512 || /[\p{Cc}\\]/u.test(name) || parts.some((part) => ["", ".", ".."].includes(part))) {
-    throw new TerminalError(
-      `[INVALID_FORMAT] upload name ${JSON.stringify(name)} is not a relative path; use something like "waveform.png"`,
-      { code: TASK_ERROR.INVALID_FORMAT },
+/** Handlers in JavaScript may give anything. */
+function checkUpload({ name, body, mediaType }: Upload): void {
+  if (!isRelativePath(name)) {
+    throw invalid(
+      `upload name ${JSON.stringify(name)} is not a relative path; use something like "waveform.png"`,
     );
   }
+  if (!isStreamBody(body) && !isKnownBody(body)) {
+    throw invalid(
+      `upload "${name}": its body is ${describe(body)}; give text, a Uint8Array, { path }, or a stream of Uint8Array`,
+    );
+  }
+  if (typeof mediaType === "string" && /^[\x20-\x7e]{1,255}$/.test(mediaType)) return;
+  const given = describe(mediaType);
+  throw invalid(`upload "${name}": its mediaType is ${given}; give it as in { mediaType: "image/png" }`);
+}
+
+function isRelativePath(name: unknown): name is string {
+  if (typeof name !== "string" || name.length > 512 || /[\p{Cc}\\]/u.test(name)) return false;
+  return !name.split("/").some((part) => ["", ".", ".."].includes(part));
+}
+
+function isKnownBody(body: unknown): body is KnownBody {
+  if (typeof body === "string" || body instanceof Uint8Array) return true;
+  return typeof body === "object" && body !== null && typeof (body as { path?: unknown }).path === "string";
+}
+
+function invalid(message: string): TerminalError {
+  return new TerminalError(`[INVALID_FORMAT] ${message}`, { code: TASK_ERROR.INVALID_FORMAT });
 }

@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
-import { currentRun, defineHandler, maybeCurrentRun, RetryableError } from "../index.ts";
+import { currentRun, defineHandler, maybeCurrentRun, RetryableError, type RunContext } from "../index.ts";
 import { FakeClock, runHandler } from "./index.ts";
 
 describe("the context of a run", () => {
@@ -152,5 +155,87 @@ describe("the context of a run", () => {
     expect(runs.map(({ outputs }) => outputs["attempt"])).toEqual([1, 2, 3]);
     expect(maybeCurrentRun()).toBeUndefined();
     expect(() => currentRun()).toThrow(/\[NO_RUN\] currentRun\(\) was called outside of a handler/);
+  });
+});
+
+describe("a sloppy handler", () => {
+  const run = (work: (ctx: RunContext) => unknown) =>
+    runHandler(defineHandler({ kind: "sloppy", version: "1.0.0", run: (_, ctx) => work(ctx) }), {
+      inputs: {},
+    });
+
+  it("reports progress that can travel, whatever it says", async () => {
+    const { progress } = await run(async (ctx) => {
+      await ctx.progress(40, "at work");
+      await ctx.progress("50%" as unknown as number, 7 as unknown as string);
+      await ctx.progress(60, "x".repeat(5_000_000));
+    });
+    expect(progress.map(({ percent, message }) => [percent, message.length])).toEqual([
+      [40, 7],
+      [40, 1],
+      [60, 4_099],
+    ]);
+  });
+
+  it.each([
+    ["long", "x".repeat(65_537), /at most 65536 characters; save it with ctx\.saveCheckpoint/],
+    ["no text", { frame: 7 }, /is text; save a value with ctx\.saveCheckpoint/],
+  ])("is told at once of a checkpoint that is %s", async (_, checkpoint, message) => {
+    const { error } = await run((ctx) => ctx.progress(1, "", { checkpoint: checkpoint as string }));
+    expect(error?.message).toMatch(message);
+  });
+
+  it.each<[string, Parameters<RunContext["upload"]>, RegExp]>([
+    ["a number", ["x", 42 as never, { mediaType: "a/b" }], /upload "x": its body is 42; give text/],
+    ["null", ["x", null as never, { mediaType: "a/b" }], /its body is null/],
+    ["a list", ["x", ["a"] as never, { mediaType: "a/b" }], /its body is an array of 1/],
+    ["a blob", ["x", new Blob(["a"]) as never, { mediaType: "a/b" }], /its body is an object/],
+    ["no options", ["x", "a", undefined as never], /mediaType is ""; give it as in/],
+    ["two lines of media type", ["x", "a", { mediaType: "a/b\r\nx: y" }], /mediaType is "a\/b/],
+    ["a name that is none", [5 as never, "a", { mediaType: "a/b" }], /upload name 5 is not a relative path/],
+  ])("is told what is wrong with an upload of %s", async (_, given, message) => {
+    const { error } = await run((ctx) => ctx.upload(...given));
+    expect(error).toMatchObject({ code: 1003, message: expect.stringMatching(message) as string });
+  });
+
+  it("leaves no stream open that it could not upload", async () => {
+    const streams: Readable[] = [];
+    const newStream = () => {
+      const stream = new Readable({ read: () => undefined });
+      streams.push(stream);
+      return stream;
+    };
+    await run((ctx) => ctx.upload("../x", newStream(), { mediaType: "a/b" }));
+    const late = run(async (ctx) => {
+      await ctx.progress(1);
+      await once(ctx.signal, "abort");
+      await ctx.upload("x", newStream(), { mediaType: "a/b" });
+    });
+    await late.progressed();
+    late.cancel();
+    await late;
+    const hung = run(async (ctx) => {
+      const upload = ctx.upload("x", newStream(), { mediaType: "a/b" });
+      await ctx.progress(1);
+      await upload;
+    });
+    await hung.progressed();
+    hung.cancel();
+    await hung;
+    expect(streams.map(({ destroyed }) => destroyed)).toEqual([true, true, true]);
+  });
+
+  it("gets nothing for a run that is over", async () => {
+    const over = createDeferred();
+    const late: Promise<unknown>[] = [];
+    await run((ctx) => {
+      const after = (work: () => Promise<unknown>) =>
+        late.push(over.promise.then(work).catch((error: unknown) => String(error)));
+      after(() => ctx.scratchDir());
+      after(() => ctx.upload("x", "a", { mediaType: "a/b" }));
+      after(() => ctx.download("inputs/x").bytes());
+    });
+    over.resolve();
+    for (const error of await Promise.all(late)) expect(error).toMatch(/the handler returned before this/);
   });
 });

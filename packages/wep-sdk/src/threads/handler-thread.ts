@@ -16,6 +16,7 @@ import type { MetricPort } from "../handler-metrics.ts";
 import { removeDir } from "../scratch-dir.ts";
 import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
+import { returnedBefore } from "../transfers.ts";
 import { crashOutcome, isOutOfMemory, lossOf, type ThreadEnd, type ThreadLoss } from "./crash.ts";
 import { threadExecArgv } from "./exec-argv.ts";
 import { type FromThread, portable, type ThreadData, type ToThread } from "./messages.ts";
@@ -266,8 +267,9 @@ export class HandlerThread implements WatchedThread {
 
   async #ask({ run, ask, what }: Extract<FromThread, { kind: "ask" }>): Promise<void> {
     const host = this.#runs.get(run);
-    if (host === undefined) return;
     try {
+      // What a handler has left behind asks on, and would wait for ever.
+      if (host === undefined) throw returnedBefore();
       this.#post({ kind: "granted", ask, grant: await host.requestGrant(what) });
     } catch (error) {
       this.#post({ kind: "refused", ask, error: packError(error) });
