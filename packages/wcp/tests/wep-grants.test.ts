@@ -2,10 +2,11 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MultipartRequestSchema } from "@subnet-worker/protocol";
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
+import { FreshUrls } from "../src/adapters/wep/fresh-urls.ts";
 import { ObjectKeyError } from "../src/domain/object-key.ts";
 import { type DownloadTicket, type MultipartStep, StorageError } from "../src/ports.ts";
 import { idOf } from "./_builders.ts";
-import { completion, connect, greet, heard } from "./_wep-bench.ts";
+import { anAssignment, completion, connect, greet, heard } from "./_wep-bench.ts";
 import { settle, until } from "./_until.ts";
 
 const RUN = { activityId: idOf(1), runId: "run-1" };
@@ -324,6 +325,25 @@ describe("a run that is assigned again", () => {
     await bench.clock.advance(20_000);
     await heard(again);
     expect(again.kinds()).not.toContain("assign");
+  });
+
+  it("is not waited for when the process stops, which the pause would keep alive", async () => {
+    await using link = await connect();
+    const { bench } = link;
+    const stop = new AbortController();
+    const download = () => Promise.reject(new StorageError("UNAVAILABLE", "in/a: nobody answers"));
+    const run = {
+      assignment: anAssignment({ inputs: [STALE] }),
+      listener: { progress: () => undefined, upload: download, multipart: download, download },
+      signal: stop.signal,
+    };
+    const urls = new FreshUrls({ clock: bench.clock, logger: bench.logs.logger });
+    let isOver = false;
+    const answer = urls.of(run, () => true).finally(() => (isOver = true));
+    await settle();
+    expect(isOver).toBe(false);
+    stop.abort();
+    expect(await answer).toBeUndefined();
   });
 
   it("is assigned as soon as storage answers", async () => {

@@ -1,5 +1,6 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import { type AssignedInput, type Assignment, type RunListener, StorageError } from "../../ports.ts";
+import type { ActiveRun } from "./active-run.ts";
 
 export interface FreshUrlsDeps {
   readonly clock: Clock;
@@ -24,15 +25,15 @@ export class FreshUrls {
 
   /**
    * The assignment with new URLs. Waits for storage that does not answer, as long as `isWanted`; `undefined`
-   * when it no longer is, which may also be so when it resolves. What storage refuses stays as it is: a WEP that has the run does not look, and
-   * another says what the URL came to.
+   * when it no longer is, which may also be so when it resolves, or when the process stops. What storage refuses
+   * stays as it is: a WEP that has the run does not look, and another says what the URL came to.
    */
   async of(
-    { assignment, listener }: { readonly assignment: Assignment; readonly listener: RunListener },
+    { assignment, listener, signal }: Pick<ActiveRun, "assignment" | "listener" | "signal">,
     isWanted: () => boolean,
   ): Promise<Assignment | undefined> {
     const backoff = createBackoff({ initialMs: 500, maxMs: 10_000 });
-    while (isWanted()) {
+    while (isWanted() && !signal.aborted) {
       try {
         const inputs = await renewed(assignment.inputs, listener);
         const workflowInputs = await renewed(assignment.workflowInputs, listener);
@@ -40,7 +41,7 @@ export class FreshUrls {
       } catch (error) {
         if (!this.#isToBeAwaited(error, assignment)) return assignment;
       }
-      await this.#deps.clock.sleep(backoff.nextMs());
+      await this.#deps.clock.sleep(backoff.nextMs(), signal);
     }
     return undefined;
   }
