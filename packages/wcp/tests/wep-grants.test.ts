@@ -166,6 +166,23 @@ describe("requests of one run", () => {
     expect(lines.at(-1)).toContain("the last that is logged");
   });
 
+  it("that fail for the node's own credential tell nothing of where that is", async () => {
+    await using link = await connect();
+    const { bench, stream } = link;
+    bench.onDownload = () =>
+      Promise.reject(
+        new StorageError("UNAUTHENTICATED", "subnet_api.token_file (/etc/token) cannot be read"),
+      );
+    bench.start();
+    await stream.next("assign");
+    stream.send("downloadRequest", { ...RUN, requestId: 1n, objectKey: "in/a.wav" });
+    expect(await stream.next("downloadGrant")).toMatchObject({
+      error: expect.not.stringContaining("/etc") as string,
+      retryable: true,
+    });
+    expect(JSON.stringify(bench.logs.lines)).toContain("/etc/token");
+  });
+
   it("that storage does not answer are logged a hundred times, too, and counted always", async () => {
     await using link = await connect();
     const { bench, stream } = link;

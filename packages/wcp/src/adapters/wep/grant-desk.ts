@@ -34,6 +34,8 @@ const MOST_LOGGED = 100;
 /** What a WEP says may be of any length; no id of ours is longer. */
 const LONGEST_ID = 66;
 
+const NO_ACCESS = "[STORAGE_UNAUTHENTICATED] the node has no access to storage at present; its log says why";
+
 const KINDS = {
   uploadRequest: "upload",
   downloadRequest: "download",
@@ -93,7 +95,9 @@ export class GrantDesk {
     this.#deps.onEvent({ kind: "failed" });
     this.#logFailure(run, { ...context, request: KINDS[request.case], err: error });
     if (error instanceof StorageError) {
-      return toDenial(request, { error: error.message, retryable: error.isRetryable });
+      // The operator's settings and files are nothing to a partner's code.
+      const words = error.code === "UNAUTHENTICATED" ? NO_ACCESS : error.message;
+      return toDenial(request, { error: words, retryable: error.isRetryable });
     }
     return toDenial(request, { error: "the node could not answer; its log says why", retryable: true });
   }
