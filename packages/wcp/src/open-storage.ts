@@ -4,7 +4,7 @@ import type { FolderStorageOptions } from "./adapters/folder/storage.ts";
 import type { S3StorageOptions } from "./adapters/s3/storage.ts";
 import type { SubnetApiOptions } from "./adapters/subnet-api/storage.ts";
 import type { Config } from "./config.ts";
-import { type StorageBroker, StorageError } from "./ports.ts";
+import { type StorageBroker, StorageError } from "./storage-ports.ts";
 
 /** Where the configuration says that objects are; "none" when nowhere. */
 export function storageKind({ storage, subnet_api: api }: Config): "s3" | "folder" | "subnet-api" | "none" {

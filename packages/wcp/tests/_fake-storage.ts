@@ -12,7 +12,7 @@ import {
   type StorageErrorCode,
   type StoredObject,
   type UploadTicket,
-} from "../src/ports.ts";
+} from "../src/storage-ports.ts";
 
 interface Kept {
   readonly content: Uint8Array;

@@ -1,6 +1,7 @@
 import { FakeClock } from "@subnet-worker/testkit";
 import type { Task, TaskState } from "../src/domain/task.ts";
-import type { StorageBroker, Store } from "../src/ports.ts";
+import type { Store } from "../src/ports.ts";
+import type { StorageBroker } from "../src/storage-ports.ts";
 import { Dispatcher, type DispatcherOptions } from "../src/services/dispatcher.ts";
 import { LeaseKeeper } from "../src/services/lease-keeper.ts";
 import { Reconciler, type Repair } from "../src/services/reconciler.ts";

@@ -1,6 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type CompletedPart, type StorageBroker, StorageError, type UploadTicket } from "../src/ports.ts";
+import {
+  type CompletedPart,
+  type StorageBroker,
+  StorageError,
+  type UploadTicket,
+} from "../src/storage-ports.ts";
 
 /** What a store that is otherwise a broker does not do: each is named where the contract asks for it. */
 export type Lack =

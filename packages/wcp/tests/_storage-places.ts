@@ -8,7 +8,7 @@ import { listenStorageApi } from "../../devnet/src/store/storage-api.ts";
 import { openFolderStorage } from "../src/adapters/folder/storage.ts";
 import { S3Storage, type S3StorageOptions } from "../src/adapters/s3/storage.ts";
 import { SubnetApiStorage, type SubnetApiOptions } from "../src/adapters/subnet-api/storage.ts";
-import type { StorageBroker } from "../src/ports.ts";
+import type { StorageBroker } from "../src/storage-ports.ts";
 import type { StoragePlace } from "./_storage-contract.ts";
 import { FakeStorage } from "./_fake-storage.ts";
 

@@ -1,14 +1,7 @@
 import { FakeClock, ScriptedWep, type WepStream } from "@subnet-worker/testkit";
 import { type PoolDeps, type PoolOptions, WepPool } from "../src/adapters/wep/pool.ts";
-import type {
-  Assignment,
-  RunListener,
-  RunOutcome,
-  Slot,
-  SlotWish,
-  UploadTicket,
-  UploadWish,
-} from "../src/ports.ts";
+import type { Assignment, RunListener, RunOutcome, Slot, SlotWish } from "../src/ports.ts";
+import type { UploadTicket, UploadWish } from "../src/storage-ports.ts";
 import { aTask, idOf } from "./_builders.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
 import { settle, until } from "./_until.ts";

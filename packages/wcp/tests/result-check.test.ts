@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { uploadPrefix } from "../src/domain/object-key.ts";
-import { StorageError } from "../src/ports.ts";
+import { StorageError } from "../src/storage-ports.ts";
 import { idOf } from "./_builders.ts";
 import { failure } from "./_fake-executor.ts";
 import { NodeBench } from "./_node-bench.ts";

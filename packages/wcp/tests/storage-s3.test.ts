@@ -3,7 +3,7 @@ import { FakeClock, type HttpAnswer, ScriptedHttp } from "@subnet-worker/testkit
 import { describe, expect, it } from "vitest";
 import { storageErrorOf } from "../src/adapters/s3/errors.ts";
 import { S3Storage, type S3StorageOptions } from "../src/adapters/s3/storage.ts";
-import { StorageError } from "../src/ports.ts";
+import { StorageError } from "../src/storage-ports.ts";
 import { s3Options } from "./_storage-places.ts";
 
 const MD5 = createHash("md5").update("abc").digest();

@@ -12,7 +12,7 @@ import { FakeClock, ScriptedHttp } from "@subnet-worker/testkit";
 import { TestAuthority } from "@subnet-worker/testkit/certificates";
 import { describe, expect, it } from "vitest";
 import { SubnetApiStorage, type SubnetApiOptions } from "../src/adapters/subnet-api/storage.ts";
-import { StorageError } from "../src/ports.ts";
+import { StorageError } from "../src/storage-ports.ts";
 import { apiOptions, TOKEN } from "./_storage-places.ts";
 import { settle } from "./_until.ts";
 

@@ -4,7 +4,7 @@ import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { FreshUrls } from "../src/adapters/wep/fresh-urls.ts";
 import { ObjectKeyError } from "../src/domain/object-key.ts";
-import { type DownloadTicket, type MultipartStep, StorageError } from "../src/ports.ts";
+import { type DownloadTicket, type MultipartStep, StorageError } from "../src/storage-ports.ts";
 import { idOf } from "./_builders.ts";
 import { anAssignment, completion, connect, greet, heard } from "./_wep-bench.ts";
 import { settle, until } from "./_until.ts";

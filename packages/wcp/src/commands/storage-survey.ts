@@ -6,7 +6,7 @@ import { type Fate, GarbageRules, type KnownTask } from "../domain/garbage.ts";
 import { parseRunKey, RUNS_AREA, shortId, workflowSegment } from "../domain/object-key.ts";
 import type { Outcome, TaskStateKind } from "../domain/task.ts";
 import { openStorage } from "../open-storage.ts";
-import { type OpenMultipart, type StorageBroker, StorageError, type StoredObject } from "../ports.ts";
+import { type OpenMultipart, type StorageBroker, StorageError, type StoredObject } from "../storage-ports.ts";
 import { readActivity } from "./activity-reader.ts";
 import type { Invocation } from "./command.ts";
 

@@ -1,7 +1,7 @@
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import type { Config } from "../config.ts";
 import type { Fate } from "../domain/garbage.ts";
-import type { OpenMultipart, StorageBroker, StoredObject } from "../ports.ts";
+import type { OpenMultipart, StorageBroker, StoredObject } from "../storage-ports.ts";
 import {
   durationOption,
   type Invocation,

@@ -2,16 +2,8 @@ import { hash } from "node:crypto";
 import type { Logger } from "@subnet-worker/kit";
 import { ObjectKeyError, type ObjectRefusal, showName } from "../domain/object-key.ts";
 import { parseResult } from "../domain/run-result.ts";
-import {
-  type AssignedOutput,
-  type RunOutcome,
-  type RunResult,
-  type StorageBroker,
-  StorageError,
-  type StoredObject,
-  TaskDataError,
-  type WrittenObject,
-} from "../ports.ts";
+import { type AssignedOutput, type RunOutcome, type RunResult, TaskDataError } from "../ports.ts";
+import { type StorageBroker, StorageError, type StoredObject, type WrittenObject } from "../storage-ports.ts";
 import type { StoragePatience } from "./storage-patience.ts";
 import type { TaskRun } from "./task-run.ts";
 

@@ -8,13 +8,12 @@ import {
   type Assignment,
   type RunOutcome,
   type Slot,
-  type StorageBroker,
-  StorageError,
   TaskDataError,
   type TaskInput,
   type TaskInputs,
   type TaskSource,
 } from "../ports.ts";
+import { type StorageBroker, StorageError } from "../storage-ports.ts";
 import { ResultCheck, type Verdict, type VerifyMode } from "./result-check.ts";
 import { runIdOf } from "./run-id.ts";
 import { StoragePatience, type Waiting } from "./storage-patience.ts";

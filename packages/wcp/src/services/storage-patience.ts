@@ -1,6 +1,7 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
 import type { Task } from "../domain/task.ts";
-import { StoppedError, StorageError } from "../ports.ts";
+import { StoppedError } from "../ports.ts";
+import { StorageError } from "../storage-ports.ts";
 import type { TaskBook } from "./task-book.ts";
 
 export interface StoragePatienceDeps {

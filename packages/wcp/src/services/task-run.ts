@@ -3,16 +3,15 @@ import { isOwnObject } from "../domain/object-access.ts";
 import { ObjectKeyError, showName, uploadKey } from "../domain/object-key.ts";
 import type { Lease } from "../domain/task.ts";
 import { checkMultipart, checkUpload } from "../domain/upload-rules.ts";
+import type { Assignment, RunListener } from "../ports.ts";
 import type {
-  Assignment,
   DownloadTicket,
   MultipartAnswer,
   MultipartStep,
-  RunListener,
   StorageBroker,
   UploadTicket,
   UploadWish,
-} from "../ports.ts";
+} from "../storage-ports.ts";
 import { runIdOf } from "./run-id.ts";
 import type { TaskBook } from "./task-book.ts";
 

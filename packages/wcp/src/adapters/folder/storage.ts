@@ -5,7 +5,7 @@ import {
   ObjectStoreError,
   type ServedRequest,
 } from "@subnet-worker/object-store";
-import { type StorageBroker, StorageError } from "../../ports.ts";
+import { type StorageBroker, StorageError } from "../../storage-ports.ts";
 
 export interface FolderStorageOptions {
   readonly directory: string;

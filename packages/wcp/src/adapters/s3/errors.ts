@@ -1,5 +1,5 @@
 import { withoutUrls } from "../../domain/without-urls.ts";
-import { StorageError, type StorageErrorCode } from "../../ports.ts";
+import { StorageError, type StorageErrorCode } from "../../storage-ports.ts";
 
 /** What a store answered, by its own code; the rest is decided by the status. */
 const BY_CODE: Readonly<Record<string, readonly [StorageErrorCode, string]>> = {

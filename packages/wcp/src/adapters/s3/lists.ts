@@ -4,7 +4,7 @@ import {
   paginateListObjectsV2,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import type { OpenMultipart, StoredObject } from "../../ports.ts";
+import type { OpenMultipart, StoredObject } from "../../storage-ports.ts";
 
 /** Every object below a prefix, in the store's order. */
 export async function* listObjects(

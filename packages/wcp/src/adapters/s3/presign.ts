@@ -1,7 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client, UploadPartCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import type { Clock } from "@subnet-worker/kit";
-import type { DownloadTicket, ObjectWish, PartWish, UploadTicket } from "../../ports.ts";
+import type { DownloadTicket, ObjectWish, PartWish, UploadTicket } from "../../storage-ports.ts";
 import { type Encryption, encryptionHeaders, encryptionInput } from "./encryption.ts";
 
 /** SigV4 knows nothing longer: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html */

@@ -19,7 +19,7 @@ import {
   StorageError,
   type StoredObject,
   type UploadTicket,
-} from "../../ports.ts";
+} from "../../storage-ports.ts";
 import { createS3Client, type S3ClientOptions } from "./client.ts";
 import { encryptionInput } from "./encryption.ts";
 import { answerOf, storageErrorOf } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { withoutUrls } from "../../domain/without-urls.ts";
-import { StorageError, type StorageErrorCode } from "../../ports.ts";
+import { StorageError, type StorageErrorCode } from "../../storage-ports.ts";
 
 const BY_CODE: Readonly<Partial<Record<Code, readonly [StorageErrorCode, string]>>> = {
   [Code.NotFound]: ["NOT_FOUND", "there is no such object or upload"],

@@ -1,6 +1,6 @@
 import type { Clock } from "@subnet-worker/kit";
 import { withoutUrls } from "../../domain/without-urls.ts";
-import { StorageError } from "../../ports.ts";
+import { StorageError } from "../../storage-ports.ts";
 
 export interface ReadOptions {
   readonly objectKey: string;

@@ -9,7 +9,7 @@ import {
   StorageError,
   type StoredObject,
   type UploadTicket,
-} from "../../ports.ts";
+} from "../../storage-ports.ts";
 import { BrokerClient, type BrokerClientOptions } from "./broker-client.ts";
 import { readUrl } from "./read-url.ts";
 

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { StorageError } from "../../ports.ts";
+import { StorageError } from "../../storage-ports.ts";
 
 /** Where the token comes from; both empty: there is none. */
 export interface TokenOptions {

@@ -1,5 +1,6 @@
 import { type Clock, createBackoff, type Logger } from "@subnet-worker/kit";
-import { type AssignedInput, type Assignment, type RunListener, StorageError } from "../../ports.ts";
+import type { AssignedInput, Assignment, RunListener } from "../../ports.ts";
+import { StorageError } from "../../storage-ports.ts";
 import type { ActiveRun } from "./active-run.ts";
 
 export interface FreshUrlsDeps {

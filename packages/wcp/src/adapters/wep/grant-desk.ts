@@ -1,7 +1,7 @@
 import type { Logger } from "@subnet-worker/kit";
 import type { Envelope } from "@subnet-worker/protocol";
 import { ObjectKeyError, type ObjectRefusal, showName } from "../../domain/object-key.ts";
-import { StorageError } from "../../ports.ts";
+import { StorageError } from "../../storage-ports.ts";
 import type { ActiveRun } from "./active-run.ts";
 import {
   type GrantRequest,

@@ -11,7 +11,7 @@ import type {
   MultipartStep,
   UploadTicket,
   UploadWish,
-} from "../../ports.ts";
+} from "../../storage-ports.ts";
 
 /** A request for an object as it came over the stream. */
 export type GrantRequest =

@@ -16,8 +16,8 @@ import {
   type RunOutcome,
   type RunResult,
   TaskDataError,
-  type WrittenObject,
 } from "../../ports.ts";
+import type { WrittenObject } from "../../storage-ports.ts";
 import { withoutQueries } from "../../domain/without-urls.ts";
 import { MAX_MESSAGE_BYTES } from "./connection.ts";
 

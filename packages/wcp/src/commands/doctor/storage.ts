@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createLogger } from "@subnet-worker/kit";
 import type { Config } from "../../config.ts";
 import { openStorage, storageKind } from "../../open-storage.ts";
-import { type StorageBroker, StorageError } from "../../ports.ts";
+import { type StorageBroker, StorageError } from "../../storage-ports.ts";
 import { fail, ok, type Outcome, reasonOf, warn } from "./check.ts";
 import type { Patient } from "./patient.ts";
 import { refusal, request } from "./storage-http.ts";
