@@ -7,7 +7,6 @@ import type {
   DownloadTicket,
   MultipartAnswer,
   MultipartStep,
-  StorageError,
   UploadTicket,
   UploadWish,
   WrittenObject,
@@ -216,7 +215,7 @@ export type CancelReason = "requested" | "deadline" | "lease_lost" | "drain" | "
 
 /**
  * What a run reports and asks for while it is under way. Requests reject with {@link ObjectKeyError} when the
- * run may not have the object, and with {@link StorageError} when storage is in trouble.
+ * run may not have the object, and with `StorageError` when storage is in trouble.
  */
 export interface RunListener {
   /** `checkpointRef`: from where another attempt could go on; `undefined` when nothing new was said. */
