@@ -61,6 +61,14 @@ const DEEDS: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
   "ignores abort": async () => {
     for (;;) await systemClock.sleep(10);
   },
+  "measures without end": () => {
+    const { observe } = currentRun().metrics.histogram("samples");
+    for (;;) observe(1);
+  },
+  "logs without end": () => {
+    const { log } = currentRun();
+    for (;;) log.info("again");
+  },
   "grows an array": () => {
     for (let count = 0; ; count += 1) kept.push(count);
   },

@@ -78,6 +78,8 @@ describe("a handler that", () => {
     ["never returns", TIMEOUT, 5002, false, /its time was over \(deadline\)/],
     ["blocks for ever", TIMEOUT, 5002, false, /its time was over \(deadline\)/],
     ["ignores abort", TIMEOUT, 5002, false, /its time was over \(deadline\)/],
+    ["measures without end", TIMEOUT, 5002, false, /its time was over \(deadline\)/],
+    ["logs without end", TIMEOUT, 5002, false, /its time was over \(deadline\)/],
     ["fills its heap", {}, 2002, true, /it needed more memory than 48 MB/],
     ["grows an array", {}, 2002, true, /it needed more memory than 48 MB/],
     [

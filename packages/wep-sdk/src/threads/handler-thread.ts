@@ -17,6 +17,7 @@ import { removeDir } from "../scratch-dir.ts";
 import type { HandlerInfo } from "../server-options.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
 import { returnedBefore } from "../transfers.ts";
+import { Backlog } from "./backlog.ts";
 import { crashOutcome, isOutOfMemory, lossOf, type ThreadEnd, type ThreadLoss } from "./crash.ts";
 import { threadExecArgv } from "./exec-argv.ts";
 import { type FromThread, portable, type ThreadData, type ToThread } from "./messages.ts";
@@ -76,6 +77,7 @@ export class HandlerThread implements WatchedThread {
   readonly #orphans: number[] = [];
   /** Where its handlers' measurements go. */
   #metrics: MetricPort | undefined;
+  readonly #backlog = new Backlog();
   #lastRun = 0;
   #end: ThreadEnd | undefined;
   #isReady = false;
@@ -186,6 +188,7 @@ export class HandlerThread implements WatchedThread {
       transfer,
       progressIntervalMs,
       scratchPrefix,
+      backlog: this.#backlog.shared,
       log: { level: log.level, fields },
     };
   }
@@ -203,6 +206,7 @@ export class HandlerThread implements WatchedThread {
       case "abandon":
         return this.#runs.get(message.run)?.abandonUpload(message.upload);
       case "log":
+        this.#backlog.hear("log");
         return relayLine(this.#deps.log, message.line);
       case "pong":
         this.#pingTimer?.[Symbol.dispose]();
@@ -258,6 +262,7 @@ export class HandlerThread implements WatchedThread {
 
   #measured({ measurements }: Extract<FromThread, { kind: "measured" }>): void {
     for (const measurement of measurements) this.#metrics?.sink(measurement);
+    this.#backlog.hear("measured");
   }
 
   #progress({ run, news }: Extract<FromThread, { kind: "progress" }>): void {

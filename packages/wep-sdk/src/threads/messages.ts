@@ -18,6 +18,8 @@ export interface ThreadData {
   readonly progressIntervalMs: number;
   /** Scratch directories are this and the number of the run. */
   readonly scratchPrefix: string;
+  /** Of its log and its measurements; see Backlog. */
+  readonly backlog: SharedArrayBuffer;
   readonly log: { readonly level: string; readonly fields: Readonly<Record<string, unknown>> };
 }
 

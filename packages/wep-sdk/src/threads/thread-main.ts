@@ -5,6 +5,7 @@ import { systemClock } from "@subnet-worker/kit/clock";
 import { createLogger, type LogLevel } from "@subnet-worker/kit/logger";
 import { WepError } from "../errors.ts";
 import type { Handler } from "../handler.ts";
+import { Backlog } from "./backlog.ts";
 import { infosOf } from "./handler-info.ts";
 import { loadHandlerModules } from "./load-modules.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
@@ -12,11 +13,17 @@ import { ThreadRuns } from "./thread-runs.ts";
 
 const data = workerData as ThreadData;
 const { port } = data;
+const backlog = new Backlog(data.backlog);
 const log = createLogger({
   name: "wep",
   level: data.log.level as LogLevel,
   fields: data.log.fields,
-  destination: { write: (line) => post({ kind: "log", line }) },
+  destination: {
+    write: (line) => {
+      backlog.say("log");
+      post({ kind: "log", line });
+    },
+  },
 });
 
 process.on("unhandledRejection", (error) => {
@@ -28,7 +35,7 @@ process.on("unhandledRejection", (error) => {
 
 const handlers = await load();
 if (handlers !== undefined) {
-  const runs = new ThreadRuns({ data, handlers, log, clock: systemClock });
+  const runs = new ThreadRuns({ data, backlog, handlers, log, clock: systemClock });
   port.on("message", (message: ToThread) => runs.take(message));
   post({
     kind: "ready",

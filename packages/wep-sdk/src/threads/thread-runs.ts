@@ -12,11 +12,13 @@ import { traceFields } from "../run-span.ts";
 import type { Outcome } from "../run-state.ts";
 import type { TransferSettings } from "../transfer-retry.ts";
 import { type FromThread, type ThreadData, type ToThread, transferOf } from "./messages.ts";
+import type { Backlog } from "./backlog.ts";
 import { MetricRelay } from "./metric-relay.ts";
 import { unpackError } from "./port-error.ts";
 
 export interface ThreadRunsDeps {
   readonly data: ThreadData;
+  readonly backlog: Backlog;
   readonly handlers: readonly Handler[];
   readonly log: Logger;
   readonly clock: Clock;
@@ -103,11 +105,14 @@ export class ThreadRuns {
   }
 
   #measured(measurement: Measurement): void {
-    const { clock, data } = this.#deps;
+    const { clock, data, backlog } = this.#deps;
     this.#relay ??= new MetricRelay({
       clock,
       intervalMs: data.progressIntervalMs,
-      send: (measurements) => this.#post({ kind: "measured", measurements }),
+      send: (measurements) => {
+        backlog.say("measured");
+        this.#post({ kind: "measured", measurements });
+      },
     });
     this.#relay.take(measurement);
   }
