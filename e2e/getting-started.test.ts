@@ -143,6 +143,23 @@ function rename(from: string, to: string): void {
   writeFileSync(path, readFileSync(path, "utf8").replaceAll(from, to));
 }
 
+/** Does to a file of the project what a `diff` block of the guide says. */
+function applyChange(name: string, diff = ""): void {
+  const lines = diff.split("\n").filter((line) => line !== "");
+  const side = (sign: string) =>
+    lines
+      .filter((line) => line.startsWith(" ") || line.startsWith(sign))
+      .map((line) => `${line.slice(1)}\n`)
+      .join("");
+  const path = join(project, name);
+  const before = readFileSync(path, "utf8");
+  expect(before, name).toContain(side("-"));
+  writeFileSync(
+    path,
+    before.replace(side("-"), () => side("+")),
+  );
+}
+
 describe.skipIf(process.platform !== "linux")("from an empty folder", () => {
   beforeAll(async () => {
     await packAll(place);
@@ -245,10 +262,28 @@ describe.skipIf(process.platform !== "linux")("from an empty folder", () => {
     await until("nothing of it to be left", () => processesWith(`TMPDIR=${place}`).length === 0);
   });
 
+  it("gives one thing more, as the guide changes it", async () => {
+    const [types, typecheck] = CHECK;
+    const guide = readFileSync(join(REPOSITORY, "docs/guide.md"), "utf8");
+    const [ofSpec, ofHandler] = Array.from(
+      guide.matchAll(/^```diff\n(.*?)^```$/gms),
+      ([, diff = ""]) => diff,
+    );
+    applyChange("words.yaml", ofSpec);
+    await succeed(types);
+    const missing = await run(typecheck);
+    expect(missing.code).not.toBe(0);
+    expect(missing.stdout).toMatch(/handlers\.ts\(\d+,\d+\): error [^]*'characters' is missing/);
+    applyChange("handlers.ts", ofHandler);
+    await succeed(typecheck);
+    await succeed(TEST);
+  });
+
   it("runs it on a chain, in less than ten minutes from the first command on", async () => {
     const { stdout, commandLines } = await watch(DEMO);
     expectOwnPrograms(commandLines);
     expect(stdout).toMatch(/^\s.*\bwords 9$/m);
+    expect(stdout).toMatch(/\bcharacters 35$/m);
     const { outcome, steps } = recordOf({ cwd: project });
     expect(outcome).toEqual({ kind: "completed" });
     const report = steps[0]?.outputs.find(({ name }) => name === "report_object_key")?.file ?? "none";
