@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { UploadBody } from "./context.ts";
 import { TerminalError } from "./errors.ts";
@@ -108,7 +108,8 @@ async function openFileContent(path: string): Promise<Content> {
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    const file = await open(path, "r");
+    // A pipe that nobody writes to would hold one of the few threads that files have in this process.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await file.stat();
     if (stats.isFile()) return file;
     await file.close();

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
@@ -196,6 +198,15 @@ describe("a sloppy handler", () => {
   ])("is told what is wrong with an upload of %s", async (_, given, message) => {
     const { error } = await run((ctx) => ctx.upload(...given));
     expect(error).toMatchObject({ code: 1003, message: expect.stringMatching(message) as string });
+  });
+
+  it("is told that a pipe is no file, which is not waited for", { timeout: 3_000 }, async () => {
+    const { error } = await run(async (ctx) => {
+      const path = join(await ctx.scratchDir(), "pipe");
+      execFileSync("mkfifo", [path]);
+      await ctx.upload("x", { path }, { mediaType: "a/b" });
+    });
+    expect(error?.message).toMatch(/pipe cannot be uploaded: it is no regular file/);
   });
 
   it("leaves no stream open that it could not upload", async () => {
