@@ -65,6 +65,7 @@ function moduleText(name: string, contract: CompiledContract): string {
   const lines = [
     `// Made by scripts/compile.ts from solidity/${name}.sol. Do not edit.`,
     "",
+    `/** ABI of ${name}, as the compiler has it. */`,
     `export const ${prefix}Abi = ${JSON.stringify(contract.abi, undefined, 2)} as const;`,
     "",
     "/** Creation code, without constructor arguments. */",

@@ -6,6 +6,7 @@ import path from "node:path";
 import { systemClock } from "@subnet-worker/kit";
 import { ContractsError } from "./contracts-error.ts";
 
+/** How anvil is started. */
 export interface AnvilOptions {
   /** Default: one that the system chooses, so that no two anvils ever race for it. */
   readonly port?: number;

@@ -1,3 +1,4 @@
+/** What a ContractsError is about. */
 export type ContractsErrorCode =
   | "ANVIL_NOT_FOUND"
   | "ANVIL_PORT_TAKEN"

@@ -18,6 +18,7 @@ import { taskQueueBytecode } from "./gen/task-queue.ts";
 import { workflowEngineBytecode } from "./gen/workflow-engine.ts";
 import { MULTICALL3_ADDRESS, subnetControlPlaneInterface } from "./interfaces.ts";
 
+/** What the contracts are deployed with. */
 export interface DeployOptions {
   /** How long a claim or a heartbeat lasts, in seconds. Default 10800, three hours. */
   readonly leaseDurationS?: number;

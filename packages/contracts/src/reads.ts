@@ -29,10 +29,13 @@ export interface ContractRead<T> {
 export interface TaskQueueReads {
   /** `undefined` when nothing is claimable. Send it from the worker's address: see the contract. */
   pollActivity(queueName: string, partitionId: number): ContractRead<Activity | undefined>;
+  /** One activity, in whatever state; it reverts for an id that is none. */
   getActivity(activityId: string): ContractRead<Activity>;
   /** Assigned and unsettled, expired leases included; in no order. */
   getWorkerActivities(worker: string): ContractRead<readonly string[]>;
+  /** How long a claim or heartbeat holds. */
   leaseDurationS(): ContractRead<number>;
+  /** How many activities of a queue wait, and how many are leased. */
   getQueueDepth(
     queueName: string,
     partitionId: number,
@@ -41,16 +44,23 @@ export interface TaskQueueReads {
 
 /** Reads of the SubnetControlPlane at `address`. */
 export interface SubnetControlPlaneReads {
+  /** Whether the worker may claim. */
   isWorkerActive(worker: string): ContractRead<boolean>;
+  /** Semantic version of the contracts. */
   getProtocolVersion(): ContractRead<string>;
+  /** What the plane knows of a worker. */
   getWorker(worker: string): ContractRead<Worker>;
 }
 
 /** Reads of the WorkflowEngine at `address`. */
 export interface WorkflowEngineReads {
+  /** Whether `resumeWorkflow` would do something now. */
   isResumable(instance: string): ContractRead<boolean>;
+  /** One workflow instance. */
   getWorkflow(instance: string): ContractRead<Workflow>;
+  /** The activities of a step, one for each worker that runs it. */
   getStepActivities(instance: string, step: number): ContractRead<readonly string[]>;
+  /** How a step stands. */
   getStepStatus(instance: string, step: number): ContractRead<StepStatus>;
 }
 

@@ -66,9 +66,11 @@ export interface Workflow {
 }
 
 const WORKFLOW_STATUSES = ["running", "completed", "failed"] as const;
+/** How a workflow instance stands. */
 export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number];
 
 const STEP_STATUSES = ["pending", "running", "succeeded", "failed", "skipped"] as const;
+/** What became of a step of a workflow, or of its quorum. */
 export type StepStatus = (typeof STEP_STATUSES)[number];
 
 /** As ethers decodes it: every integer is a bigint, however small its type. */

@@ -24,6 +24,7 @@ const HOST = "127.0.0.1";
 const CHAIN_ID = 31_337;
 const READY_WITHIN_MS = 30_000;
 
+/** What a network is made of. */
 export interface DevnetOptions {
   /** Absolute path of the run's directory; made if missing. */
   readonly dir: string;
@@ -58,11 +59,14 @@ export interface DevnetPart {
   readonly afterMs: number;
 }
 
+/** What {@link startDevnet} needs, and whom it tells. */
 export interface DevnetDeps {
   /** Ends the start; afterwards, dispose of the network instead. */
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /** Told of ports that were taken and were replaced. */
   readonly onPorts?: (replaced: PortReservation["replaced"]) => void;
+  /** Told of each part that is up. */
   readonly onPart?: (part: DevnetPart) => void;
 }
 

@@ -18,6 +18,7 @@ export const DEFAULT_PORTS = {
 } as const;
 
 type PortName = keyof typeof DEFAULT_PORTS;
+/** Which part listens on which port. */
 export type Ports = Readonly<Record<PortName, number>>;
 
 /** Ports that no other devnet takes until this is disposed of. */

@@ -16,6 +16,7 @@ import type { DevnetState } from "./state-file.ts";
 import { type ObjectFiles, StoreClient } from "./store/client.ts";
 import { FolderClient } from "./store/folder-client.ts";
 
+/** Which workflow is run on which network. */
 export interface RunWorkflowOptions {
   readonly state: DevnetState;
   readonly spec: WorkflowSpec;
@@ -29,10 +30,13 @@ export interface RunWorkflowOptions {
   readonly runStallMs?: number;
 }
 
+/** Whom {@link runWorkflow} tells. */
 export interface RunWorkflowDeps {
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /** Told when the workflow is on the chain. */
   readonly onStarted?: (started: StartedWorkflow) => void;
+  /** Told of each step that the chain reports. */
   readonly onChange?: (run: Run) => void;
 }
 

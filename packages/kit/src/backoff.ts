@@ -1,3 +1,4 @@
+/** How long to wait between attempts. */
 export interface BackoffOptions {
   /** First delay. */
   readonly initialMs: number;

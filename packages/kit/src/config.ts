@@ -24,6 +24,7 @@ export class ConfigError extends Error {
   }
 }
 
+/** Where settings come from. */
 export interface ConfigSource {
   /** Values by section, as parsed from the file; `undefined` when there is no file. */
   readonly file: unknown;

@@ -2,9 +2,12 @@ import { type DestinationStream, type Logger, pino } from "pino";
 
 export type { Logger } from "pino";
 
+/** From the worst to all; `silent` writes nothing. */
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+/** One of {@link LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** What a logger writes, and where to. */
 export interface LoggerOptions {
   /** The process: `wcp`, `wep`. */
   readonly name: string;

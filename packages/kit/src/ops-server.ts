@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { type EventTap, Tail } from "./tail.ts";
 
+/** Where health and metrics are served. */
 export interface OpsServerOptions {
   /** Default 127.0.0.1. */
   readonly host?: string;
@@ -10,6 +11,7 @@ export interface OpsServerOptions {
   readonly port: number;
 }
 
+/** What {@link listenOps} serves. */
 export interface OpsServerDeps {
   /** Why the process is not ready; empty when it is. Each reason is a sentence. */
   readonly notReady: () => readonly string[];

@@ -24,6 +24,7 @@ export class StartupError extends Error {
   }
 }
 
+/** How a process ends. */
 export interface RunProcessOptions {
   /** After the first signal, how long to drain before the process ends with code 1. */
   readonly deadlineMs: () => number;

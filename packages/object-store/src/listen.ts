@@ -25,7 +25,10 @@ export interface ObjectStoreOptions {
   /** How long a URL works. Default 15 minutes. */
   readonly urlLifetimeMs?: number;
   /** Where the time comes from, in milliseconds since 1970. Default the machine's. */
-  readonly clock?: { nowMs(): number };
+  readonly clock?: {
+    /** Unix time in milliseconds. */
+    nowMs(): number;
+  };
   /** A connection on which nothing moves for this long is closed. Default 2 minutes. */
   readonly idleTimeoutMs?: number;
   /** Told of each request when it is over, without what was signed. */

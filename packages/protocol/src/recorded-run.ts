@@ -18,6 +18,7 @@ export interface RecordedRun {
   readonly outcome?: RecordedOutcome;
 }
 
+/** The activity that was run. */
 export interface RecordedActivity {
   readonly id: string;
   /** The handler that runs it: `audio.preprocess`. */
@@ -27,6 +28,7 @@ export interface RecordedActivity {
   readonly workflowInstanceId: string;
 }
 
+/** What the run was given besides its inputs. */
 export interface RecordedAssignment {
   readonly id: string;
   /** 1 for the first. */
@@ -47,6 +49,7 @@ export interface RecordedAssignment {
   readonly isResultByReference?: boolean;
 }
 
+/** One named input: a value, or an object. */
 export interface RecordedInput {
   readonly name: string;
   /** Solidity type as the activity spec has it; empty where none says. */
@@ -64,6 +67,7 @@ export interface RecordedInput {
   readonly maxBytes?: number;
 }
 
+/** One named output that the spec declares. */
 export interface RecordedOutput {
   readonly name: string;
   readonly abiType: string;
@@ -73,6 +77,7 @@ export interface RecordedOutput {
   readonly maxBytes?: number;
 }
 
+/** What the run came to. */
 export interface RecordedOutcome {
   /** As the node has the activity: `running`, `settling`, `done`, `lost`, `expired`, `abandoned`, ... */
   readonly state: string;

@@ -1,5 +1,6 @@
 // Made by scripts/compile.ts from solidity/BatchExecutor.sol. Do not edit.
 
+/** ABI of BatchExecutor, as the compiler has it. */
 export const batchExecutorAbi = [
   {
     "inputs": [

@@ -1,5 +1,6 @@
 // Made by scripts/compile.ts from solidity/Multicall3.sol. Do not edit.
 
+/** ABI of Multicall3, as the compiler has it. */
 export const multicall3Abi = [
   {
     "inputs": [

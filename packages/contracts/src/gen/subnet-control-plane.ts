@@ -1,5 +1,6 @@
 // Made by scripts/compile.ts from solidity/SubnetControlPlane.sol. Do not edit.
 
+/** ABI of SubnetControlPlane, as the compiler has it. */
 export const subnetControlPlaneAbi = [
   {
     "inputs": [

@@ -1,5 +1,6 @@
 // Made by scripts/compile.ts from solidity/TaskQueue.sol. Do not edit.
 
+/** ABI of TaskQueue, as the compiler has it. */
 export const taskQueueAbi = [
   {
     "inputs": [

@@ -1,5 +1,6 @@
 // Made by scripts/compile.ts from solidity/WorkflowEngine.sol. Do not edit.
 
+/** ABI of WorkflowEngine, as the compiler has it. */
 export const workflowEngineAbi = [
   {
     "inputs": [

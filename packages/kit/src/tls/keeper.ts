@@ -10,6 +10,7 @@ import type { Logger } from "../logger.ts";
 import { checkTls, readTls, type TlsFiles, type TlsMaterial } from "./material.ts";
 import { TlsError } from "./tls-error.ts";
 
+/** What a {@link TlsKeeper} needs. */
 export interface TlsKeeperDeps {
   readonly clock: Clock;
   readonly log: Logger;

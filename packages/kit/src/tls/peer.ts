@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { explainCertificate } from "./explain.ts";
 import { namesOf } from "./material.ts";
 
+/** Who may be at the other end. */
 export interface PeerRule {
   /** DNS names or IP addresses of which the certificate must have one; `undefined`: any that an authority signed. */
   readonly names: readonly string[] | undefined;

@@ -13,7 +13,9 @@ export interface Span {
   readonly traceId: string;
   /** For the metadata of what goes on elsewhere as part of this span. */
   readonly context: TraceContext;
+  /** Adds attributes; those of the same name are replaced. */
   set(attributes: SpanAttributes): void;
+  /** Notes that something happened at this moment. */
   event(name: string, attributes?: SpanAttributes): void;
   /** Runs with the span active: `@opentelemetry/api` gives it to what is called, and to what that awaits. */
   within<T>(run: () => T): T;
@@ -21,6 +23,7 @@ export interface Span {
   end(failure?: string): void;
 }
 
+/** What there is to say of a span when it begins. */
 export interface SpanOptions {
   /** Default `internal`. */
   readonly kind?: "internal" | "server" | "client" | "producer" | "consumer";
@@ -33,12 +36,14 @@ export interface SpanOptions {
 
 /** Makes spans. Where there is none, nothing is traced, and nothing must be made ready for it. */
 export interface Tracer {
+  /** Begins a span; whoever began it ends it. */
   start(name: string, options?: SpanOptions): Span;
 }
 
 /** Spans that are sent somewhere. Disposing sends what waits, for a few seconds at most. */
 export interface Tracing extends Tracer, AsyncDisposable {}
 
+/** Who sends spans, which, and where to. */
 export interface TracingOptions {
   /** `service.name`: what the spans are filed under. */
   readonly service: string;
@@ -55,6 +60,7 @@ export interface TracingOptions {
   readonly delayMs?: number;
 }
 
+/** What {@link startTracing} needs. */
 export interface TracingDeps {
   readonly logger: Logger;
   readonly clock: Clock;
