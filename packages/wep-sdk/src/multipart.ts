@@ -72,8 +72,8 @@ async function sendParts(
   const done: CompletedPart[] = [];
   const work = async () => {
     for (;;) {
-      own.signal.throwIfAborted();
       const part = await upload.parts.next();
+      own.signal.throwIfAborted();
       if (part === undefined) return;
       done.push(await sendPart(part, open, own));
       upload.onPart(part);
@@ -83,6 +83,8 @@ async function sendParts(
   const workers = Array.from({ length: upload.atOnce }, () =>
     work().catch((error: unknown) => {
       failed.abort(error);
+      // Who waits for a part has no signal to look at, and its source may give nothing for hours.
+      upload.parts.stop(error);
       throw error;
     }),
   );

@@ -25,6 +25,8 @@ export interface Part {
 export interface PartSource {
   /** `undefined`: there are no more. */
   next(): Promise<Part | undefined>;
+  /** There is no use for more; who waits for a part is told `reason`. */
+  stop(reason: unknown): void;
 }
 
 /**
@@ -56,6 +58,8 @@ export function partsOfContent(content: Content, digests: Digests, partBytes: nu
         release: () => undefined,
       });
     },
+    // Nobody ever waits for one.
+    stop: () => undefined,
   };
 }
 

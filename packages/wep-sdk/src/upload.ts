@@ -163,7 +163,7 @@ async function uploadCut(upload: Upload, parts: StreamParts, deps: UploadDeps): 
         mediaType,
         sizeBytes: undefined,
         sha256: undefined,
-        parts: { next },
+        parts: { next, stop: (reason) => parts.stop(reason) },
         // One is filled while the other is sent; each is in memory.
         atOnce: Math.min(2, deps.settings.partsAtOnce),
         beforeComplete: () => Promise.resolve(),
@@ -174,7 +174,8 @@ async function uploadCut(upload: Upload, parts: StreamParts, deps: UploadDeps): 
     parts.finish();
     return { objectKey, sizeBytes: parts.sizeBytes, sha256: parts.sha256() };
   } catch (error) {
-    if (!(error instanceof NotBrokeredError)) throw error;
+    // What was taken from the stream does not come again: the rest alone would be another object.
+    if (!(error instanceof NotBrokeredError) || !isFirst) throw error;
     return await uploadSpooled(upload, { next, sha256: () => parts.sha256() }, deps);
   }
 }
@@ -182,7 +183,7 @@ async function uploadCut(upload: Upload, parts: StreamParts, deps: UploadDeps): 
 /** Keeps a stream on disk first: its length must be known before it can be sent. */
 async function uploadSpooled(
   upload: Upload,
-  stream: PartSource & { sha256(): Buffer },
+  stream: Pick<PartSource, "next"> & { sha256(): Buffer },
   deps: UploadDeps,
 ): Promise<Written> {
   const path = join(await deps.scratchDir(), `upload-${randomUUID()}`);

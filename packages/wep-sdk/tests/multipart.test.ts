@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { TASK_ERROR } from "@subnet-worker/protocol";
 import { createDeferred } from "@subnet-worker/testkit";
 import * as fc from "fast-check";
@@ -32,6 +33,7 @@ interface Rig extends AsyncDisposable {
   readonly broker: TestBroker;
   readonly call: Call;
   readonly activityId: string;
+  readonly task: ReturnType<typeof assignment>;
 }
 
 async function rig(options: { readonly brokersStorage?: boolean } = {}): Promise<Rig> {
@@ -49,7 +51,7 @@ async function rig(options: { readonly brokersStorage?: boolean } = {}): Promise
   const call = await work.nextCall();
   const owned = stack.move();
   const { activityId } = task;
-  return { wep, stream, broker, call, activityId, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { wep, stream, broker, call, activityId, task, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function outcomeOf(upload: Promise<UploadedObject>): Promise<unknown> {
@@ -261,6 +263,54 @@ describe("a stream", () => {
       "frame 7 is broken",
     );
     await until(() => test.broker.aborted.length === 1);
+  });
+
+  it("that gives nothing is ended at once by a part that cannot be sent, and is told", async () => {
+    await using test = await rig();
+    const told = createDeferred();
+    const body = new ReadableStream<Uint8Array>({
+      // More than the first part, and then no more for ever.
+      start: (controller) => controller.enqueue(CONTENT.subarray(0, TRANSFER.partBytes + 10)),
+      cancel: () => told.resolve(),
+    });
+    test.broker.faults.push(
+      atPart(1, (response) => void response.writeHead(413).end("<Code>TooLarge</Code>")),
+    );
+    expect(await outcomeOf(test.call.ctx.upload("s", body, OPTIONS))).toMatchObject({
+      name: "TerminalError",
+      code: TASK_ERROR.HTTP_ERROR,
+      message: expect.stringMatching(/upload "s", part 1: .* answered 413/),
+    });
+    await told.promise;
+    await until(() => test.broker.aborted.length === 1);
+    expect(partsSent(test)).toEqual([1]);
+  });
+
+  it("of Node's that gives nothing is destroyed when a part cannot be sent", async () => {
+    await using test = await rig();
+    const body = new PassThrough();
+    body.write(CONTENT.subarray(0, TRANSFER.partBytes + 10));
+    test.broker.faults.push(atPart(1, (response) => void response.writeHead(413).end()));
+    expect(String(await outcomeOf(test.call.ctx.upload("s", body, OPTIONS)))).toContain("answered 413");
+    expect(body.destroyed).toBe(true);
+    await until(() => test.broker.aborted.length === 1);
+  });
+
+  it("is not stored without its beginning when the next worker client brokers no parts", async () => {
+    await using test = await rig();
+    const held = createDeferred<() => void>();
+    test.broker.faults.push(atPart(1, (response) => held.resolve(() => response.writeHead(503).end())));
+    const outcome = outcomeOf(test.call.ctx.upload("s", chunksOf(CONTENT, 300), OPTIONS));
+    const answer = await held.promise;
+    test.stream.cut();
+    await until(() => test.wep.metric("wep_streams").then((streams) => streams === 0));
+    await using next = await TestStream.open(test.wep.port, { brokersStorage: false });
+    test.broker.attend(next, PREFIX);
+    next.send("assign", test.task);
+    await next.next("ack");
+    answer();
+    expect(await outcome).toMatchObject({ name: "NotBrokeredError" });
+    expect([...test.broker.objects.keys()]).toEqual([]);
   });
 
   it("that gives no bytes is refused, saying what it gave", async () => {
