@@ -53,8 +53,11 @@ export function contentOf(bytes: Uint8Array): Content {
   };
 }
 
-/** SHA-256 of the whole, and MD5 of each part of `partBytes`. */
-export async function digestsOf(content: Content, partBytes: number): Promise<Digests> {
+/** SHA-256 of the whole, and MD5 of each part of `partBytes`. @throws the signal's reason */
+export async function digestsOf(
+  content: Content,
+  { partBytes, signal }: { readonly partBytes: number; readonly signal: AbortSignal },
+): Promise<Digests> {
   const whole = createHash("sha256");
   const md5s: Buffer[] = [];
   const { sizeBytes } = content;
@@ -62,6 +65,8 @@ export async function digestsOf(content: Content, partBytes: number): Promise<Di
     const part = createHash("md5");
     const range = { start, end: Math.min(start + partBytes, sizeBytes) };
     for await (const chunk of content.open(range)) {
+      // A file of a terabyte takes an hour, its run may be over by then.
+      signal.throwIfAborted();
       whole.update(chunk);
       part.update(chunk);
     }

@@ -54,10 +54,10 @@ async function uploadKnown(upload: Upload, body: KnownBody, deps: UploadDeps): P
       { code: TASK_ERROR.QUOTA_EXCEEDED },
     );
   }
-  const { settings } = deps;
+  const { settings, signal } = deps;
   const isLarge = sizeBytes > settings.multipartAboveBytes;
   const partBytes = isLarge ? partSizeOf(sizeBytes, settings.partBytes) : Math.max(1, sizeBytes);
-  const digests = await digestsOf(content, partBytes);
+  const digests = await digestsOf(content, { partBytes, signal });
   if (!isLarge) return await putWhole(upload, { content, digests, md5: digests.md5s[0] }, deps);
   try {
     return await putParts(upload, { content, digests, partBytes }, deps);

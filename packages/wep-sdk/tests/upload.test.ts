@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ const TRANSFER = { maxFailures: 3, initialBackoffMs: 1, maxBackoffMs: 2, idleTim
 interface Rig extends AsyncDisposable {
   readonly call: Call;
   readonly stream: TestStream;
+  readonly activityId: string;
   readonly storage: ObjectServer;
   /** Answers the next request with a URL for it. */
   grant(): Promise<void>;
@@ -33,12 +34,14 @@ async function rig(
     await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER, grantTimeoutMs: 5_000 } }),
   );
   const stream = stack.use(await TestStream.open(wep.port));
-  stream.send("assign", assignment({ uploadPrefix: options.uploadPrefix ?? "out/run-1/" }));
+  const task = assignment({ uploadPrefix: options.uploadPrefix ?? "out/run-1/" });
+  stream.send("assign", task);
   const call = await work.nextCall();
   const owned = stack.move();
   return {
     call,
     stream,
+    activityId: task.activityId,
     storage,
     async grant() {
       const { requestId, name, mediaType } = await stream.next("uploadRequest");
@@ -220,6 +223,18 @@ describe("an upload", () => {
     const { activityId } = await test.stream.next("uploadRequest");
     test.stream.send("cancel", { activityId, reason: "requested" });
     expect(await outcome).toMatchObject({ name: "CancelledError", reason: "requested" });
+  });
+
+  it("stops with the run while it still reads a huge file", async () => {
+    await using test = await rig();
+    const path = join(await test.call.ctx.scratchDir(), "huge");
+    await writeFile(path, "");
+    // A hole: no bytes on the disk, and minutes to read.
+    await truncate(path, 2 ** 38);
+    const outcome = outcomeOf(test.call.ctx.upload("a", { path }, { mediaType: "text/plain" }));
+    test.stream.send("cancel", { activityId: test.activityId, reason: "lease_lost" });
+    expect(await outcome).toMatchObject({ name: "CancelledError", reason: "lease_lost" });
+    expect(test.stream.count("uploadRequest") + test.stream.count("multipartRequest")).toBe(0);
   });
 
   it("goes on over the next stream when this one drops before the grant", async () => {
