@@ -141,6 +141,10 @@ export interface RunContext {
    * A signal that aborts with the run's, and after `ms`, then with a `RetryableError` CONNECTION_TIMEOUT: for
    * one step that may not take longer.
    *
+   * Costs nothing more when it has aborted or the handler has returned, and a loop may make one for each of
+   * its steps: where more than 100 of a run wait, they share timers, and may abort by a 32nd of `ms` later.
+   * `Infinity`: it aborts with the run's alone.
+   *
    * @throws {WepError} INVALID_OPTION for what is no time
    */
   within(this: void, ms: number): AbortSignal;

@@ -1,15 +1,15 @@
-import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import { Checkpoints } from "./checkpoint.ts";
 import type { RunContext } from "./context.ts";
-import { RetryableError, WepError } from "./errors.ts";
+import { WepError } from "./errors.ts";
 import type { RunScope } from "./handler-call.ts";
 import { createHandlerMetrics, type HandlerMetrics } from "./handler-metrics.ts";
 import { retry, type RetryPolicy } from "./retry.ts";
+import { StepTimers } from "./step-timers.ts";
 
 /** What a run's context offers beyond what it knows; made when it is first used. */
 export class RunTools {
   readonly #scope: RunScope;
-  readonly #timers = new Set<Disposable>();
+  #timers: StepTimers | undefined;
   #metrics: HandlerMetrics | undefined;
   #checkpoints: Checkpoints | undefined;
 
@@ -19,8 +19,7 @@ export class RunTools {
 
   /** The handler has returned: no signal of it fires any more. */
   end(): void {
-    for (const timer of this.#timers) timer[Symbol.dispose]();
-    this.#timers.clear();
+    this.#timers?.end();
   }
 
   get metrics(): HandlerMetrics {
@@ -43,17 +42,10 @@ export class RunTools {
   readonly within: RunContext["within"] = (ms) => {
     if (!(ms >= 0)) throw new WepError("INVALID_OPTION", `ctx.within(${ms}): give milliseconds, 0 or more`);
     const { source, stop } = this.#scope;
-    const over = new AbortController();
-    const timer = source.clock.timer(ms, () => {
-      this.#timers.delete(timer);
-      over.abort(
-        new RetryableError(`[CONNECTION_TIMEOUT] it took longer than the ${ms} ms that it was given`, {
-          code: TASK_ERROR.CONNECTION_TIMEOUT,
-        }),
-      );
-    });
-    this.#timers.add(timer);
-    return AbortSignal.any([stop.signal, over.signal]);
+    // No run is as long, and a timer counts to 24 days.
+    if (ms === Infinity) return stop.signal;
+    this.#timers ??= new StepTimers(source.clock);
+    return AbortSignal.any([stop.signal, this.#timers.after(ms)]);
   };
 
   readonly saveCheckpoint: RunContext["saveCheckpoint"] = (value) => this.#ofCheckpoints.save(value);

@@ -2,10 +2,20 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createDeferred } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import { currentRun, defineHandler, maybeCurrentRun, RetryableError, type RunContext } from "../index.ts";
 import { FakeClock, runHandler } from "./index.ts";
+
+/** Collects garbage, and lets be told who waits for that. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  setFlagsFromString("--no-expose-gc");
+  await new Promise((resolve) => void setImmediate(resolve));
+}
 
 describe("the context of a run", () => {
   it("saves checkpoints, small and large, that the next attempt loads", async () => {
@@ -124,6 +134,34 @@ describe("the context of a run", () => {
     await cancelled.progressed();
     cancelled.cancel("lease_lost");
     expect((await cancelled).error).toMatchObject({ code: 5001, message: /lease_lost/ });
+  });
+
+  it("bounds as many steps as there are with a bounded number of timers", async () => {
+    const clock = new FakeClock();
+    const fired: string[] = [];
+    const steps = defineHandler({
+      kind: "steps",
+      version: "1.0.0",
+      run: async (_, ctx) => {
+        let mostPending = 0;
+        for (let step = 0; step < 5_000; step += 1) {
+          ctx.within(step % 2 === 0 ? 3_600_000 : 60_000 + step).throwIfAborted();
+          await clock.advance(2);
+          mostPending = Math.max(mostPending, clock.pendingCount);
+        }
+        ctx.within(1_000).addEventListener("abort", () => fired.push("listened to"));
+        const made = AbortSignal.any([ctx.within(1_000)]);
+        await collectGarbage();
+        await clock.advance(1_000 + 1_000 / 32);
+        expect(made.reason).toMatchObject({ code: 3002, message: /longer than the 1000 ms/ });
+        expect(ctx.within(Infinity).aborted).toBe(false);
+        return { fired, mostPending };
+      },
+    });
+    const run = await runHandler(steps, { inputs: {}, clock, timeoutMs: 0 });
+    expect(run).toMatchObject({ status: "success", outputs: { fired: ["listened to"] } });
+    expect(run.outputs.mostPending).toBeLessThan(400);
+    expect(clock.pendingCount).toBe(0);
   });
 
   it("has metrics of the handler's own", async () => {
