@@ -202,12 +202,16 @@ describe("wep spec encode and decode", () => {
     [
       ["encode", "step_one", "inputs", '{"text": 1}'],
       1,
-      "[BAD_VALUE] text: expected string, text, got 1\n  limits: missing",
+      `[BAD_VALUE] argument '{"text": 1}': text: expected string, text, got 1\n  limits: missing`,
     ],
-    [["encode", "step_one", "inputs", "{"], 1, "the values are not JSON"],
-    [["encode", "step_one", "inputs", "[1]"], 1, "the values are not an object"],
-    [["decode", "step_one", "outputs", "0x00"], 1, "[BAD_DATA] the data has 1 bytes, too few for 1 values"],
-    [["decode", "step_one", "outputs", "hello"], 1, "the data is not hex"],
+    [["encode", "step_one", "inputs", "{"], 1, "[BAD_VALUE] argument '{': the values are not JSON"],
+    [["encode", "step_one", "inputs", "[1]"], 1, "[BAD_VALUE] argument '[1]': the values are not an object"],
+    [
+      ["decode", "step_one", "outputs", "0x00"],
+      1,
+      "[BAD_DATA] argument '0x00': the data has 1 bytes, too few for 1 values",
+    ],
+    [["decode", "step_one", "outputs", "hello"], 1, "[BAD_DATA] argument 'hello': the data is not hex"],
     [["decode", "step_one", "outputs", "@none.hex"], 78, "none.hex cannot be read"],
     [["decode", "step_on", "outputs", "0x"], 78, "a.yaml has no activity step_on; did you mean step_one?"],
     [["decode", "other", "outputs", "0x"], 78, "there is step_one, step_two"],
@@ -217,6 +221,31 @@ describe("wep spec encode and decode", () => {
     const { code, out, err } = await wep(["spec", command, "a.yaml", ...rest]);
     expect({ code, out }).toEqual({ code: exitCode, out: "" });
     expect(err).toContain(problem);
+  });
+
+  test("say which file, argument or input was no data", async () => {
+    put("short.hex", "0x00\n");
+    put("text.json", '{"text": 1}');
+    const decode = ["spec", "decode", "a.yaml", "step_one", "outputs"];
+    const encode = ["spec", "encode", "a.yaml", "step_one", "inputs"];
+    const errors = [
+      await wep([...decode, "@short.hex"]),
+      await wep([...decode, "-"], "hello"),
+      await wep(decode, "0x00"),
+      await wep([...decode, "+0x00".repeat(100)]),
+      await wep([...encode, "@text.json"]),
+      await wep([...encode, "@short.hex"]),
+    ].map(({ err }) => err);
+    for (const [index, start] of [
+      "[BAD_DATA] short.hex: the data has 1 bytes, too few for 1 values",
+      "[BAD_DATA] standard input: the data is not hex",
+      "[BAD_DATA] standard input: the data has 1 bytes, too few for 1 values",
+      "[BAD_DATA] argument '+0x00+0x00+0x00+0x00+0x00+0x00+0x00+0x00…': the data is not hex",
+      "[BAD_VALUE] text.json: text: expected string, text, got 1",
+      "[BAD_VALUE] short.hex: the values are not JSON",
+    ].entries()) {
+      expect(errors[index]).toContain(start);
+    }
   });
 
   test("work as a process", async () => {

@@ -21,8 +21,9 @@ export async function encodeCommand(
   stdin: ReadStdin = processStdin,
 ): Promise<number> {
   const params = paramsOf(invocation);
-  const values = parseValues(await dataOf(invocation, stdin));
-  invocation.io.out(`${orRefuse(() => encodeParams(params, values))}\n`);
+  const { text, from } = await dataOf(invocation, stdin);
+  const values = parseValues(text, from);
+  invocation.io.out(`${orRefuse(from, () => encodeParams(params, values))}\n`);
   return EXIT.ok;
 }
 
@@ -36,8 +37,8 @@ export async function decodeCommand(
   stdin: ReadStdin = processStdin,
 ): Promise<number> {
   const params = paramsOf(invocation);
-  const data = (await dataOf(invocation, stdin)).trim();
-  const values = orRefuse(() => decodeParams(params, data));
+  const { text, from } = await dataOf(invocation, stdin);
+  const values = orRefuse(from, () => decodeParams(params, text.trim()));
   invocation.io.out(`${JSON.stringify(values, undefined, 2)}\n`);
   return EXIT.ok;
 }
@@ -48,36 +49,53 @@ function paramsOf({ args, io }: Invocation): readonly Param[] {
   return findActivityByName(readSpecFile(io, path), path, name)[side];
 }
 
-/** The last argument itself, the file after its `@`, or standard input for `-` or nothing. */
-async function dataOf({ args, io }: { args: readonly string[]; io: Io }, stdin: ReadStdin): Promise<string> {
-  const data = args[3] ?? "-";
-  if (data === "-") return stdin();
-  return data.startsWith("@") ? readText(io, data.slice(1)) : data;
+interface Data {
+  readonly text: string;
+  /** For messages: where it was found. */
+  readonly from: string;
 }
 
-function parseValues(text: string): Readonly<Record<string, unknown>> {
+/** The last argument itself, the file after its `@`, or standard input for `-` or nothing. */
+async function dataOf({ args, io }: { args: readonly string[]; io: Io }, stdin: ReadStdin): Promise<Data> {
+  const data = args[3] ?? "-";
+  if (data === "-") return { text: await stdin(), from: "standard input" };
+  if (!data.startsWith("@")) return { text: data, from: `argument '${shortened(data)}'` };
+  const path = data.slice(1);
+  return { text: readText(io, path), from: path };
+}
+
+const MOST_SHOWN_CHARS = 40;
+
+function shortened(text: string): string {
+  return text.length <= MOST_SHOWN_CHARS ? text : `${text.slice(0, MOST_SHOWN_CHARS)}…`;
+}
+
+function parseValues(text: string, from: string): Readonly<Record<string, unknown>> {
   let values: unknown;
   try {
     values = JSON.parse(text);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw refused(
-      `[BAD_VALUE] the values are not JSON: ${why}; write an object, like {"name": "value"}`,
+      `[BAD_VALUE] ${from}: the values are not JSON: ${why}; write an object, like {"name": "value"}`,
       error,
     );
   }
   if (typeof values === "object" && values !== null && !Array.isArray(values)) {
     return values as Readonly<Record<string, unknown>>;
   }
-  throw refused("[BAD_VALUE] the values are not an object; write one key for each parameter", undefined);
+  throw refused(
+    `[BAD_VALUE] ${from}: the values are not an object; write one key for each parameter`,
+    undefined,
+  );
 }
 
-function orRefuse<T>(run: () => T): T {
+function orRefuse<T>(from: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
     if (!(error instanceof AbiError)) throw error;
-    throw refused(`[${error.code}] ${error.problems.join("\n  ")}`, error);
+    throw refused(`[${error.code}] ${from}: ${error.problems.join("\n  ")}`, error);
   }
 }
 
