@@ -197,7 +197,8 @@ function refuse({ type, value, path }: Candidate, why?: string): never {
   ]);
 }
 
-function describeValue(value: unknown): string {
+/** A value in a few words: it may be large, or a secret's neighbour. */
+export function describeValue(value: unknown): string {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);

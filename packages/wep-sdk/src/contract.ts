@@ -1,5 +1,5 @@
 // What a handler declares of its inputs and outputs, held against what came and what goes.
-import { toTyped } from "@subnet-worker/activity-spec/abi-value";
+import { describeValue, toTyped } from "@subnet-worker/activity-spec/abi-value";
 import type { InputDescriptor } from "@subnet-worker/protocol";
 import { TASK_ERROR } from "@subnet-worker/protocol/task-error";
 import type { ActivityDefinition, ActivityParam } from "./activity.ts";
@@ -167,30 +167,9 @@ function at(value: unknown, path: SchemaPath): unknown {
   );
 }
 
-/** A value in a few words: it may be large, or a secret's neighbour. */
+/** A value in a few words. */
 export function describe(value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
-    case "number":
-    case "boolean":
-      return String(value);
-    case "bigint":
-      return String(value).slice(0, 80);
-    case "undefined":
-      return "nothing";
-    case "object":
-      return describeObject(value);
-    default:
-      return `a ${typeof value}`;
-  }
-}
-
-function describeObject(value: object | null): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (isInputFile(value)) return "an object in storage";
-  return value instanceof Uint8Array ? `${value.byteLength} bytes` : "an object";
+  return isInputFile(value) ? "an object in storage" : describeValue(value);
 }
 
 function terminal(code: TaskErrorName, message: string, cause?: unknown): TerminalError {
