@@ -1,0 +1,15 @@
+export type { Abi } from "./abi/abi.ts";
+export type {
+  Engine,
+  EngineOptions,
+  OutgoingRequest,
+  OutgoingResponse,
+  Program,
+  RunProfile,
+  RunRequest,
+  SendRequest,
+} from "./engine.ts";
+export { WasmError, type WasmErrorCode } from "./errors.ts";
+export { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS, type Limits, type ModuleLimits } from "./limits.ts";
+export type { ExternFact, FunctionTypeFact, ModuleFacts, ValueTypeName } from "./meter/facts.ts";
+export type { RunEnd, RunOutcome, Spent, TrapReason } from "./outcome.ts";

@@ -1,0 +1,122 @@
+import type { Abi } from "../abi/abi.ts";
+import type { OutgoingRequest, OutgoingResponse } from "../engine.ts";
+import type { Limits } from "../limits.ts";
+import type { ModuleFacts } from "../meter/facts.ts";
+import type { RunEnd, Spent } from "../outcome.ts";
+import type { WasmModule } from "../web-assembly.ts";
+
+/** What a thread runs; compiled code is shared, so sending it costs little. */
+export type ThreadProgram =
+  | {
+      readonly kind: "module";
+      readonly module: WasmModule;
+      readonly facts: ModuleFacts;
+      /** Export that does what the start section did. */
+      readonly start: string | undefined;
+    }
+  | {
+      readonly kind: "component";
+      /** By the names that {@link glue} asks for them. */
+      readonly modules: ReadonlyMap<
+        string,
+        { readonly module: WasmModule; readonly facts: ModuleFacts; readonly start: string | undefined }
+      >;
+      /** JavaScript of jco that binds the component to its imports. */
+      readonly glue: string;
+      /** Instances and functions that it imports, such as `wasi:cli/stdin@0.2.3`. */
+      readonly imports: readonly string[];
+      readonly exports: readonly string[];
+    };
+
+/** One run, as a thread gets it. */
+export interface ThreadRun {
+  readonly id: number;
+  /** Programs are sent to a thread once, then named. */
+  readonly programId: number;
+  readonly program: ThreadProgram | undefined;
+  readonly abi: Abi;
+  readonly input: Uint8Array;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly limits: Limits;
+  readonly world:
+    | { readonly kind: "seeded"; readonly seed: bigint; readonly startMs: number }
+    | { readonly kind: "live" };
+  readonly maySend: boolean;
+  readonly isProfiled: boolean;
+}
+
+/** What a thread says of a run. */
+export type FromRunThread =
+  | {
+      readonly kind: "ended";
+      readonly id: number;
+      readonly spent: Spent;
+      readonly stderr: Uint8Array;
+      readonly end: RunEnd;
+      readonly foldedStacks?: string;
+    }
+  | {
+      readonly kind: "progress";
+      readonly id: number;
+      readonly fraction: number | undefined;
+      readonly message: string;
+    }
+  | {
+      readonly kind: "log";
+      readonly id: number;
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly message: string;
+    };
+
+/** How an ABI ended, when nothing was thrown. */
+export type AbiEnd = Extract<
+  RunEnd,
+  {
+    readonly kind:
+      | "completed"
+      | "guest_error"
+      | "missing_export"
+      | "refused_import"
+      | "bad_output"
+      | "output_too_large";
+  }
+>;
+
+/** What an ABI has of the run that it serves. Its methods throw {@link StopRun}, which ends the run. */
+export interface RunHost {
+  readonly run: ThreadRun;
+  /**
+   * To be called first in whatever the guest can call: counts it, and stops a run that makes too many calls or has no
+   * fuel left.
+   */
+  enter(): void;
+  /** Burns fuel for work that the host does for the guest, such as bytes copied. */
+  charge(fuel: number): void;
+  /** Makes an instance with the run's counters, and runs what was its start section. */
+  instantiate(
+    module: { readonly module: WasmModule; readonly facts: ModuleFacts; readonly start: string | undefined },
+    imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+  ): Readonly<Record<string, unknown>>;
+  /** Appends to stdout; a run that writes more than it may is stopped. */
+  writeOutput(bytes: Uint8Array): void;
+  /** Appends to stderr, cut at the limit. */
+  writeStderr(bytes: Uint8Array): void;
+  output(): Uint8Array;
+  /** Nanoseconds since 1970, and since the run began. */
+  wallClockNs(): bigint;
+  monotonicNs(): bigint;
+  randomBytes(length: number): Uint8Array;
+  progress(fraction: number | undefined, message: string): void;
+  log(level: "debug" | "info" | "warn" | "error", message: string): void;
+  /** Waits until the engine's process has the answer. */
+  send(request: OutgoingRequest): { readonly response: OutgoingResponse } | { readonly error: string };
+}
+
+/** Thrown through a guest to end its run; a guest cannot catch it. */
+export interface StopRun {
+  readonly end: RunEnd;
+}
+
+/** Runs a program once. */
+export type RunAbi = (program: ThreadProgram, host: RunHost) => AbiEnd;
