@@ -91,6 +91,8 @@ export interface RunHost {
    * fuel left.
    */
   enter(): void;
+  /** Ends the run so, from inside of a call of the guest: throws {@link StopRun}, which a guest cannot catch. */
+  stop(end: RunEnd): never;
   /** Burns fuel for work that the host does for the guest, such as bytes copied. */
   charge(fuel: number): void;
   /** Makes an instance with the run's counters, and runs what was its start section. */
@@ -106,6 +108,11 @@ export interface RunHost {
   /** Nanoseconds since 1970, and since the run began. */
   wallClockNs(): bigint;
   monotonicNs(): bigint;
+  /**
+   * Passes that much time, nanoseconds: a seeded world's clocks advance at once, in a live one the thread waits. The
+   * run's time limit holds either way.
+   */
+  sleepNs(durationNs: bigint): void;
   randomBytes(length: number): Uint8Array;
   progress(fraction: number | undefined, message: string): void;
   log(level: "debug" | "info" | "warn" | "error", message: string): void;
