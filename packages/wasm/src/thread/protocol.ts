@@ -95,16 +95,21 @@ export interface RunHost {
   stop(end: RunEnd): never;
   /** Burns fuel for work that the host does for the guest, such as bytes copied. */
   charge(fuel: number): void;
-  /** Makes an instance with the run's counters, and runs what was its start section. */
+  /**
+   * Makes an instance with the run's counters, and runs what was its start section. `beforeStart` gets the exports
+   * before that: what the start section calls needs the memory.
+   */
   instantiate(
     module: { readonly module: WasmModule; readonly facts: ModuleFacts; readonly start: string | undefined },
     imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+    beforeStart?: (exports: Readonly<Record<string, unknown>>) => void,
   ): Readonly<Record<string, unknown>>;
-  /** Appends to stdout; a run that writes more than it may is stopped. */
+  /** Appends a copy to stdout; a run that writes more than it may is stopped. */
   writeOutput(bytes: Uint8Array): void;
-  /** Appends to stderr, cut at the limit. */
+  /** Appends a copy to stderr, cut at the limit. */
   writeStderr(bytes: Uint8Array): void;
   output(): Uint8Array;
+  stderr(): Uint8Array;
   /** Nanoseconds since 1970, and since the run began. */
   wallClockNs(): bigint;
   monotonicNs(): bigint;
