@@ -89,8 +89,28 @@ export interface EngineOptions {
   };
 }
 
+/** What an engine has done since it began, and what it holds now; for metrics. */
+export interface EngineStats {
+  /** Threads that have a run just now. */
+  readonly busyThreads: number;
+  /** Runs that wait for a thread. */
+  readonly waitingRuns: number;
+  /** Threads that were ended or died, and were replaced: of runs, and of compiling. */
+  readonly replacedThreads: number;
+  /** Programs that were asked for and were in memory. */
+  readonly memoryHits: number;
+  /** Programs whose metered modules were in the folder. */
+  readonly folderHits: number;
+  /** Programs that were metered. */
+  readonly misses: number;
+  /** Bytes of the metered modules of the programs in memory. */
+  readonly memoryBytes: number;
+}
+
 /** Runs programs. One per process is enough. */
 export interface Engine extends AsyncDisposable {
+  /** As things are at this moment; cheap. */
+  readonly stats: EngineStats;
   /**
    * Reads, meters and compiles, off the calling thread. The same bytes again are taken from the cache.
    *

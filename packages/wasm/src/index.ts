@@ -2,6 +2,7 @@ export type { Abi } from "./abi/abi.ts";
 export type {
   Engine,
   EngineOptions,
+  EngineStats,
   OutgoingRequest,
   OutgoingResponse,
   Program,
@@ -12,4 +13,5 @@ export type {
 export { WasmError, type WasmErrorCode } from "./errors.ts";
 export { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS, type Limits, type ModuleLimits } from "./limits.ts";
 export type { ExternFact, FunctionTypeFact, ModuleFacts, ValueTypeName } from "./meter/facts.ts";
+export { type FunctionFuel, renderFlameGraph, topFunctions } from "./profile/flame-graph.ts";
 export type { RunEnd, RunOutcome, Spent, TrapReason } from "./outcome.ts";
