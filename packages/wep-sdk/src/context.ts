@@ -76,6 +76,11 @@ export interface RunContext {
   /** The workflow's own input, by parameter name; empty when the activity has no workflow. */
   readonly workflowInput: Readonly<Record<string, InputValue>>;
   /**
+   * Names of the outputs that the activity's spec declares, in its order, for a handler that serves many specs:
+   * the result must have these and no others. Empty: nobody says, and the result is what the handler returns.
+   */
+  readonly outputs: readonly string[];
+  /**
    * Reports progress. Cheap: at most two a second travel and the last one wins.
    * The lease is kept alive without it.
    *

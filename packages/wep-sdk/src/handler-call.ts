@@ -113,14 +113,15 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
     scope.stop.throwIfStopped();
     const openFile = (descriptor: InputDescriptor): InputFile => scope.transfers.openInput(descriptor);
     const workflowInput = decodeInputs(assignment.workflowInputs, openFile);
-    const context = new ScopedRunContext(scope, workflowInput);
+    const declared = declaredOutputs(handler, assignment);
+    const context = new ScopedRunContext(scope, workflowInput, declared);
     const inputs = decodeInputs(assignment.inputs, openFile);
     const checked = checkInputs(handler, inputs, assignment.inputs);
     // Awaited only where a schema may be asynchronous: most runs have none.
     const input = checked instanceof Promise ? await checked : checked;
     const returned = await withinRun(context, () => runThrough(handler, input, context));
     const outputs = handler.output === undefined ? returned : await checkOutputs(handler.output, returned);
-    const outcome = toOutcome(outputs, scope, declaredOutputs(handler, assignment));
+    const outcome = toOutcome(outputs, scope, declared);
     return outcome instanceof Promise ? await outcome : outcome;
   } catch (error) {
     const outcome = outcomeOfError(error);

@@ -2,6 +2,7 @@ import type { Logger } from "@subnet-worker/kit";
 import type { ProgressOptions, RunContext, UploadBody, UploadedObject, UploadOptions } from "./context.ts";
 import type { RunScope } from "./handler-call.ts";
 import type { InputFile } from "./input-file.ts";
+import type { DeclaredOutput } from "./outputs.ts";
 import { newsOf } from "./progress.ts";
 import type { InputValue } from "./values.ts";
 
@@ -13,10 +14,20 @@ import type { InputValue } from "./values.ts";
 export class ScopedRunContext implements RunContext {
   readonly workflowInput: Readonly<Record<string, InputValue>>;
   readonly #scope: RunScope;
+  readonly #declared: readonly DeclaredOutput[];
 
-  constructor(scope: RunScope, workflowInput: Readonly<Record<string, InputValue>>) {
+  constructor(
+    scope: RunScope,
+    workflowInput: Readonly<Record<string, InputValue>>,
+    declared: readonly DeclaredOutput[],
+  ) {
     this.#scope = scope;
     this.workflowInput = workflowInput;
+    this.#declared = declared;
+  }
+
+  get outputs(): readonly string[] {
+    return this.#declared.map(({ name }) => name);
   }
 
   get activityId(): string {

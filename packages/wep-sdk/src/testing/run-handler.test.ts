@@ -164,6 +164,29 @@ describe("runHandler with a handler of no activity", () => {
     });
   });
 
+  it("tells which outputs the spec declares, and holds the result against them", async () => {
+    const all = { words: 3, total: 7n, more: true };
+    const some = defineHandler({
+      kind: "some",
+      version: "1.0.0",
+      run: (_input, { outputs }) =>
+        outputs.length === 0
+          ? { outputs, ...all }
+          : Object.fromEntries(Object.entries(all).filter(([name]) => outputs.includes(name))),
+    });
+    const declares = [
+      { name: "total", type: "uint256" },
+      { name: "words", type: "uint32" },
+    ];
+    expect((await runHandler(some, { inputs: {}, declares })).outputs).toEqual({ total: 7n, words: 3 });
+    const none = await runHandler(some, { inputs: {} });
+    expect(none.outputs).toEqual({ outputs: [], words: 3, total: "7", more: true });
+    const ofActivity = defineHandler(COUNT, {
+      run: (_input, { outputs }) => ({ words: outputs.length, total: 0, report: "k" }),
+    });
+    expect((await runHandler(ofActivity, { inputs: GIVEN })).outputs).toMatchObject({ words: 3 });
+  });
+
   it("wants to know the type of a bigint within a list", async () => {
     await expect(runHandler(echo, { inputs: { all: [1n] } })).rejects.toThrow(
       /\[INVALID_OPTION\] inputs.all has a bigint in it.*types: \{ all: "uint256\[\]" \}/,

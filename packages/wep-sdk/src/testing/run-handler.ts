@@ -26,6 +26,8 @@ export interface RunHandlerOptions {
   readonly objects?: Readonly<Record<string, TestContent>>;
   /** ABI types of inputs by name, for handlers of no activity: `{ total: "uint256" }`. */
   readonly types?: Readonly<Record<string, string>>;
+  /** What the activity's spec declares as outputs, for handlers of no activity. Default: nobody says. */
+  readonly declares?: readonly ActivityParam[];
   /** What the workflow was started with. Default nothing. */
   readonly workflowInputs?: Readonly<Record<string, unknown>>;
   /** What `ctx.loadCheckpoint` finds. Default nothing. */
@@ -116,7 +118,7 @@ export function runHandler(
         { values: workflowInputs, files: {}, types, activity: undefined },
         store,
       ),
-      outputs: activity?.outputs,
+      outputs: activity?.outputs ?? options.declares,
     };
   });
 }
