@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -35,9 +35,9 @@ export function unpackDebian(name: string, packages: readonly string[]): boolean
   // A fresh machine has no package lists yet.
   if (!download() && !(runs(APT, ["update"]) && download())) return false;
   const archives = readdirSync(folder).filter((file) => file.endsWith(".deb"));
-  return (
-    archives.length > 0 && archives.every((file) => runs("dpkg-deb", ["-x", file, "."], { cwd: folder }))
-  );
+  const areUnpacked = archives.every((file) => runs("dpkg-deb", ["-x", file, "."], { cwd: folder }));
+  for (const file of archives) rmSync(join(folder, file));
+  return archives.length > 0 && areUnpacked;
 }
 
 /** These packages and those they need that this system has not got; empty where it is not known. */
@@ -62,5 +62,34 @@ export function withDependencies(packages: readonly string[]): readonly string[]
     return answer.status === 0 ? Array.from(lines, ([, found = ""]) => found) : [];
   } finally {
     rmSync(cache, { recursive: true });
+  }
+}
+
+/**
+ * Writes a script for each program into `bin` below a folder: programs that are not installed do not find what they
+ * were unpacked with. One that was not unpacked, since the system has it, is called where it is installed.
+ *
+ * @param programs with the arguments that come before those of whoever calls them
+ * @param settings lines of shell that come first
+ */
+export function writeWrappers(
+  folder: string,
+  programs: Readonly<Record<string, readonly string[]>>,
+  settings: readonly string[] = [],
+): void {
+  const bin = join(folder, "bin");
+  mkdirSync(bin, { recursive: true });
+  for (const [program, args] of Object.entries(programs)) {
+    const unpacked = join(folder, "usr", "bin", program);
+    const command = [existsSync(unpacked) ? unpacked : `/usr/bin/${program}`, ...args];
+    const script = [
+      "#!/bin/sh",
+      `for lib in '${folder}'/usr/lib/*-linux-gnu*; do LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; done`,
+      "export LD_LIBRARY_PATH",
+      ...settings,
+      `exec ${command.map((word) => `'${word}'`).join(" ")} "$@"`,
+      "",
+    ];
+    writeFileSync(join(bin, program), script.join("\n"), { mode: 0o755 });
   }
 }

@@ -3,9 +3,11 @@
  * package into `.cache/debian`, without installing it. Where that cannot be done, the tests that need it
  * are skipped by name.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { runs, unpackDebian, unpackedAt, withDependencies } from "./_debian.ts";
+import { findTool, type ToolName, TOOLS } from "../examples/wasm/toolchain/tools.ts";
+import { runs, unpackDebian, unpackedAt, withDependencies, writeWrappers } from "./_debian.ts";
 
 interface Need {
   /** For messages. */
@@ -65,33 +67,93 @@ function unpackPython(): boolean {
   const packages = withDependencies(PYTHON_PACKAGES);
   // None: all are installed, for a python3 that another one on the PATH hides.
   if (packages.length > 0 && !unpackDebian("python3-grpcio", packages)) return false;
-  writeWrappers();
+  writeWrappers(PYTHON, { python3: [], protoc: [], grpc_python_plugin: [] }, [
+    `export PYTHONPATH='${PYTHON}'/usr/lib/python3/dist-packages"\${PYTHONPATH:+:$PYTHONPATH}"`,
+  ]);
   if (python.isOn(BIN + delimiter + process.env["PATH"])) return true;
   rmSync(BIN, { recursive: true }); // or it would hide a python3 that works
   return false;
 }
 
-/** Programs that are not installed do not find what they were unpacked with. */
-function writeWrappers(): void {
-  mkdirSync(BIN, { recursive: true });
-  for (const program of ["python3", "protoc", "grpc_python_plugin"]) {
-    const unpacked = join(PYTHON, "usr", "bin", program);
-    const script = [
-      "#!/bin/sh",
-      `for lib in '${PYTHON}'/usr/lib/*-linux-gnu*; do LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; done`,
-      "export LD_LIBRARY_PATH",
-      `export PYTHONPATH='${PYTHON}'/usr/lib/python3/dist-packages"\${PYTHONPATH:+:$PYTHONPATH}"`,
-      `exec '${existsSync(unpacked) ? unpacked : `/usr/bin/${program}`}' "$@"`,
-      "",
-    ];
-    writeFileSync(join(BIN, program), script.join("\n"), { mode: 0o755 });
+const WASM_PACKAGES = [
+  "clang",
+  "lld",
+  "wasi-libc",
+  "libclang-rt-14-dev-wasm32",
+  "rustc",
+  "libstd-rust-dev-wasm32",
+  "wabt",
+];
+
+/** What these depend on for programs of this machine: a third of the bytes, and of no use for WebAssembly. */
+const NATIVE =
+  /^(gcc|cpp|binutils|lib(c6|gcc-\d+|stdc\+\+-\d+|objc-\d+)-dev|linux-libc-dev|libobjc\d|libclang1-|llvm-\d+-linker-tools|libstd-rust-dev$)/;
+
+const WASM = unpackedAt("wasm-toolchain");
+const WASM_BIN = join(WASM, "bin");
+
+const clang: Need = {
+  what: "clang for WebAssembly",
+  debian: TOOLS["clang-wasi"].debian,
+  isOn: (path) => compiles("clang-wasi", ["-xc", "-nostdlib", "-Wl,--no-entry"], path),
+  bin: WASM_BIN,
+  make: unpackWasm,
+};
+
+const rustc: Need = {
+  what: "rustc for WebAssembly",
+  debian: TOOLS["rustc-wasi"].debian,
+  isOn: (path) =>
+    (["rustc", "rustc-wasi"] as const).every((name) => compiles(name, ["--crate-type=cdylib"], path)),
+  bin: WASM_BIN,
+  make: unpackWasm,
+};
+
+const wabt: Need = {
+  what: "wasm-interp",
+  debian: "wabt",
+  isOn: (path) => runs("wasm-interp", ["--version"], { env: { ...process.env, PATH: path } }),
+  bin: WASM_BIN,
+  make: unpackWasm,
+};
+
+/** Whether a compiler makes a module of nothing: one that is there may lack its linker. */
+function compiles(name: ToolName, args: readonly string[], path: string): boolean {
+  const tool = findTool(name, path);
+  if (tool === undefined) return false;
+  // A compiler of root's that fails may remove what it writes to: never /dev/null.
+  const folder = mkdtempSync(join(tmpdir(), "compiles-"));
+  try {
+    const env = { ...process.env, PATH: path };
+    return runs(tool.program, [...tool.args, ...args, "-o", "empty.wasm", "-"], { env, cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
   }
+}
+
+function unpackWasm(): boolean {
+  const packages = withDependencies(WASM_PACKAGES).filter((name) => !NATIVE.test(name));
+  if (packages.length > 0 && !unpackDebian("wasm-toolchain", packages)) return false;
+  const usr = join(WASM, "usr");
+  // Not where they were built for, both look for their libraries below the system's root.
+  const clangArgs = existsSync(join(usr, "lib", "wasm32-wasi")) ? [`--sysroot=${usr}`] : [];
+  const rustcArgs = existsSync(join(usr, "lib", "rustlib")) ? ["--sysroot", usr] : [];
+  writeWrappers(WASM, {
+    clang: clangArgs,
+    rustc: rustcArgs,
+    // What each of the two compilers calls its linker.
+    "wasm-ld": [],
+    "rust-lld": [],
+    "wasm-interp": [],
+    wat2wasm: [],
+  });
+  return true;
 }
 
 /** A PATH on which every program is that can be had; says on standard output what cannot. */
 export function pathWithPrograms(path: string): string {
   let result = path;
-  for (const { what, debian, isOn, bin, make } of [promtool, python, generators]) {
+  for (const { what, debian, isOn, bin, make } of [promtool, python, generators, clang, rustc, wabt]) {
     if (isOn(result)) continue;
     const extended = [bin, result].join(delimiter);
     if (isOn(extended) || (make() && isOn(extended))) result = extended;

@@ -25,7 +25,8 @@ export const TOOLS: Readonly<Record<ToolName, { readonly what: string; readonly 
   "rustc-wasi": { what: "rustc for wasm32-wasi", debian: "rustc libstd-rust-dev-wasm32" },
 };
 
-const found = new Map<string, Tool | undefined>();
+/** Those that were found; what is missing may come. */
+const found = new Map<string, Tool>();
 
 /**
  * Finds a compiler on the PATH; `undefined` where there is none that can make WebAssembly. Of several of a name, the
@@ -35,9 +36,9 @@ const found = new Map<string, Tool | undefined>();
  */
 export function findTool(name: ToolName, path: string = process.env["PATH"] ?? ""): Tool | undefined {
   const key = `${name}\n${path}`;
-  if (!found.has(key))
-    found.set(key, name.startsWith("clang") ? findClang(name, path) : findRustc(name, path));
-  return found.get(key);
+  const tool = found.get(key) ?? (name.startsWith("clang") ? findClang(name, path) : findRustc(name, path));
+  if (tool !== undefined) found.set(key, tool);
+  return tool;
 }
 
 function findClang(name: ToolName, path: string): Tool | undefined {
