@@ -27,6 +27,11 @@ export type SendRequest = (request: OutgoingRequest, signal: AbortSignal) => Pro
 export interface RunRequest {
   /** For `execute` and `handler` the input, for commands stdin. Default: nothing. */
   readonly input?: Uint8Array;
+  /**
+   * Media type of the input, for components of the world `handler`: `application/json` and `+json` reach them as JSON,
+   * `text/` as text, which must be UTF-8, all others as bytes. Default: `application/octet-stream`.
+   */
+  readonly inputType?: string | undefined;
   /** How it is called. Default: what {@link Program.abi} guesses. */
   readonly abi?: Abi;
   /** Arguments of a command, without its name. Default: none. */

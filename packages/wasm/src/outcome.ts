@@ -36,7 +36,12 @@ export type RunOutcome = Spent & Streams & RunEnd;
 
 /** The part of {@link RunOutcome} that says how it ended. */
 export type RunEnd =
-  | { readonly kind: "completed"; readonly output: Uint8Array }
+  | {
+      readonly kind: "completed";
+      readonly output: Uint8Array;
+      /** Media type, which only components of the world `handler` say. */
+      readonly outputType?: string;
+    }
   /**
    * The program says that it failed: an exit code that is not 0, a negative result of `execute`, the error of a
    * component.
@@ -47,6 +52,8 @@ export type RunEnd =
       readonly code: number;
       /** What the program said; empty when it said nothing. */
       readonly message: string;
+      /** What a component of the world `handler` says of it besides: its own code, and whether to try again. */
+      readonly failure?: { readonly code: string; readonly isRetryable: boolean };
       /** What a command had written to stdout. */
       readonly output: Uint8Array;
     }

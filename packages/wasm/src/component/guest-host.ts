@@ -1,0 +1,115 @@
+import type { RunEnd } from "../outcome.ts";
+import type { RunHost } from "../thread/protocol.ts";
+
+/** Resources that a component may hold at once: streams, pollables, fields. Real ones hold dozens. */
+const MOST_RESOURCES = 10_000;
+/** What the host may hold for a component outside of its memory: headers and bodies of HTTP, bytes. */
+const MOST_HELD_BYTES = 64 * 1024 * 1024;
+
+/** What WASI's functions have of a run. Whatever ends the run from inside of one is kept, and thrown again. */
+export class GuestHost {
+  readonly run: RunHost["run"];
+  /** Called whenever a call of the component has arrived. */
+  onEnter: () => void = () => undefined;
+  readonly #host: RunHost;
+  #thrown: { readonly error: unknown } | undefined;
+  #resources = 0;
+  #heldBytes = 0;
+
+  constructor(host: RunHost) {
+    this.#host = host;
+    this.run = host.run;
+  }
+
+  /** What ended the run; `undefined` while nothing has. */
+  get thrown(): { readonly error: unknown } | undefined {
+    return this.#thrown;
+  }
+
+  /** To be called first in whatever a component can call. `costBytes` are those that pass, and burn fuel. */
+  enter(costBytes = 0): void {
+    this.onEnter();
+    this.ask((host) => {
+      host.enter();
+      if (costBytes > 0) host.charge(costBytes);
+    });
+  }
+
+  /** Asks the run's host, and keeps what it throws: the glue of jco takes some errors for errors of WASI. */
+  ask<T>(question: (host: RunHost) => T): T {
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+    try {
+      return question(this.#host);
+    } catch (error) {
+      this.#thrown = { error };
+      throw error;
+    }
+  }
+
+  stop(end: RunEnd): never {
+    return this.ask((host) => host.stop(end));
+  }
+
+  /** Ends the run for what the component model calls a trap, or what no program needs. */
+  trap(message: string): never {
+    return this.stop({ kind: "trap", reason: "other", message });
+  }
+
+  /** Counts a resource in, or with -1 out. */
+  countResource(change: 1 | -1): void {
+    this.#resources += change;
+    if (this.#resources > MOST_RESOURCES) this.trap(`more than ${MOST_RESOURCES} resources at once`);
+  }
+
+  /** Counts bytes in that the host holds for the component, or out. */
+  holdBytes(change: number): void {
+    this.#heldBytes += change;
+    if (this.#heldBytes > MOST_HELD_BYTES)
+      this.trap(`more than ${MOST_HELD_BYTES} bytes of requests at once`);
+  }
+}
+
+export type Ok<T> = { readonly tag: "ok"; readonly val: T };
+export type Err<E> = { readonly tag: "err"; readonly val: E };
+/** What functions of WASI that can fail return. Never thrown: so nothing else can be taken for it. */
+export type Result<T, E> = Ok<T> | Err<E>;
+
+export function ok<T>(val: T): Ok<T> {
+  return { tag: "ok", val };
+}
+
+export function err<E>(val: E): Err<E> {
+  return { tag: "err", val };
+}
+
+/** Something of the host's that a component holds by a handle. */
+export abstract class Resource {
+  protected readonly guest: GuestHost;
+  #isOpen = true;
+  #heldBytes = 0;
+
+  constructor(guest: GuestHost) {
+    this.guest = guest;
+    guest.countResource(1);
+  }
+
+  /** Bytes that the host holds for it. */
+  protected hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.guest.holdBytes(bytes);
+  }
+
+  /** Gives back what it holds: it was dropped, or passed on. */
+  release(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.guest.countResource(-1);
+    this.guest.holdBytes(-this.#heldBytes);
+  }
+
+  /** The component drops its handle. */
+  [Symbol.dispose](): void {
+    this.guest.enter();
+    this.release();
+  }
+}
