@@ -36,6 +36,8 @@ export interface ThreadRun {
   readonly program: ThreadProgram | undefined;
   readonly abi: Abi;
   readonly input: Uint8Array;
+  /** Media type of the input. */
+  readonly inputType?: string | undefined;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly limits: Limits;
