@@ -79,7 +79,9 @@ function searchByCost(graph: FlowGraph, figures: NodeFigures, mayCatch: boolean)
   const isLive = findLive(graph, { before, isStuck: figures.isStuck }, mayCatch);
   const heap = new NodeHeap(graph.edgeTarget.length + graph.nodeCount);
   for (let node = 0; node < graph.nodeCount; node += 1) {
-    if (isLive[node] === 1 && leadsOut(graph, node, mayCatch ? graph.isLanding : isLive)) {
+    const isOut =
+      isThrow(graph, node, mayCatch) || leadsOut(graph, node, mayCatch ? graph.isLanding : isLive);
+    if (isLive[node] === 1 && isOut) {
       rest[node] = own[node] as number;
       heap.push(rest[node] as number, node);
     }
@@ -142,7 +144,7 @@ function findLive(
   known: { readonly before: EdgesBefore; readonly isStuck: Uint8Array },
   mayCatch: boolean,
 ): Uint8Array {
-  const { nodeCount, firstEdge } = graph;
+  const { nodeCount } = graph;
   const { before, isStuck } = known;
   const isLive = new Uint8Array(nodeCount);
   const todo = new Uint32Array(nodeCount);
@@ -155,8 +157,7 @@ function findLive(
     }
   };
   for (let node = 0; node < nodeCount; node += 1) {
-    const isThrow = mayCatch && firstEdge[node] === firstEdge[node + 1];
-    if (isThrow || leadsOut(graph, node, mayCatch ? graph.isLanding : undefined)) {
+    if (isThrow(graph, node, mayCatch) || leadsOut(graph, node, mayCatch ? graph.isLanding : undefined)) {
       add(node);
     }
   }
@@ -169,6 +170,10 @@ function findLive(
     }
   }
   return isLive;
+}
+
+function isThrow(graph: FlowGraph, node: number, mayCatch: boolean): boolean {
+  return mayCatch && graph.firstEdge[node] === graph.firstEdge[node + 1];
 }
 
 /** Whether a node has an edge out of the function, or to a landing that is marked. */
