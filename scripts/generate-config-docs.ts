@@ -64,7 +64,7 @@ function row(setting: Setting, schema: unknown): string {
     .split(".")
     .reduce((node, key) => (node as Record<string, unknown>)[key], schema) as Described;
   if (described.doc === undefined) throw new Error(`${setting.path} has no doc in its schema; write one`);
-  const key = setting.path.slice(setting.path.lastIndexOf(".") + 1);
+  const key = setting.path.slice(setting.path.indexOf(".") + 1);
   const meaning = setting.isSensitive ? `${described.doc} Never shown.` : described.doc;
   const cells = [
     `\`${key}\``,

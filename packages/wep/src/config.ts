@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { LOG_LEVELS, type LogLevel } from "@subnet-worker/kit";
 import { ConfigError, type ConfigSchema, loadConfig } from "@subnet-worker/kit/config";
 import { parse } from "yaml";
+import { WASM_SCHEMA, type WasmConfig, wasmProblems } from "./wasm/wasm-config.ts";
 
 /** Settings of a WEP, under the names of its configuration file. */
 export interface Config {
@@ -38,6 +39,7 @@ export interface Config {
     readonly strict_specs: boolean;
     readonly list: readonly SpecEntry[];
   };
+  readonly wasm: WasmConfig;
   readonly logging: { readonly level: LogLevel; readonly json: boolean };
   readonly tracing: { readonly enabled: boolean; readonly endpoint: string; readonly ratio: number };
   readonly protocol: { readonly proto_min: string; readonly proto_max: string };
@@ -158,6 +160,7 @@ export const CONFIG_SCHEMA: ConfigSchema<Raw> = {
       default: [],
     },
   },
+  wasm: WASM_SCHEMA,
   logging: {
     level: { doc: "Log level.", format: [...LOG_LEVELS], default: "info" },
     json: {
@@ -208,7 +211,11 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     ...raw.handlers.modules.map((module) => resolve(base, module)),
     ...handlerModules.map((module) => resolve(cwd, module)),
   ];
-  const problems = [...tlsProblems(raw.server.tls), ...specProblems(raw.specs.list)];
+  const problems = [
+    ...tlsProblems(raw.server.tls),
+    ...specProblems(raw.specs.list),
+    ...wasmProblems(raw.wasm),
+  ];
   if (problems.length > 0) throw new ConfigError(problems);
   const { max_concurrency: concurrency } = raw.runtime;
   return {
@@ -216,6 +223,7 @@ export function readConfig({ configPath, handlerModules, env, cwd }: ConfigInput
     server: { ...raw.server, tls: withAbsolutePaths(raw.server.tls, dirname(path)) },
     runtime: { ...raw.runtime, max_concurrency: concurrency === "auto" ? "auto" : Number(concurrency) },
     handlers: { modules: [...new Set(modules)] },
+    wasm: { ...raw.wasm, cache: cacheBeside(raw.wasm.cache, dirname(path)) },
     specs: {
       ...raw.specs,
       list: raw.specs.list.map((spec) => ({ ...spec, path: resolve(dirname(path), spec.path) })),
@@ -251,6 +259,10 @@ function specProblems(list: readonly SpecEntry[]): readonly string[] {
 function withAbsolutePaths(tls: Config["server"]["tls"], base: string): Config["server"]["tls"] {
   const absolute = TLS_FILES.map((name) => [name, tls[name] === "" ? "" : resolve(base, tls[name])] as const);
   return { ...tls, ...Object.fromEntries(absolute) };
+}
+
+function cacheBeside(cache: WasmConfig["cache"], base: string): WasmConfig["cache"] {
+  return cache.folder === "" ? cache : { ...cache, folder: resolve(base, cache.folder) };
 }
 
 function parseYaml(path: string): unknown {

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS } from "@subnet-worker/wasm";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../src/config.ts";
+import { engineOptionsOf } from "../src/wasm/wasm-config.ts";
 import { folderWith } from "./_wep-process.ts";
 
 function read(
@@ -33,6 +35,25 @@ describe("the configuration", () => {
       },
       handlers: { modules: [] },
       specs: { strict_specs: false, list: [] },
+      wasm: {
+        enabled: false,
+        threads: 0,
+        sources: ["inline", "object"],
+        source_hosts: [],
+        allow_live_world: false,
+        limits: {
+          fuel: 10_000_000_000,
+          memory_mb: 128,
+          stack_kb: 1_024,
+          table_elements: 1_000_000,
+          time_s: 60,
+          output_mb: 16,
+          host_calls: 1_000_000,
+        },
+        module: { max_mb: 64, max_functions: 100_000, max_function_kb: 4_096, compile_s: 30 },
+        cache: { memory_mb: 256, folder: "", folder_mb: 1_024 },
+        http: { allowed_hosts: [], allow_private: false, timeout_s: 30, response_mb: 16 },
+      },
       logging: { level: "info", json: true },
       tracing: { enabled: false, endpoint: "http://127.0.0.1:4318/v1/traces", ratio: 1 },
       protocol: { proto_min: "1.0.0", proto_max: "1.1.0" },
@@ -50,6 +71,34 @@ describe("the configuration", () => {
       key_file: "/k/wep.key",
       ca_cert_file: join(folder.path, "ca.crt"),
     });
+  });
+
+  it("lets WebAssembly have what the engine has by default, and a folder beside the file", async () => {
+    await using folder = await folderWith({
+      "wep.yaml": "wasm: { enabled: true, cache: { folder: modules } }\n",
+    });
+    const { wasm } = read(folder.path);
+    expect(wasm.cache.folder).toBe(join(folder.path, "modules"));
+    const { limits, moduleLimits, cache } = engineOptionsOf(wasm);
+    const { stderrBytes: _, ...defaults } = DEFAULT_LIMITS;
+    expect(limits).toEqual(defaults);
+    expect(moduleLimits).toEqual(DEFAULT_MODULE_LIMITS);
+    expect(cache).toEqual({
+      memoryBytes: 2 ** 28,
+      folderBytes: 2 ** 30,
+      folder: join(folder.path, "modules"),
+    });
+    expect(engineOptionsOf(read(folder.path, { env: { WEP__WASM__THREADS: "3" } }).wasm).threads).toBe(3);
+  });
+
+  it.each([
+    ["sources: [inline, ftp]", 'wasm.sources: there is no "ftp"; use inline, object, url'],
+    ["sources: [url]", "wasm.source_hosts: names no host"],
+    ["limits: { memory_mb: 65537 }", "wasm.limits.memory_mb: must be at most 65536"],
+    ["limits: { fuel: 0 }", "wasm.limits.fuel"],
+  ])("refuses WebAssembly with %s", async (settings, problem) => {
+    await using folder = await folderWith({ "wep.yaml": `wasm: { ${settings} }\n` });
+    expect(() => read(folder.path)).toThrow(problem);
   });
 
   it("reads wep.yaml, then the environment, which wins", async () => {
