@@ -108,8 +108,10 @@ export interface EngineStats {
   readonly folderHits: number;
   /** Programs that were metered. */
   readonly misses: number;
-  /** Bytes of the metered modules of the programs in memory. */
+  /** Bytes of the programs in memory: as they were given, and metered. */
   readonly memoryBytes: number;
+  /** Why the cache's folder could not be used the last time; such programs are metered anew. */
+  readonly folderFailure: string | undefined;
 }
 
 /** Runs programs. One per process is enough. */

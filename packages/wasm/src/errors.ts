@@ -10,6 +10,8 @@ export type WasmErrorCode =
   | "COMPILE_TIMEOUT"
   /** An option or a request that makes no sense. */
   | "BAD_REQUEST"
+  /** The machine, not the module: the thread that compiled it died. Trying again may help. */
+  | "HOST_FAULT"
   /** The engine is closed. */
   | "CLOSED"
   /** A package that only some programs need is not installed; the message says how. */

@@ -1,4 +1,6 @@
 export type { Abi } from "./abi/abi.ts";
+export { createEngine, type EngineDeps } from "./create-engine.ts";
+export type { Clock } from "./clock.ts";
 export type {
   Engine,
   EngineOptions,

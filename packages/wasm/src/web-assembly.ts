@@ -51,6 +51,7 @@ interface Api {
   readonly Table: new (size: { readonly element: "anyfunc"; readonly initial: number }) => WasmTable;
   readonly CompileError: new (message?: string) => Error;
   readonly LinkError: new (message?: string) => Error;
+  readonly Exception: abstract new () => object;
   readonly RuntimeError: new (message?: string) => Error;
   validate(bytes: Uint8Array): boolean;
   compile(bytes: Uint8Array): Promise<WasmModule>;

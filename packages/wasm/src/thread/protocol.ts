@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { Abi } from "../abi/abi.ts";
 import type { OutgoingRequest, OutgoingResponse } from "../engine.ts";
 import type { Limits } from "../limits.ts";
@@ -48,8 +49,53 @@ export interface ThreadRun {
   readonly isProfiled: boolean;
 }
 
+/** What a run thread is told. */
+export type ToRunThread =
+  | {
+      readonly kind: "run";
+      readonly run: ThreadRun;
+      /** Programs that it need not keep any longer. */
+      readonly forget: readonly number[];
+      /**
+       * Milliseconds after which the thread stops the run by itself, and stays; `undefined` where fuel ends first in all
+       * likelihood, and the thread is ended otherwise.
+       */
+      readonly watchMs: number | undefined;
+    }
+  | {
+      /** To a `send` of a run. */
+      readonly kind: "answer";
+      readonly answer: { readonly response: OutgoingResponse } | { readonly error: string };
+    };
+
+/** What a run thread begins with. */
+export interface RunThreadData {
+  readonly port: MessagePort;
+  /** See {@link CELL}. */
+  readonly cells: BigInt64Array<SharedArrayBuffer>;
+}
+
+/**
+ * Cells that a run thread shares with the engine. What a run has used is written at each call out of the sandbox, so
+ * that it is known of runs whose thread was ended.
+ */
+export const CELL = {
+  /** Raised by the engine with each answer to a `send`. */
+  answers: 0,
+  /** Raised by the engine with each progress or log that it took. */
+  taken: 1,
+  fuel: 2,
+  hostCalls: 3,
+  memoryBytes: 4,
+  count: 5,
+} as const;
+
 /** What a thread says of a run. */
 export type FromRunThread =
+  | { readonly kind: "ready" }
+  /** The request makes no sense for the ABI; nothing ran. */
+  | { readonly kind: "refused"; readonly id: number; readonly message: string }
+  | { readonly kind: "send"; readonly id: number; readonly request: OutgoingRequest }
   | {
       readonly kind: "ended";
       readonly id: number;

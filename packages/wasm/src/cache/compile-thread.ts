@@ -1,0 +1,89 @@
+import { workerData } from "node:worker_threads";
+import { WasmError } from "../errors.ts";
+import type { ModuleFacts } from "../meter/facts.ts";
+import { meterModule } from "../meter/meter-module.ts";
+import type { ThreadProgram } from "../thread/protocol.ts";
+import { compileProgram, meterProgram } from "./compile-program.ts";
+import type { Compiled, CompileThreadData, FromCompileThread, ToCompileThread } from "./compile-protocol.ts";
+import { ProgramFolder } from "./program-folder.ts";
+import { createSampleModule } from "./sample-module.ts";
+import { STORED_VERSION } from "./stored-program.ts";
+
+const { port, limits, folder: folderOptions } = workerData as CompileThreadData;
+
+/** How often the sample is metered: until V8 has optimized the meter. */
+const WARM_ROUNDS = 12;
+
+const folder = openFolder();
+
+function openFolder(): ProgramFolder | undefined {
+  if (folderOptions === undefined) return undefined;
+  return withFolder(() => new ProgramFolder(folderOptions));
+}
+
+function say(message: FromCompileThread): void {
+  port.postMessage(message);
+}
+
+/** A folder that fails costs speed, not programs; the engine hears of it. */
+function withFolder<T>(use: () => T): T | undefined {
+  try {
+    return use();
+  } catch (error) {
+    say({ kind: "folder_failed", message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+async function handle({ bytes, sha256, isProfiled }: ToCompileThread): Promise<void> {
+  const key = `${sha256}-${STORED_VERSION}-${limits.functionBytes}-${limits.functions}${isProfiled ? "-profiled" : ""}`;
+  const found = folder && withFolder(() => folder.read(key));
+  const stored = found ?? (await meterProgram(bytes, { limits, isProfiled }));
+  const compiled = compileProgram(stored, found === undefined ? "meter" : "folder");
+  say({ kind: "compiled", compiled: isProfiled ? compiled : withoutNames(compiled) });
+  if (found === undefined && folder !== undefined) withFolder(() => folder.write(key, stored));
+}
+
+/** Names are many, and only a profile looks at them in a thread. */
+function withoutNames(compiled: Compiled): Compiled {
+  const { program } = compiled;
+  const strip = (facts: ModuleFacts): ModuleFacts => ({ ...facts, functionNames: [] });
+  if (program.kind === "module") {
+    return { ...compiled, program: { ...program, facts: strip(program.facts) } };
+  }
+  const modules = Array.from(
+    program.modules,
+    ([name, core]) => [name, { ...core, facts: strip(core.facts) }] as const,
+  );
+  const stripped: ThreadProgram = { ...program, modules: new Map(modules) };
+  return { ...compiled, program: stripped };
+}
+
+function failureOf(error: unknown): FromCompileThread {
+  if (error instanceof WasmError) {
+    const { code, message, details } = error;
+    return { kind: "failed", code, message, details };
+  }
+  throw error;
+}
+
+async function serve(message: ToCompileThread): Promise<void> {
+  try {
+    await handle(message);
+  } catch (error) {
+    say(failureOf(error));
+  }
+}
+
+port.on("message", (message: ToCompileThread) => {
+  // What is no WasmError ends the thread, as a fault of ours must; the engine starts another.
+  void serve(message);
+});
+say({ kind: "ready" });
+
+/** One round at a time, so that a program that comes meanwhile waits for a round at most. */
+function warm(sample: Uint8Array, rounds: number): void {
+  meterModule(sample, { counters: "own", placement: "fast", limits });
+  if (rounds > 1) setImmediate(warm, sample, rounds - 1);
+}
+setImmediate(() => warm(createSampleModule(), WARM_ROUNDS));

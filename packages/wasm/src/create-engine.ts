@@ -1,0 +1,290 @@
+import { createHash } from "node:crypto";
+import type { Abi } from "./abi/abi.ts";
+import { CompileJob } from "./cache/compile-job.ts";
+import type { Compiled, FromCompileThread } from "./cache/compile-protocol.ts";
+import { MemoryCache } from "./cache/memory-cache.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { capLimits, type ResolvedOptions, resolveOptions } from "./engine-options.ts";
+import type { Engine, EngineOptions, EngineStats, Program, RunProfile, RunRequest } from "./engine.ts";
+import { WasmError } from "./errors.ts";
+import type { RunOutcome } from "./outcome.ts";
+import { RunJob } from "./pool/run-job.ts";
+import { ThreadPool } from "./pool/thread-pool.ts";
+import type { FromRunThread, ThreadRun } from "./thread/protocol.ts";
+
+const IS_SOURCE = import.meta.url.endsWith(".ts");
+const RUN_MAIN = new URL(IS_SOURCE ? "./thread/thread-main.ts" : "./thread/thread-main.js", import.meta.url);
+const COMPILE_MAIN = new URL(
+  IS_SOURCE ? "./cache/compile-thread.ts" : "./cache/compile-thread.js",
+  import.meta.url,
+);
+
+const MIB = 1024 * 1024;
+
+/** Two, so that a module that takes long does not hold up all others. */
+const COMPILE_THREADS = 2;
+const COMPILE_HEAP_MB = 2048;
+/** Of the host's own objects; memories of guests are outside of it. */
+const RUN_HEAP_MB = 1024;
+
+/**
+ * V8's frames against what the meter says that they weigh. Frames of the optimizing compiler hold what it keeps of a
+ * whole body, and of what it puts in place of calls. Pages of the stack that are not used take no memory.
+ */
+const STACK_FACTOR = 64;
+const STACK_RESERVE_MB = 2;
+
+/** A larger module is hashed by pieces of this size, between which other work goes on. */
+const HASH_PIECE_BYTES = 4 * MIB;
+
+/** What an engine takes its time from. */
+export interface EngineDeps {
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Creates an engine: threads that run programs, threads that compile them, and caches.
+ *
+ * An engine that nothing waits for does not keep the process alive. Disposing of it ends runs that are under way as
+ * `cancelled`, refuses what comes later with `CLOSED`, and waits until its threads are gone.
+ *
+ * @throws {WasmError} `BAD_REQUEST` for an option that makes no sense
+ * @example
+ *   await using engine = createEngine({ limits: { fuel: 1_000_000n } });
+ *   const program = await engine.prepare(await readFile("program.wasm"));
+ *   const outcome = await engine.run(program, { input: new TextEncoder().encode("hello") });
+ *   if (outcome.kind === "completed") console.log(outcome.output, outcome.fuel);
+ */
+export function createEngine(options: EngineOptions = {}, deps: EngineDeps = {}): Engine {
+  return new ThreadedEngine(resolveOptions(options), deps.clock ?? systemClock);
+}
+
+/** What the engine keeps of a program. */
+interface Prepared {
+  readonly id: number;
+  readonly sha256: string;
+  readonly compiled: Compiled;
+  /** As given: profiles are metered from it. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+class ThreadedEngine implements Engine {
+  readonly #options: ResolvedOptions;
+  readonly #clock: Clock;
+  readonly #runners: ThreadPool<FromRunThread>;
+  readonly #compilers: ThreadPool<FromCompileThread>;
+  readonly #cache: MemoryCache<Prepared>;
+  /** What {@link Program}s stand for. */
+  readonly #prepared = new WeakMap<Program, Prepared>();
+  readonly #counts = { memoryHits: 0, folderHits: 0, misses: 0 };
+  #folderFailure: string | undefined;
+  #nextProgramId = 1;
+  #nextRunId = 1;
+  #isClosed = false;
+
+  constructor(options: ResolvedOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#cache = new MemoryCache(options.memoryCacheBytes);
+    const { limits, moduleLimits, folder, threads } = options;
+    const stackMb = STACK_RESERVE_MB + Math.ceil((limits.stackBytes * STACK_FACTOR) / MIB);
+    this.#runners = new ThreadPool(
+      {
+        size: threads,
+        thread: { main: RUN_MAIN, name: "wasm run", stackMb, heapMb: RUN_HEAP_MB, data: {} },
+      },
+      clock,
+    );
+    this.#compilers = new ThreadPool(
+      {
+        size: Math.min(COMPILE_THREADS, threads),
+        thread: {
+          main: COMPILE_MAIN,
+          name: "wasm compile",
+          stackMb: undefined,
+          heapMb: COMPILE_HEAP_MB,
+          data: { limits: moduleLimits, folder },
+        },
+        onStray: (message) => {
+          if (message.kind === "folder_failed") this.#folderFailure = message.message;
+        },
+      },
+      clock,
+    );
+  }
+
+  get stats(): EngineStats {
+    return {
+      busyThreads: this.#runners.busy,
+      waitingRuns: this.#runners.waiting,
+      replacedThreads: this.#runners.replaced + this.#compilers.replaced,
+      ...this.#counts,
+      memoryBytes: this.#cache.sizeBytes,
+      folderFailure: this.#folderFailure,
+    };
+  }
+
+  async prepare(bytes: Uint8Array, signal?: AbortSignal): Promise<Program> {
+    this.#checkOpen();
+    signal?.throwIfAborted();
+    const { moduleBytes } = this.#options.moduleLimits;
+    if (bytes.length > moduleBytes) {
+      throw new WasmError(
+        "MODULE_TOO_LARGE",
+        `The module has ${bytes.length} bytes, and ${moduleBytes} are allowed; give a smaller one, or raise moduleLimits.moduleBytes`,
+        { details: { limit: moduleBytes, actual: bytes.length } },
+      );
+    }
+    const beganMs = this.#clock.monotonicMs();
+    // The caller may change its bytes while they are looked at.
+    const own = Uint8Array.from(bytes);
+    const sha256 = await hash(own);
+    const held = this.#cache.get(sha256);
+    if (held !== undefined) {
+      this.#counts.memoryHits += 1;
+      return this.#programOf(held, 0);
+    }
+    const prepared = await unlessAborted(this.#prepare({ sha256, bytes: own, isProfiled: false }), signal);
+    return this.#programOf(prepared, this.#clock.monotonicMs() - beganMs);
+  }
+
+  async run(
+    program: Program,
+    request: RunRequest = {},
+  ): Promise<RunOutcome & { readonly profile?: RunProfile }> {
+    this.#checkOpen();
+    const held = this.#prepared.get(program);
+    if (held === undefined) {
+      throw new WasmError("BAD_REQUEST", "The program is of another engine; prepare it with this one");
+    }
+    const limits = capLimits(request.limits, this.#options.limits);
+    const abi = this.#abiOf(program, request);
+    const isProfiled = request.profile === true;
+    const { compiled, id: programId } = isProfiled
+      ? await this.#prepare({ sha256: held.sha256, bytes: held.bytes, isProfiled })
+      : held;
+    const job = new RunJob(
+      {
+        run: {
+          id: this.#nextRunId++,
+          programId,
+          abi,
+          args: request.args ?? [],
+          env: request.env ?? {},
+          limits,
+          world: worldOf(request),
+          maySend: request.send !== undefined,
+          isProfiled,
+          inputType: request.inputType,
+        },
+        input: request.input ?? new Uint8Array(),
+        program: compiled.program,
+        request,
+        clock: this.#clock,
+      },
+      (lost) => this.#runners.cancel(lost),
+    );
+    return this.#await(job, request.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([this.#runners[Symbol.asyncDispose](), this.#compilers[Symbol.asyncDispose]()]);
+  }
+
+  async #await(job: RunJob, signal: AbortSignal | undefined): ReturnType<Engine["run"]> {
+    const cancel = () => this.#runners.cancel(job);
+    this.#runners.submit(job);
+    if (signal === undefined) return job.outcome;
+    if (signal.aborted) cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      return await job.outcome;
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  #prepare(wanted: {
+    readonly sha256: string;
+    readonly bytes: Uint8Array<ArrayBuffer>;
+    readonly isProfiled: boolean;
+  }): Promise<Prepared> {
+    const { sha256, bytes, isProfiled } = wanted;
+    const key = isProfiled ? `${sha256} profiled` : sha256;
+    const held = this.#cache.get(key);
+    if (held !== undefined) return Promise.resolve(held);
+    const make = async (): Promise<Prepared> => {
+      const job = new CompileJob(
+        { bytes, sha256, isProfiled },
+        {
+          timeMs: this.#options.moduleLimits.compileMs,
+          onFolderFailure: (message) => (this.#folderFailure = message),
+        },
+      );
+      this.#compilers.submit(job);
+      const compiled = await job.compiled;
+      this.#counts[compiled.source === "folder" ? "folderHits" : "misses"] += 1;
+      return { id: this.#nextProgramId++, sha256, compiled, bytes };
+    };
+    return this.#cache.make(key, make, ({ compiled }) =>
+      compiled.modules.reduce((sum, { meteredBytes }) => sum + meteredBytes, bytes.length),
+    );
+  }
+
+  #programOf(prepared: Prepared, prepareMs: number): Program {
+    const { sha256, compiled } = prepared;
+    const program: Program = { sha256, abi: compiled.abi, modules: compiled.modules, prepareMs };
+    this.#prepared.set(program, prepared);
+    return program;
+  }
+
+  #abiOf(program: Program, request: RunRequest): Abi {
+    const abi = request.abi ?? program.abi;
+    if (abi === undefined) {
+      throw new WasmError(
+        "BAD_REQUEST",
+        "The program does not show how it is called: it exports neither execute nor _start, nor what a component exports; say which ABI it has, or build it for one",
+      );
+    }
+    return abi;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new WasmError("CLOSED", "The engine is closed; create another");
+  }
+}
+
+function worldOf({ world = { kind: "seeded" } }: RunRequest): ThreadRun["world"] {
+  if (world.kind === "live") return world;
+  const { seed = 0n, startMs = 0 } = world;
+  if (typeof seed !== "bigint" || !Number.isFinite(startMs)) {
+    throw new WasmError(
+      "BAD_REQUEST",
+      "A seeded world needs a bigint as seed and a number as startMs; give those",
+    );
+  }
+  return { kind: "seeded", seed, startMs };
+}
+
+async function hash(bytes: Uint8Array): Promise<string> {
+  const digest = createHash("sha256");
+  for (let begin = 0; begin < bytes.length; begin += HASH_PIECE_BYTES) {
+    if (begin > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    digest.update(bytes.subarray(begin, begin + HASH_PIECE_BYTES));
+  }
+  return digest.digest("hex");
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
