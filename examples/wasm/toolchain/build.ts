@@ -49,18 +49,30 @@ async function buildOne(recipe: Recipe, file: string): Promise<Built> {
   return { name, file, state: "made" };
 }
 
-/** Changes with whatever the program is made from: the recipe, the compiler, this code, and files it may include. */
+/** Changes with whatever the program is made from: the recipe, the compilers, this code, and the files. */
 function keyOf(recipe: Recipe): string {
   const tool = toolOf(recipe);
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([recipe, tool === undefined ? PACKAGES.map(versionOf) : findTool(tool)]));
-  const folders = [dirname(recipe.source), import.meta.dirname, ...("wit" in recipe ? [recipe.wit] : [])];
-  const files =
-    recipe.kind === "command-component" || recipe.kind === "core-component" ? [recipe.source] : [];
-  for (const file of [...files, ...folders.slice(files.length).flatMap(filesIn)]) {
+  hash.update(JSON.stringify([recipe, PACKAGES.map(versionOf), tool === undefined ? "" : findTool(tool)]));
+  for (const file of [...filesOf(recipe), ...filesIn(import.meta.dirname)]) {
     hash.update(file).update("\0").update(readFileSync(file)).update("\0");
   }
   return hash.digest("hex");
+}
+
+function filesOf(recipe: Recipe): readonly string[] {
+  switch (recipe.kind) {
+    case "c":
+    case "rust":
+    case "assemblyscript":
+      // It may include what lies beside it.
+      return filesIn(dirname(recipe.source));
+    case "script-component":
+    case "core-component":
+      return [recipe.source, recipe.wit];
+    case "command-component":
+      return [recipe.source];
+  }
 }
 
 function filesIn(folder: string): readonly string[] {

@@ -69,15 +69,13 @@ async function componentOfScript(
   const { componentize } = await import("@bytecodealliance/componentize-js");
   const text = await readFile(source, "utf8");
   const script = source.endsWith(".ts") ? stripTypeScriptTypes(text) : text;
-  // It reads its source from a file, and only JavaScript.
-  const file = `${output}.js`;
-  try {
-    await writeFile(file, script);
-    const { component } = await componentize({ sourcePath: file, witPath: wit, worldName: world });
-    await writeFile(output, component);
-  } finally {
-    await rm(file, { force: true });
-  }
+  // Each feature is an import, and HTTP is granted to few. Its types ask for a path of the source, which is text here.
+  const options = { worldName: world, disableFeatures: ["http", "fetch-event"] } as Parameters<
+    typeof componentize
+  >[2];
+  // As text: some versions do not find a WIT file that they are given the path of.
+  const { component } = await componentize(script, await readFile(wit, "utf8"), options);
+  await writeFile(output, component);
 }
 
 async function componentOfCommand(core: string, output: string): Promise<void> {
@@ -92,6 +90,7 @@ async function componentOfCore(
   output: string,
 ): Promise<void> {
   const { componentEmbed, componentNew } = await import("@bytecodealliance/jco");
-  const embedded = await componentEmbed({ binary: await readFile(source), witPath: wit, world });
+  const witSource = await readFile(wit, "utf8");
+  const embedded = await componentEmbed({ binary: await readFile(source), witSource, world });
   await writeFile(output, await componentNew(embedded, []));
 }

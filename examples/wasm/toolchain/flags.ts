@@ -7,8 +7,8 @@ export const C_EXECUTE: readonly string[] = [
   "-Wl,--global-base=1048576",
 ];
 
-/** A command in C. */
-export const C_COMMAND: readonly string[] = ["-O2", "-mbulk-memory"];
+/** A command in C; most of its bytes would be debugging information of the C library. */
+export const C_COMMAND: readonly string[] = ["-O2", "-mbulk-memory", "-Wl,--strip-debug"];
 
 /**
  * Rust without WASI, for `execute`. The stack comes first in memory and grows down from 1 MiB, so the input lies
@@ -37,3 +37,6 @@ export const ASSEMBLYSCRIPT: readonly string[] = [
   "--use",
   "abort=",
 ];
+
+/** C without a library that follows the canonical ABI: a component's host allocates where the input goes. */
+export const C_HANDLER: readonly string[] = ["-O2", "-nostdlib", "-mbulk-memory", "-Wl,--no-entry"];

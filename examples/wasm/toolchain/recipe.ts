@@ -23,7 +23,7 @@ export type Recipe =
     })
   /** A core module in AssemblyScript. */
   | (Source & { readonly kind: "assemblyscript"; readonly flags: readonly string[] })
-  /** A component in JavaScript or TypeScript; {@link world} is one of the WIT in {@link wit}. */
+  /** A component in JavaScript or TypeScript; `world` is one of the file `wit`. */
   | (Source & { readonly kind: "script-component"; readonly wit: string; readonly world: string })
   /** The core module of a command as a component that exports `wasi:cli/run`. */
   | (Source & { readonly kind: "command-component"; readonly tool: ToolName })
