@@ -1,10 +1,20 @@
-import { createLogger, EXIT, type Logger, StartupError, systemClock } from "@subnet-worker/kit";
+import {
+  createLogger,
+  createRegistry,
+  EXIT,
+  type Logger,
+  type Registry,
+  StartupError,
+  systemClock,
+} from "@subnet-worker/kit";
+import type { Engine } from "@subnet-worker/wasm";
 import { type Handler, serve, type ServeOptions, WepError } from "@subnet-worker/wep-sdk";
 import type { Config } from "./config.ts";
 import { loadHandlers } from "./handler-modules.ts";
 import { openTracing } from "./open-tracing.ts";
 import { readableLog } from "./readable-log.ts";
 import { checkSpecs } from "./specs.ts";
+import { openWasm } from "./wasm/open-wasm.ts";
 
 export interface App extends AsyncDisposable {
   /** Serves until `signal` aborts, then drains. */
@@ -15,6 +25,8 @@ export interface App extends AsyncDisposable {
 export interface Overrides {
   readonly logger?: Logger;
   readonly handlers?: readonly Handler[];
+  /** Of WebAssembly, where the configuration has it; the caller's to dispose. */
+  readonly engine?: Engine;
   readonly clock?: NonNullable<ServeOptions["clock"]>;
 }
 
@@ -28,8 +40,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   await using stack = new AsyncDisposableStack();
   const tracing = await openTracing(config, { clock: overrides.clock ?? systemClock, logger: log });
   if (tracing !== undefined) stack.use(tracing);
+  const metrics = createRegistry();
+  const builtIn = await builtInHandlers(config, { metrics, overrides, stack });
   const server = await listen({
-    ...(await handlersOf(config, overrides)),
+    ...withBuiltIn(await handlersOf(config, overrides), builtIn),
+    metrics,
     checkHandlers: (found) => checkSpecs(config.specs, found, log),
     host: config.server.host,
     port: config.server.port,
@@ -78,6 +93,27 @@ async function handlersOf(
   if (runtime.isolation === "none") return { handlers: await loadHandlers(modules) };
   const { thread_memory_mb: memoryMb } = runtime;
   return { modules, threads: memoryMb === 0 ? {} : { memoryMb } };
+}
+
+/** Handlers of the worker's own, which run in this process: what computes has threads of its own. */
+async function builtInHandlers(
+  { wasm }: Config,
+  {
+    metrics,
+    overrides: { engine },
+    stack,
+  }: {
+    readonly metrics: Registry;
+    readonly overrides: Overrides;
+    readonly stack: AsyncDisposableStack;
+  },
+): Promise<readonly Handler[]> {
+  // Disposed after the server, which waits for its runs.
+  return wasm.enabled ? [stack.use(await openWasm(wasm, { metrics, engine })).handler] : [];
+}
+
+function withBuiltIn<O extends Pick<ServeOptions, "handlers">>(options: O, builtIn: readonly Handler[]): O {
+  return { ...options, handlers: [...(options.handlers ?? []), ...builtIn] };
 }
 
 /** Only those that have slots. */

@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import type { Engine, EngineStats, Program, RunOutcome, RunRequest, Spent } from "@subnet-worker/wasm";
+import type {
+  Engine,
+  EngineStats,
+  ModuleFacts,
+  Program,
+  RunOutcome,
+  RunRequest,
+  Spent,
+} from "@subnet-worker/wasm";
 
 export const SPENT: Spent & { readonly stderr: Uint8Array } = {
   fuel: 1_234n,
@@ -11,6 +19,20 @@ export const SPENT: Spent & { readonly stderr: Uint8Array } = {
 
 export function completed(text: string): RunOutcome {
   return { ...SPENT, kind: "completed", output: new TextEncoder().encode(text) };
+}
+
+function factsOf({ byteLength: bytes }: Uint8Array): ModuleFacts {
+  return {
+    imports: [],
+    exports: [],
+    functionCount: 0,
+    memoryMinPages: 0,
+    tableMinElements: 0,
+    hasStart: false,
+    functionNames: [],
+    bytes,
+    meteredBytes: bytes,
+  };
 }
 
 /** An engine that runs nothing: it remembers what it was asked, and ends runs as it is told. */
@@ -25,6 +47,7 @@ export class FakeEngine implements Engine {
     folderHits: 0,
     misses: 0,
     memoryBytes: 0,
+    folderFailure: undefined,
   };
   isDisposed = false;
   #prepare: () => void = () => undefined;
@@ -49,7 +72,7 @@ export class FakeEngine implements Engine {
     return Promise.resolve().then(() => {
       this.#prepare();
       const sha256 = createHash("sha256").update(bytes).digest("hex");
-      return { sha256, abi: "execute", modules: [], prepareMs: 20 } satisfies Program;
+      return { sha256, abi: "execute", modules: [factsOf(bytes)], prepareMs: 20 } satisfies Program;
     });
   }
 

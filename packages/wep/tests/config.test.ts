@@ -95,6 +95,7 @@ describe("the configuration", () => {
     ["sources: [inline, ftp]", 'wasm.sources: there is no "ftp"; use inline, object, url'],
     ["sources: [url]", "wasm.source_hosts: names no host"],
     ["limits: { memory_mb: 65537 }", "wasm.limits.memory_mb: must be at most 65536"],
+    ["limits: { stack_kb: 16385 }", "wasm.limits.stack_kb: must be at most 16384"],
     ["limits: { fuel: 0 }", "wasm.limits.fuel"],
   ])("refuses WebAssembly with %s", async (settings, problem) => {
     await using folder = await folderWith({ "wep.yaml": `wasm: { ${settings} }\n` });

@@ -170,6 +170,14 @@ describe("the metrics of WebAssembly", () => {
     expect(await metric("wep_wasm_prepare_duration_seconds")).toMatchObject({ "0.005": 0, "0.02": 2 });
   });
 
+  it("are joined by a line of the log when the folder of modules cannot be used, once", async () => {
+    const { engine, run, metric } = setUp();
+    expect(await metric("wep_wasm_cache_folder_failing")).toEqual({ "": 0 });
+    engine.stats = { ...engine.stats, folderFailure: "ENOSPC" };
+    const logs = [await run({ module: MODULE }), await run({ module: MODULE })].map(({ log }) => log);
+    expect(logs).toMatchObject([[{ level: "warn", failure: "ENOSPC" }], []]);
+  });
+
   it("show what the engine holds", async () => {
     const { engine, metric } = setUp();
     engine.stats = {
@@ -180,11 +188,13 @@ describe("the metrics of WebAssembly", () => {
       folderHits: 5,
       misses: 6,
       memoryBytes: 7,
+      folderFailure: "the disk is full",
     };
     expect(await metric("wep_wasm_threads_busy")).toEqual({ "": 1 });
     expect(await metric("wep_wasm_runs_waiting")).toEqual({ "": 2 });
     expect(await metric("wep_wasm_threads_replaced_total")).toEqual({ "": 3 });
     expect(await metric("wep_wasm_programs_total")).toEqual({ memory: 4, folder: 5, nowhere: 6 });
     expect(await metric("wep_wasm_cache_bytes")).toEqual({ "": 7 });
+    expect(await metric("wep_wasm_cache_folder_failing")).toEqual({ "": 1 });
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { WasmError } from "@subnet-worker/wasm";
 import { describe, expect, it } from "vitest";
 import { FakeEngine } from "./_fake-engine.ts";
@@ -30,6 +31,22 @@ describe("the module of a run", () => {
     expect(engine.prepared).toHaveLength(1);
     await run({}, { files });
     expect(engine.prepared).toHaveLength(2);
+  });
+
+  it("is forgotten when newer ones need the room", async () => {
+    const { engine, run } = setUp({ config: { cache: { ...DEFAULTS.cache, memory_mb: 1 } } });
+    const large = new Uint8Array(300_000);
+    const other = new Uint8Array(300_001);
+    const read = async (module: Uint8Array) => {
+      const module_sha256 = createHash("sha256").update(module).digest("hex");
+      expect((await run({ module_sha256 }, { files: { module_object_key: module } })).status).toBe("success");
+    };
+    await read(large);
+    await read(large);
+    expect(engine.prepared).toHaveLength(1);
+    await read(other);
+    await read(large);
+    expect(engine.prepared).toHaveLength(3);
   });
 
   it("comes from a URL that the node fetches, once", async () => {
@@ -119,6 +136,7 @@ describe("the module of a run", () => {
     ["MODULE_TOO_LARGE", "QUOTA_EXCEEDED", false],
     ["COMPILE_TIMEOUT", "QUOTA_EXCEEDED", false],
     ["NOT_INSTALLED", "RESOURCE_UNAVAILABLE", true],
+    ["HOST_FAULT", "RESOURCE_UNAVAILABLE", true],
     ["CLOSED", "RESOURCE_UNAVAILABLE", true],
   ] as const)("is not accepted by the engine: %s", async (code, name, retryable) => {
     const engine = new FakeEngine().refuse(new WasmError(code, "why; what to do"));
@@ -164,7 +182,7 @@ describe("what a run is given", () => {
       max_output_mb: 5,
       max_host_calls: 6,
       seed: 2n ** 64n - 1n,
-      start_ms: 1_700_000_000_000,
+      start_ms: 1_300_000_000_000,
     });
     expect(request.limits).toEqual({
       fuel: 5_000n,
@@ -174,7 +192,7 @@ describe("what a run is given", () => {
       outputBytes: 5 * 1_048_576,
       hostCalls: 6,
     });
-    expect(request.world).toEqual({ kind: "seeded", seed: 2n ** 64n - 1n, startMs: 1_700_000_000_000 });
+    expect(request.world).toEqual({ kind: "seeded", seed: 2n ** 64n - 1n, startMs: 1_300_000_000_000 });
     const plain = await lastRun({ max_fuel: 0 });
     expect([plain.limits, plain.world]).toEqual([{}, { kind: "seeded", seed: 0n, startMs: 0 }]);
   });

@@ -118,6 +118,8 @@ export function wasmProblems({ sources, source_hosts: hosts, limits }: WasmConfi
       ? ["wasm.source_hosts: names no host, and wasm.sources has url; name the hosts or take url out"]
       : []),
     ...(limits.memory_mb > 65_536 ? ["wasm.limits.memory_mb: must be at most 65536"] : []),
+    // Of V8's stack, a run's is a fraction; threads cannot have more.
+    ...(limits.stack_kb > 16_384 ? ["wasm.limits.stack_kb: must be at most 16384"] : []),
   ];
 }
 

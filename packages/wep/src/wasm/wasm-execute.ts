@@ -24,6 +24,8 @@ export interface WasmExecuteDeps {
   readonly send?: SendRequest | undefined;
 }
 
+const MIB = 1_048_576;
+
 type Outputs = Record<string, OutputValue>;
 type Ended = Extract<RunOutcome, { readonly kind: "completed" | "guest_error" }>;
 
@@ -56,13 +58,22 @@ const MORE_OUTPUTS: Readonly<Record<string, MakeOutput>> = {
  */
 export function createWasmExecute(config: WasmConfig, deps: WasmExecuteDeps): Handler {
   const { engine, fetchModule } = deps;
-  const programs = new WasmPrograms({ maxBytes: config.module.max_mb * 1_048_576 }, { engine, fetchModule });
+  const programs = new WasmPrograms(
+    { moduleBytes: config.module.max_mb * MIB, knownBytes: config.cache.memory_mb * MIB },
+    { engine, fetchModule },
+  );
+  const folder: FolderState = { failure: undefined };
   return defineHandler<Record<string, InputValue>, Outputs>({
     kind: "wasm.execute",
     version: "1.0.0",
     class: "cpu",
-    run: (inputs, ctx) => execute({ inputs, ctx, config, programs, deps }),
+    run: (inputs, ctx) => execute({ inputs, ctx, config, programs, folder, deps }),
   });
+}
+
+/** What the log was told last of the folder of modules. */
+interface FolderState {
+  failure: string | undefined;
 }
 
 interface Execution {
@@ -70,6 +81,7 @@ interface Execution {
   readonly ctx: RunContext;
   readonly config: WasmConfig;
   readonly programs: WasmPrograms;
+  readonly folder: FolderState;
   readonly deps: WasmExecuteDeps;
 }
 
@@ -93,16 +105,26 @@ async function begin(execution: Execution) {
     makersOf(ctx.outputs);
     const task = parseTask(inputs, config);
     const input = isInputFile(task.input)
-      ? await task.input.bytes({ maxBytes: config.limits.memory_mb * 1_048_576 })
+      ? await task.input.bytes({ maxBytes: config.limits.memory_mb * MIB })
       : task.input;
     const program = await programs.get(task.module, ctx.signal);
     deps.metrics.prepared(program.prepareMs);
+    tellFolder(execution);
     const request = requestOf(task, input, execution);
     return { task, run: () => deps.engine.run(program, request).catch(rethrow) };
   } catch (error) {
     // A run that was stopped was not refused.
     if (!ctx.signal.aborted) deps.metrics.refused();
     return rethrow(error);
+  }
+}
+
+function tellFolder({ folder, ctx, deps }: Execution): void {
+  const { folderFailure: failure } = deps.engine.stats;
+  if (failure === folder.failure) return;
+  folder.failure = failure;
+  if (failure !== undefined) {
+    ctx.log.warn({ failure }, "wasm.cache.folder cannot be used; modules are metered anew (check its disk)");
   }
 }
 

@@ -56,6 +56,11 @@ function registerEngine(registers: Registry[], stats: () => EngineStats): void {
     "Modules of the compiled programs that are kept in memory.",
     (now) => now.memoryBytes,
   );
+  gauge(
+    "wep_wasm_cache_folder_failing",
+    "1 when the folder of metered modules could not be used the last time: they are metered anew.",
+    (now) => (now.folderFailure === undefined ? 0 : 1),
+  );
   void new Counter({
     name: "wep_wasm_threads_replaced_total",
     help: "Threads that were ended or died and were replaced: a run took longer than it may, or the machine had no memory.",

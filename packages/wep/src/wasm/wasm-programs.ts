@@ -7,24 +7,29 @@ import type { ModuleSource } from "./wasm-task.ts";
 /** Gets a module from a URL. @throws {TerminalError | RetryableError} */
 export type FetchModule = (url: string, signal: AbortSignal) => Promise<Uint8Array>;
 
+export interface WasmProgramsOptions {
+  /** Largest module. */
+  readonly moduleBytes: number;
+  /** Programs that are found again without reading their modules, by the bytes of those. */
+  readonly knownBytes: number;
+}
+
 export interface WasmProgramsDeps {
   readonly engine: Engine;
   /** `undefined`: modules are not fetched. */
   readonly fetchModule: FetchModule | undefined;
 }
 
-/** Programs that are found again without their modules; each is small beside what the engine's cache holds of it. */
-const MOST_KNOWN = 256;
-
 /** Turns a run's module into a program: reads it, holds it against its SHA-256, has it prepared. */
 export class WasmPrograms {
-  readonly #maxBytes: number;
+  readonly #options: WasmProgramsOptions;
   readonly #deps: WasmProgramsDeps;
   /** By where it is and its SHA-256, the longest unused first: nothing is downloaded to run it again. */
   readonly #known = new Map<string, Program>();
+  #knownBytes = 0;
 
-  constructor({ maxBytes }: { readonly maxBytes: number }, deps: WasmProgramsDeps) {
-    this.#maxBytes = maxBytes;
+  constructor(options: WasmProgramsOptions, deps: WasmProgramsDeps) {
+    this.#options = options;
     this.#deps = deps;
   }
 
@@ -44,7 +49,7 @@ export class WasmPrograms {
 
   async #read(source: ModuleSource, signal: AbortSignal): Promise<Uint8Array> {
     if (source.kind === "inline") return source.bytes;
-    if (source.kind === "object") return await source.file.bytes({ maxBytes: this.#maxBytes });
+    if (source.kind === "object") return await source.file.bytes({ maxBytes: this.#options.moduleBytes });
     const { fetchModule } = this.#deps;
     if (fetchModule === undefined) {
       throw refused(
@@ -56,12 +61,27 @@ export class WasmPrograms {
   }
 
   #keep(name: string, program: Program): Program {
-    this.#known.delete(name);
+    this.#drop(name);
     this.#known.set(name, program);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.#knownBytes += sizeOf(program);
+    for (const oldest of this.#known.keys()) {
+      if (this.#knownBytes <= this.#options.knownBytes) break;
+      this.#drop(oldest);
+    }
     return program;
   }
+
+  #drop(name: string): void {
+    const program = this.#known.get(name);
+    if (program === undefined) return;
+    this.#known.delete(name);
+    this.#knownBytes -= sizeOf(program);
+  }
+}
+
+/** A program keeps its module and its code alive, also when the engine's cache has let go of it. */
+function sizeOf({ modules }: Program): number {
+  return modules.reduce((sum, { bytes, meteredBytes }) => sum + bytes + meteredBytes, 0);
 }
 
 /**
