@@ -19,7 +19,7 @@ const MOST_KEPT = 64;
  * Operators that any machine does in a millisecond. A run whose fuel lasts longer than its time is watched by its
  * thread, so that its time ends it in good order.
  */
-const LEAST_SPEED_PER_MS = 150_000n;
+const LEAST_SPEED_PER_MS = 200_000n;
 
 /** What the engine gives a thread that should have stopped by itself, milliseconds. */
 const GRACE_MS = 60;
