@@ -15,5 +15,7 @@ export type {
 export { WasmError, type WasmErrorCode } from "./errors.ts";
 export { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS, type Limits, type ModuleLimits } from "./limits.ts";
 export type { ExternFact, FunctionTypeFact, ModuleFacts, ValueTypeName } from "./meter/facts.ts";
+export type { Metered, MeterModule, MeterOptions } from "./meter/meter.ts";
+export { meterModule } from "./meter/meter-module.ts";
 export { type FunctionFuel, renderFlameGraph, topFunctions } from "./profile/flame-graph.ts";
 export type { RunEnd, RunOutcome, Spent, TrapReason } from "./outcome.ts";
