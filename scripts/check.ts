@@ -17,6 +17,7 @@ interface Step {
 /** Not built, so nothing that is built refers to them. */
 const TEST_PROJECTS = [
   "e2e",
+  "examples/wasm",
   "packages/activity-spec/tests",
   "packages/contracts/tests",
   "packages/object-store/tests",

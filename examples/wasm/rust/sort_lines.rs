@@ -1,6 +1,6 @@
 // A command: sorts the lines of stdin. `sort_lines [--unique] [--reverse]`
 use std::io::{self, BufWriter, Read, Write};
-use std::process::ExitCode;
+use std::process::exit;
 
 #[derive(Default)]
 struct Options {
@@ -38,19 +38,16 @@ fn sort(options: &Options) -> io::Result<()> {
     out.flush()
 }
 
-fn main() -> ExitCode {
+fn main() {
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}");
-            return ExitCode::from(2);
+            exit(2);
         }
     };
-    match sort(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cannot sort: {error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = sort(&options) {
+        eprintln!("cannot sort: {error}");
+        exit(1);
     }
 }
