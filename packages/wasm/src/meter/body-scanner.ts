@@ -1,0 +1,421 @@
+import { ByteReader, NumberList } from "./bytes.ts";
+import { ControlFlow } from "./control-flow.ts";
+import {
+  ACTION,
+  ACTION_OF,
+  COST_OF,
+  HEIGHT_OF,
+  nameOfRefused,
+  PREFIX_BASE,
+  SKIP_BYTES,
+} from "./decode-table.ts";
+import { VALUE_TYPE } from "./facts.ts";
+import type { FlowGraph } from "./flow-graph.ts";
+import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
+import { badModule, unsupported } from "./refusals.ts";
+import { SITE } from "./sites.ts";
+import { checkValueType } from "./value-types.ts";
+
+/** How a module is scanned. */
+export interface ScanOptions {
+  /** Each operator that costs is a node of its own. */
+  readonly isEvery: boolean;
+  /** A call may end in a handler: what follows it is a landing. */
+  readonly mayCatch: boolean;
+  /** Global indices move. */
+  readonly movesGlobals: boolean;
+}
+
+/** What one body is. */
+export interface ScannedBody {
+  readonly graph: FlowGraph;
+  readonly frameBytes: number;
+  /** Canonical types that it calls indirectly. */
+  readonly indirectTypes: Uint32Array;
+}
+
+const FRAME_BYTES = 64;
+const SLOT_BYTES = 8;
+const NO_TYPES = new Uint32Array();
+const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
+const V128 = VALUE_TYPE.v128;
+
+/** Codes of operators that do nothing but change control, and their scanning below. */
+const OP = {
+  unreachable: 0x00,
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  try: 0x06,
+  catch: 0x07,
+  throw: 0x08,
+  rethrow: 0x09,
+  end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
+  delegate: 0x18,
+  catchAll: 0x19,
+  localGet: 0x20,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  memoryGrow: 0x40,
+  refFunc: 0xd2,
+  memoryFill: PREFIX_BASE[0xfc] + 11,
+  tableGrow: PREFIX_BASE[0xfc] + 15,
+  tableFill: PREFIX_BASE[0xfc] + 17,
+} as const;
+
+/**
+ * Scans bodies one after the other, each once. It is iterative, since a hostile module nests millions of blocks, and
+ * makes no object per operator.
+ */
+export class BodyScanner extends ByteReader {
+  readonly flow: ControlFlow = new ControlFlow();
+  /** Functions of `ref.func`. */
+  readonly referenced: NumberList = new NumberList();
+  /** A handler was found. */
+  hasHandlers = false;
+  /** A tail call was found. */
+  hasTailCalls = false;
+  readonly #parts: ModuleParts;
+  readonly #options: ScanOptions;
+  readonly #indirectTypes = new NumberList();
+  #usesSimd = false;
+  /** Locals before it are parameters; -1 when there are no others. */
+  #firstLocal = -1;
+
+  constructor(parts: ModuleParts, options: ScanOptions) {
+    super(parts.bytes);
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Scans the body of an own function, appending to the sites. */
+  scan(own: number): ScannedBody {
+    this.pos = this.#parts.bodyFrom[own] as number;
+    this.end = this.#parts.bodyTo[own] as number;
+    const type = typeOfFunction(this.#parts, own + (this.#parts.imported[EXTERN.function] as number));
+    this.#indirectTypes.length = 0;
+    this.#usesSimd = hasV128(type);
+    const locals = this.#readLocals(type.params.length);
+    const { flow } = this;
+    const firstSite = flow.sites.count;
+    flow.begin(this.pos, type);
+    while (flow.frames.depth > 0) {
+      this.#step();
+    }
+    this.expectEnd(`body ${own}`);
+    const { graph, rank } = flow.graph.finish();
+    if (rank !== undefined) {
+      flow.sites.renumberEdges(firstSite, rank);
+    }
+    const slotBytes = this.#usesSimd ? 2 * SLOT_BYTES : SLOT_BYTES;
+    const types = this.#indirectTypes;
+    return {
+      graph,
+      frameBytes: FRAME_BYTES + slotBytes * (type.params.length + locals + flow.maxHeight),
+      indirectTypes:
+        types.length === 0 ? NO_TYPES : Uint32Array.from(new Set(types.values.subarray(0, types.length))),
+    };
+  }
+
+  #readLocals(params: number): number {
+    let locals = 0;
+    for (let groups = this.count(); groups > 0; groups--) {
+      locals += this.u32();
+      this.#usesSimd = checkValueType(this.u8()) === V128 || this.#usesSimd;
+    }
+    this.#firstLocal = locals > 0 ? params : -1;
+    return locals;
+  }
+
+  #step(): void {
+    const at = this.pos;
+    let op = this.u8();
+    if (op >= 0xfb) {
+      op = this.#prefixed(op);
+    }
+    const { flow } = this;
+    const { graph } = flow;
+    if (COST_OF[op] !== 0) {
+      if (this.#options.isEvery && graph.current >= 0 && graph.cost > 0) {
+        flow.continueAt(at);
+      }
+      graph.cost++;
+    }
+    const action = ACTION_OF[op] as number;
+    if (action === ACTION.own) {
+      this.#ownStep(op, at);
+      return;
+    }
+    flow.changeHeight(HEIGHT_OF[op] as number);
+    if (action !== ACTION.plain) {
+      this.#skipImmediates(op, action);
+    }
+  }
+
+  #prefixed(prefix: number): number {
+    const code = this.u32();
+    const isKnown = (prefix === 0xfc && code < 256) || (prefix === 0xfd && code < 256);
+    if (!isKnown) {
+      throw unsupported(nameOfRefused(prefix, code));
+    }
+    if (prefix === 0xfd) {
+      this.#usesSimd = true;
+    }
+    const op = (prefix === 0xfd ? PREFIX_BASE[0xfd] : PREFIX_BASE[0xfc]) + code;
+    if (ACTION_OF[op] === ACTION.refused) {
+      throw unsupported(nameOfRefused(prefix, code));
+    }
+    return op;
+  }
+
+  #skipImmediates(op: number, action: number): void {
+    switch (action) {
+      case ACTION.leb:
+        this.skipLeb();
+        break;
+      case ACTION.memarg:
+        this.#skipMemarg();
+        break;
+      case ACTION.bytes:
+        this.#skipBytes(op);
+        break;
+      case ACTION.twoLebs:
+        this.skipLeb();
+        this.skipLeb();
+        break;
+      case ACTION.memargLane:
+        this.#skipMemarg();
+        this.skip(1);
+        break;
+      case ACTION.types:
+        for (let left = this.count(); left > 0; left--) {
+          checkValueType(this.u8());
+        }
+        break;
+      default:
+        throw unsupported(nameOfRefused(0, op));
+    }
+  }
+
+  #skipBytes(op: number): void {
+    const isType = op === 0xd0;
+    if (isType) {
+      checkValueType(this.u8());
+      return;
+    }
+    this.skip(SKIP_BYTES[op] as number);
+  }
+
+  /** Bit 6 of the alignment says that a memory's index follows. */
+  #skipMemarg(): void {
+    if ((this.u32() & 0x40) !== 0) {
+      this.skipLeb();
+    }
+    this.skipLeb();
+  }
+
+  #ownStep(op: number, at: number): void {
+    if (op <= OP.return || op === OP.delegate || op === OP.catchAll) {
+      this.#controlStep(op, at);
+    } else if (op <= OP.returnCallIndirect) {
+      this.#callStep(op, at);
+    } else if (op >= OP.localGet && op <= OP.globalSet) {
+      this.#variableStep(op, at);
+    } else {
+      this.#helpedStep(op, at);
+    }
+  }
+
+  #controlStep(op: number, at: number): void {
+    switch (op) {
+      case OP.block:
+        this.flow.block(this.#blockType());
+        break;
+      case OP.loop: {
+        const type = this.#blockType();
+        this.flow.loop([at, this.pos], type);
+        break;
+      }
+      case OP.if: {
+        const type = this.#blockType();
+        this.flow.if(this.pos, type);
+        break;
+      }
+      case OP.else:
+        this.flow.else([at, this.pos]);
+        break;
+      case OP.end:
+        this.flow.end([at, this.pos]);
+        break;
+      case OP.br:
+      case OP.brIf:
+      case OP.brTable:
+      case OP.return:
+        this.#branchStep(op, at);
+        break;
+      default:
+        this.#exceptionStep(op, at);
+    }
+  }
+
+  #branchStep(op: number, at: number): void {
+    switch (op) {
+      case OP.br:
+        this.flow.br(at, this.u32());
+        break;
+      case OP.brIf: {
+        const label = this.u32();
+        this.flow.brIf([at, this.pos], label);
+        break;
+      }
+      case OP.brTable: {
+        let outermost = this.flow.frames.depth;
+        for (let left = this.count() + 1; left > 0; left--) {
+          outermost = Math.min(outermost, this.flow.brTableTarget(at, this.u32()));
+        }
+        this.flow.brTable(at, outermost);
+        break;
+      }
+      default:
+        this.flow.return(at);
+    }
+  }
+
+  #exceptionStep(op: number, at: number): void {
+    switch (op) {
+      case OP.try: {
+        const type = this.#blockType();
+        this.flow.try(this.pos, type);
+        break;
+      }
+      case OP.catch: {
+        const tag = this.#parts.types[this.#parts.tags[this.u32()] as number] as FunctionType;
+        this.#catch(at, tag.params.length);
+        break;
+      }
+      case OP.catchAll:
+        this.#catch(at, 0);
+        break;
+      case OP.delegate:
+        this.skipLeb();
+        this.flow.close([at, this.pos]);
+        break;
+      default:
+        if (op !== OP.unreachable) {
+          this.skipLeb();
+          this.flow.markLoop();
+        }
+        this.flow.graph.endNode();
+    }
+  }
+
+  #catch(at: number, values: number): void {
+    this.hasHandlers = true;
+    this.flow.handler([at, this.pos], values);
+  }
+
+  #blockType(): FunctionType {
+    const first = this.bytes[this.pos] as number;
+    if (first === 0x40) {
+      this.pos++;
+      return NO_VALUES;
+    }
+    if ((first & 0xc0) === 0x40) {
+      checkValueType(this.u8());
+      return { params: NO_VALUES.params, results: this.bytes.subarray(this.pos - 1, this.pos) };
+    }
+    const type = this.#parts.types[this.u32()];
+    if (type === undefined) {
+      throw badModule(`the block before byte ${this.pos} has no such type`);
+    }
+    return type;
+  }
+
+  #callStep(op: number, at: number): void {
+    const { flow } = this;
+    const isTail = op >= OP.returnCall;
+    const isIndirect = op === OP.callIndirect || op === OP.returnCallIndirect;
+    const index = this.u32();
+    if (isIndirect) {
+      this.skipLeb();
+      flow.height--;
+    }
+    flow.sites.add(isTail ? SITE.tailCall : SITE.call, at, isIndirect ? -1 : index);
+    this.#countCall(index, isIndirect);
+    if (isTail) {
+      this.hasTailCalls = true;
+      flow.tailCall();
+    } else if (flow.isLive && this.#options.mayCatch) {
+      flow.continueAt(this.pos, 1);
+    }
+  }
+
+  #countCall(index: number, isIndirect: boolean): void {
+    const { flow } = this;
+    const type = isIndirect ? this.#parts.types[index] : typeOfFunction(this.#parts, index);
+    if (type === undefined) {
+      throw badModule(`the call before byte ${this.pos} has no such type`);
+    }
+    if (flow.isLive) {
+      flow.markLoop();
+      if (isIndirect) {
+        this.#indirectTypes.push(this.#parts.canonicalTypes[index] as number);
+      } else {
+        flow.graph.addCall(index);
+      }
+    }
+    this.#usesSimd = this.#usesSimd || hasV128(type);
+    flow.changeHeight(type.results.length - type.params.length);
+  }
+
+  #variableStep(op: number, at: number): void {
+    this.flow.changeHeight(HEIGHT_OF[op] as number);
+    const index = this.u32();
+    if (op <= OP.localTee) {
+      if (index === this.#firstLocal) {
+        this.flow.sites.addTwo(SITE.firstLocal, at, [index, this.pos]);
+      }
+    } else if (this.#options.movesGlobals && index >= (this.#parts.imported[EXTERN.global] as number)) {
+      this.flow.sites.addTwo(SITE.global, at, [index, this.pos]);
+    }
+  }
+
+  /** Operators that a helper does, or that cost by size. */
+  #helpedStep(op: number, at: number): void {
+    this.flow.changeHeight(HEIGHT_OF[op] as number);
+    const index = this.u32();
+    if (op === OP.memoryGrow) {
+      this.flow.sites.addTwo(SITE.memoryGrow, at, [index, this.pos]);
+      return;
+    }
+    if (op === OP.refFunc) {
+      this.referenced.push(index);
+      this.flow.sites.addTwo(SITE.refFunc, at, [index, this.pos]);
+      return;
+    }
+    this.flow.markLoop();
+    if (op === OP.tableGrow) {
+      this.flow.sites.addTwo(SITE.tableGrow, at, [index, this.pos]);
+      return;
+    }
+    const hasOneIndex = op === OP.memoryFill || op === OP.tableFill;
+    if (!hasOneIndex) {
+      this.skipLeb();
+    }
+    this.flow.sites.add(SITE.bulk, at, 0);
+  }
+}
+
+function hasV128(type: FunctionType): boolean {
+  return type.params.includes(V128) || type.results.includes(V128);
+}

@@ -1,0 +1,109 @@
+import type { Immediate } from "./operator.ts";
+import { OPERATORS } from "./operators.ts";
+
+/** How the scanner steps over an operator. */
+export const ACTION = {
+  refused: 0,
+  /** Nothing follows. */
+  plain: 1,
+  memarg: 2,
+  leb: 3,
+  twoLebs: 4,
+  /** {@link SKIP_BYTES} follow. */
+  bytes: 5,
+  memargLane: 6,
+  types: 7,
+  /** Read by its own code. */
+  own: 8,
+} as const;
+
+const CODES = 1024;
+
+/** Where operators with a prefix begin in the tables below. */
+export const PREFIX_BASE: Readonly<Record<0 | 0xfc | 0xfd, number>> = { 0: 0, 0xfc: 256, 0xfd: 512 };
+
+/** Operators that the scanner reads itself, for what they do to control, calls or counters. */
+const OWN = new Set([
+  ..."unreachable block loop if else try catch throw rethrow end br br_if br_table return call call_indirect".split(
+    " ",
+  ),
+  ..."return_call return_call_indirect delegate catch_all local.get local.set local.tee global.get".split(
+    " ",
+  ),
+  ..."global.set memory.grow ref.func memory.init memory.copy memory.fill table.init table.copy".split(" "),
+  ..."table.grow table.fill".split(" "),
+]);
+
+const ACTIONS: Readonly<Record<Immediate, number>> = {
+  none: ACTION.plain,
+  block: ACTION.own,
+  label: ACTION.own,
+  labels: ACTION.own,
+  index: ACTION.leb,
+  indices: ACTION.twoLebs,
+  memarg: ACTION.memarg,
+  memarg_lane: ACTION.memargLane,
+  lane: ACTION.bytes,
+  leb: ACTION.leb,
+  "4 bytes": ACTION.bytes,
+  "8 bytes": ACTION.bytes,
+  "16 bytes": ACTION.bytes,
+  types: ACTION.types,
+  type: ACTION.bytes,
+};
+
+const BYTES: Partial<Readonly<Record<Immediate, number>>> = {
+  lane: 1,
+  type: 1,
+  "4 bytes": 4,
+  "8 bytes": 8,
+  "16 bytes": 16,
+};
+
+/** By code (with {@link PREFIX_BASE}): how to step over it, what it costs, what it does to the height of the stack. */
+export const ACTION_OF: Uint8Array = new Uint8Array(CODES);
+export const COST_OF: Uint8Array = new Uint8Array(CODES);
+export const HEIGHT_OF: Int8Array = new Int8Array(CODES);
+export const SKIP_BYTES: Uint8Array = new Uint8Array(CODES);
+
+for (const operator of OPERATORS) {
+  const code = PREFIX_BASE[operator.prefix] + operator.code;
+  ACTION_OF[code] = OWN.has(operator.name) ? ACTION.own : ACTIONS[operator.immediate];
+  COST_OF[code] = operator.cost;
+  const [pops, pushes] = operator.effect ?? [0, 0];
+  HEIGHT_OF[code] = pushes - pops;
+  SKIP_BYTES[code] = BYTES[operator.immediate] ?? 0;
+}
+
+const REFUSED_PREFIXES: ReadonlyMap<number, string> = new Map([
+  [0xfb, "garbage collection"],
+  [0xfe, "atomics (threads)"],
+]);
+
+/** What an operator that is not in the tables belongs to. */
+export function nameOfRefused(prefix: number, code: number): string {
+  if (prefix === 0xfd && code >= 0x100) {
+    return "relaxed SIMD";
+  }
+  const byPrefix = REFUSED_PREFIXES.get(prefix);
+  if (byPrefix !== undefined) {
+    return byPrefix;
+  }
+  if (prefix === 0) {
+    return nameOfCore(code);
+  }
+  return `the operator 0x${prefix.toString(16)} 0x${code.toString(16)}`;
+}
+
+function nameOfCore(code: number): string {
+  if (code === 0x0a || code === 0x1f) {
+    return "exceptions with references (try_table, throw_ref)";
+  }
+  if (code === 0x14 || code === 0x15 || (code >= 0xd3 && code <= 0xd6)) {
+    return "typed function references";
+  }
+  if (code >= 0xe0 && code <= 0xe6) {
+    return "stack switching";
+  }
+  return `the operator 0x${code.toString(16)}`;
+}
