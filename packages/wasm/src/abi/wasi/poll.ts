@@ -8,6 +8,8 @@ const EVENT = { sizeBytes: 32, errno: 8, type: 10, readyBytes: 16, flags: 24 } a
 const EVENT_TYPE = { clock: 0, fdRead: 1, fdWrite: 2 } as const;
 const FLAG_ABSOLUTE = 1;
 const FLAG_HANGUP = 1;
+/** Longer waits are as long as this, 146 years: more than a thread of the system can be asked to wait for. */
+const LONGEST_WAIT_NS = 2n ** 62n;
 
 interface Subscription {
   readonly type: number;
@@ -69,7 +71,12 @@ function readClockSubscription(call: StdioCall, at: number, clocks: ClocksOfCall
   const timeoutNs = memory.u64(at + SUBSCRIPTION.timeout);
   const isAbsolute = (memory.u16(at + SUBSCRIPTION.flags) & FLAG_ABSOLUTE) !== 0;
   const delayNs = isAbsolute ? timeoutNs - nowNs(call, clockId, clocks) : timeoutNs;
-  return { ...ready(EVENT_TYPE.clock, {}), delayNs: delayNs < 0n ? 0n : delayNs };
+  return { ...ready(EVENT_TYPE.clock, {}), delayNs: clampWait(delayNs) };
+}
+
+function clampWait(delayNs: bigint): bigint {
+  if (delayNs < 0n) return 0n;
+  return delayNs > LONGEST_WAIT_NS ? LONGEST_WAIT_NS : delayNs;
 }
 
 function nowNs({ host }: StdioCall, clockId: number, clocks: ClocksOfCall): bigint {
