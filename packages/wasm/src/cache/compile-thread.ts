@@ -1,6 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { WasmError } from "../errors.ts";
 import type { ModuleFacts } from "../meter/facts.ts";
+import { DEFAULT_MODULE_LIMITS } from "../limits.ts";
 import { meterModule } from "../meter/meter-module.ts";
 import type { ThreadProgram } from "../thread/protocol.ts";
 import { compileProgram, meterProgram } from "./compile-program.ts";
@@ -83,7 +84,7 @@ say({ kind: "ready" });
 
 /** One round at a time, so that a program that comes meanwhile waits for a round at most. */
 function warm(sample: Uint8Array, rounds: number): void {
-  meterModule(sample, { counters: "own", placement: "fast", limits });
+  meterModule(sample, { counters: "own", placement: "fast", limits: DEFAULT_MODULE_LIMITS });
   if (rounds > 1) setImmediate(warm, sample, rounds - 1);
 }
 setImmediate(() => warm(createSampleModule(), WARM_ROUNDS));
