@@ -35,6 +35,20 @@ describe("what wasm.execute gives back", () => {
     ]);
   });
 
+  it("tells the media type of a component's output where the spec asks for it", async () => {
+    const engine = new FakeEngine().end({
+      ...SPENT,
+      kind: "completed",
+      output: MODULE,
+      outputType: "text/plain",
+    });
+    const declares = [{ name: "output_type", type: "string" }];
+    expect((await setUp({ engine }).run({ module: MODULE }, { declares })).outputs).toEqual({
+      output_type: "text/plain",
+    });
+    expect((await setUp().run({ module: MODULE }, { declares })).outputs).toEqual({ output_type: "" });
+  });
+
   it("refuses a spec that declares what it does not have, before it runs anything", async () => {
     const options = { declares: [{ name: "colour", type: "string" }] };
     expect(await errorOf({ module: MODULE }, {}, options)).toMatchObject({
@@ -111,6 +125,21 @@ describe("how a run fails", () => {
       retryable: true,
       message: expect.stringMatching(/^\[WASM_HOST_FAULT\].*no memory.*fuel=1234/),
     });
+  });
+
+  it("as a component says: with its own code, and whether another try may help", async () => {
+    const failure = { code: "busy", isRetryable: true };
+    const end = { kind: "guest_error", code: 1, message: "the model loads", output: MODULE } as const;
+    const engine = new FakeEngine().end({ ...SPENT, ...end, failure });
+    expect(await errorOf({ module: MODULE }, { engine })).toMatchObject({
+      name: "EXECUTION_FAILED",
+      retryable: true,
+      message: expect.stringMatching(
+        /^\[WASM_GUEST_ERROR\] the program failed with code "busy": the model loads \(fuel/,
+      ),
+    });
+    engine.end({ ...SPENT, ...end, failure: { ...failure, isRetryable: false } });
+    expect(await errorOf({ module: MODULE }, { engine })).toMatchObject({ retryable: false });
   });
 
   it("with words of the program that may be long, and the figures behind them", async () => {

@@ -167,6 +167,18 @@ describe("what a run is given", () => {
     expect(Buffer.from(engine.runs[0]!.input!).toString()).toBe("a large text");
   });
 
+  it("is of the media type that it is said to be, or that its object has", async () => {
+    expect((await lastRun({ input: "{}" })).inputType).toBeUndefined();
+    expect((await lastRun({ input: "{}", input_type: "application/json" })).inputType).toBe(
+      "application/json",
+    );
+    const { engine, run } = setUp();
+    const files = { input_object_key: { path: import.meta.filename, mediaType: "text/plain" } };
+    await run({ module: MODULE }, { files });
+    await run({ module: MODULE, input_type: "text/csv" }, { files });
+    expect(engine.runs.map(({ inputType }) => inputType)).toEqual(["text/plain", "text/csv"]);
+  });
+
   it("is arguments, an environment and an ABI, in either form", async () => {
     const expected = { args: ["-v", "x=1"], env: { A: "1", B: "=" }, abi: "command" };
     expect(await lastRun({ ...expected, env: ["A=1", "B=="] })).toMatchObject(expected);

@@ -48,6 +48,7 @@ const OUTPUTS: Readonly<Record<string, MakeOutput>> = {
 /** What a spec may ask for besides. */
 const MORE_OUTPUTS: Readonly<Record<string, MakeOutput>> = {
   output_text: ({ output }) => textOf(output),
+  output_type: (outcome) => (outcome.kind === "completed" ? (outcome.outputType ?? "") : ""),
   // Content in the place of an object key is uploaded.
   output_object_key: ({ output }) => output,
 };
@@ -133,7 +134,10 @@ function rethrow(error: unknown): never {
 }
 
 function requestOf(task: WasmTask, input: Uint8Array, { ctx, deps: { send } }: Execution): RunRequest {
+  // Objects and inputs that are files say themselves what they are.
+  const mediaType = isInputFile(task.input) ? task.input.mediaType : "";
   return {
+    ...(mediaType === "" ? {} : { inputType: mediaType }),
     ...task.request,
     input,
     signal: ctx.signal,

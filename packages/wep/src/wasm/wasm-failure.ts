@@ -12,12 +12,36 @@ const LONGEST_WORDS = 2_000;
  * Only what is the machine's fault may be tried again: a program does the same each time.
  */
 export function failureOf(outcome: FailedOutcome): TerminalError | RetryableError {
-  const { name, code, problem } = describe(outcome);
+  const { name, code, problem } = explain(outcome, INPUTS);
   const message = `[WASM_${name}] ${problem} (${figures(outcome)})`;
-  return outcome.kind === "host_fault"
-    ? new RetryableError(message, { code })
-    : new TerminalError(message, { code });
+  return isRetryable(outcome) ? new RetryableError(message, { code }) : new TerminalError(message, { code });
 }
+
+/** A component may know that another try helps; a module that is given to a worker has no way to say so. */
+function isRetryable(outcome: FailedOutcome): boolean {
+  return (
+    outcome.kind === "host_fault" || (outcome.kind === "guest_error" && outcome.failure?.isRetryable === true)
+  );
+}
+
+/** How whoever asks for a run asks for more of something. */
+export interface LimitNames {
+  readonly fuel: string;
+  readonly memory: string;
+  readonly stack: string;
+  readonly time: string;
+  readonly output: string;
+  readonly hostCalls: string;
+}
+
+const INPUTS: LimitNames = {
+  fuel: "max_fuel",
+  memory: "max_memory_mb",
+  stack: "max_stack_kb",
+  time: "max_time_s",
+  output: "max_output_mb",
+  hostCalls: "max_host_calls",
+};
 
 /** What a run has used, for people and programs: `fuel=12 time_ms=3 memory_peak_bytes=65536 host_calls=0`. */
 export function figures({ fuel, timeMs, memoryBytes, hostCalls }: Spent): string {
@@ -46,13 +70,17 @@ const ERROR_CODES = {
   NOT_INSTALLED: "RESOURCE_UNAVAILABLE",
 } as const satisfies Record<WasmError["code"], TaskErrorName>;
 
-interface Description {
+/** A failure in words. */
+export interface Explanation {
+  /** `OUT_OF_FUEL` */
   readonly name: string;
   readonly code: TaskErrorName;
+  /** What happened, and what to do where that is known. */
   readonly problem: string;
 }
 
-function describe(outcome: FailedOutcome): Description {
+/** Says what happened, and what to do. */
+export function explain(outcome: FailedOutcome, names: LimitNames): Explanation {
   switch (outcome.kind) {
     case "guest_error":
     case "trap":
@@ -62,7 +90,7 @@ function describe(outcome: FailedOutcome): Description {
     case "bad_output":
       return ofProgram(outcome);
     default:
-      return ofLimit(outcome);
+      return ofLimit(outcome, names);
   }
 }
 
@@ -73,14 +101,15 @@ type OfProgram = Extract<
   }
 >;
 
-function ofProgram(outcome: OfProgram): Description {
+function ofProgram(outcome: OfProgram): Explanation {
   switch (outcome.kind) {
     case "guest_error": {
       const words = outcome.message === "" ? "" : `: ${cut(outcome.message)}`;
+      const own = outcome.failure === undefined ? outcome.code : JSON.stringify(cut(outcome.failure.code));
       return {
         name: "GUEST_ERROR",
         code: "EXECUTION_FAILED",
-        problem: `the program failed with code ${outcome.code}${words}`,
+        problem: `the program failed with code ${own}${words}`,
       };
     }
     case "trap":
@@ -104,21 +133,21 @@ function ofProgram(outcome: OfProgram): Description {
   }
 }
 
-function ofLimit(outcome: Exclude<FailedOutcome, OfProgram>): Description {
+function ofLimit(outcome: Exclude<FailedOutcome, OfProgram>, names: LimitNames): Explanation {
   switch (outcome.kind) {
     case "out_of_fuel":
-      return over("OUT_OF_FUEL", `the program burned all of its ${outcome.limit} fuel`, "max_fuel");
+      return over("OUT_OF_FUEL", `the program burned all of its ${outcome.limit} fuel`, names.fuel);
     case "stack_exhausted":
       return over(
         "STACK_EXHAUSTED",
         `the program called too deep for its ${outcome.limitBytes} bytes of stack`,
-        "max_stack_kb",
+        names.stack,
       );
     case "memory_limit":
       return over(
         "MEMORY_LIMIT",
         `the program needs ${outcome.neededBytes} bytes of memory from the start and may have ${outcome.limitBytes}`,
-        "max_memory_mb",
+        names.memory,
       );
     case "table_limit":
       return {
@@ -128,25 +157,25 @@ function ofLimit(outcome: Exclude<FailedOutcome, OfProgram>): Description {
       };
     case "timed_out":
       return {
-        ...over("TIMED_OUT", `the program ran for its ${outcome.limitMs} ms`, "max_time_s"),
+        ...over("TIMED_OUT", `the program ran for its ${outcome.limitMs} ms`, names.time),
         code: "CANCELLED_BY_TIMEOUT",
       };
     case "output_too_large":
       return over(
         "OUTPUT_TOO_LARGE",
         `the program gives back ${outcome.actualBytes} bytes and may give ${outcome.limitBytes}`,
-        "max_output_mb",
+        names.output,
       );
     case "too_many_host_calls":
       return over(
         "TOO_MANY_HOST_CALLS",
         `the program called out of its sandbox ${outcome.limit} times`,
-        "max_host_calls",
+        names.hostCalls,
       );
   }
 }
 
-function over(name: string, problem: string, input: string): Description {
+function over(name: string, problem: string, input: string): Explanation {
   return {
     name,
     code: "QUOTA_EXCEEDED",

@@ -15,7 +15,7 @@ export interface WasmTask {
   readonly module: ModuleSource;
   /** Bytes, or the object that has them. */
   readonly input: Uint8Array | InputFile;
-  readonly request: Pick<RunRequest, "abi" | "args" | "env" | "limits" | "world">;
+  readonly request: Pick<RunRequest, "abi" | "args" | "env" | "inputType" | "limits" | "world">;
   /** Whether a program that says that it failed fails the run; else its code is part of the result. */
   readonly failsWithGuest: boolean;
 }
@@ -45,6 +45,7 @@ export const WASM_INPUTS: readonly string[] = [
   "input",
   "input_base64",
   "input_object_key",
+  "input_type",
   "args",
   "env",
   ...Object.keys(LIMITS),
@@ -63,11 +64,13 @@ export const WASM_INPUTS: readonly string[] = [
 export function parseTask(values: Readonly<Record<string, InputValue>>, config: WasmConfig): WasmTask {
   const inputs = new WasmInputs(values, WASM_INPUTS);
   const abi = inputs.oneOf("abi", ABIS);
+  const inputType = inputs.text("input_type");
   return {
     module: moduleOf(inputs, config),
     input: inputOf(inputs),
     request: {
       ...(abi === undefined ? {} : { abi }),
+      ...(inputType === undefined ? {} : { inputType }),
       args: inputs.texts("args"),
       env: inputs.pairs("env"),
       limits: limitsIn(inputs, config),
