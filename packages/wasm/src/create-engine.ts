@@ -25,7 +25,7 @@ const MIB = 1024 * 1024;
 const COMPILE_THREADS = 2;
 const COMPILE_HEAP_MB = 2048;
 /** Of the host's own objects; memories of guests are outside of it. */
-const RUN_HEAP_MB = 1024;
+const RUN_HEAP_MB = 512;
 
 /**
  * V8's frames against what the meter says that they weigh. Frames of the optimizing compiler hold what it keeps of a
@@ -92,13 +92,15 @@ class ThreadedEngine implements Engine {
     this.#runners = new ThreadPool(
       {
         size: threads,
+        eager: threads,
         thread: { main: RUN_MAIN, name: "wasm run", stackMb, heapMb: RUN_HEAP_MB, data: {} },
       },
       clock,
     );
     this.#compilers = new ThreadPool(
       {
-        size: Math.min(COMPILE_THREADS, threads),
+        size: COMPILE_THREADS,
+        eager: 1,
         thread: {
           main: COMPILE_MAIN,
           name: "wasm compile",

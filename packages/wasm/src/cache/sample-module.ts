@@ -1,5 +1,5 @@
 /** Functions of the sample, and statements of each. */
-const FUNCTIONS = 160;
+const FUNCTIONS = 16;
 const STATEMENTS = 60;
 const DEEPEST = 4;
 

@@ -8,7 +8,7 @@ export interface ThreadOptions {
   readonly name: string;
   /** V8's stack, MiB; `undefined`: Node's. */
   readonly stackMb: number | undefined;
-  /** V8's heap, MiB. */
+  /** What its JavaScript may hold, MiB. Memories of guests are not among it. */
   readonly heapMb: number;
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -19,6 +19,12 @@ export interface ThreadEvents {
   /** It is gone: it was ended, or died by itself. */
   onExit(reason: string): void;
 }
+
+/**
+ * V8 ends the whole process when a thread comes to its limit with a large allocation. So its limit is so far above ours
+ * that nothing gets there at once, and the pool looks at how much a thread holds.
+ */
+const HEAP_RESERVE_MB = 2048;
 
 /** A thread of the engine. It has no environment, no arguments, and nothing to read from. */
 export class PoolThread {
@@ -46,7 +52,7 @@ export class PoolThread {
       execArgv: [],
       stdin: false,
       resourceLimits: {
-        maxOldGenerationSizeMb: options.heapMb,
+        maxOldGenerationSizeMb: options.heapMb + HEAP_RESERVE_MB,
         ...(options.stackMb === undefined ? {} : { stackSizeMb: options.stackMb }),
       },
     });
@@ -76,6 +82,16 @@ export class PoolThread {
       const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
       this.#events.onMessage(received.message as { readonly kind: string });
+    }
+  }
+
+  /** Bytes of its JavaScript; V8 says them also while the thread is busy. `undefined` when it is gone. */
+  async heapBytes(): Promise<number | undefined> {
+    try {
+      return (await this.#worker.getHeapStatistics()).used_heap_size;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ERR_WORKER_NOT_RUNNING") return undefined;
+      throw error;
     }
   }
 

@@ -7,6 +7,9 @@ import { PoolThread, type ThreadOptions } from "./pool-thread.ts";
 // 3. A job is lost as soon as its thread is ended, however long the thread takes to die.
 // 4. There are never more than `size` threads, and as many again that are dying.
 
+/** How often the pool looks at what busy threads hold, milliseconds. */
+const LOOK_MS = 100;
+
 /** Why a job did not end by itself. */
 export type Loss =
   | { readonly kind: "timed_out" }
@@ -30,6 +33,8 @@ export interface Job<Message> {
 
 export interface PoolOptions<Message> {
   readonly size: number;
+  /** Threads that are started at once; the others when there is work for them. */
+  readonly eager: number;
   readonly thread: ThreadOptions;
   /** A thread says something that is of no job. */
   readonly onStray?: (message: Message) => void;
@@ -52,6 +57,7 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
   readonly #waiting = new Set<Job<Message>>();
   #isClosed = false;
   #isHeld = false;
+  #look: Disposable | undefined;
   #replaced = 0;
 
   constructor(options: PoolOptions<Message>, clock: Clock) {
@@ -97,6 +103,7 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
   /** Gives up all jobs, as `closed`, and waits until all threads are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#look?.[Symbol.dispose]();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const job of waiting) job.lose({ kind: "closed" }, undefined);
@@ -113,9 +120,11 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
     return [...this.#slots].find((slot) => slot.job === job);
   }
 
+  /** Starts threads for all jobs, as far as there may be. */
   #fill(): void {
-    const { size } = this.#options;
-    while (!this.#isClosed && this.#slots.size < size && this.#dying.size < size) this.#start();
+    const { size, eager } = this.#options;
+    const wanted = Math.min(size, Math.max(eager, this.busy + this.#waiting.size));
+    while (!this.#isClosed && this.#slots.size < wanted && this.#dying.size < size) this.#start();
   }
 
   #start(): void {
@@ -153,8 +162,26 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
       slot.job = job;
       slot.timer = this.#clock.timer(job.timeMs, () => this.#timeOut(slot));
       job.begin(slot.thread);
+      this.#look ??= this.#clock.timer(LOOK_MS, () => this.#lookAtHeaps());
     }
     this.#hold();
+  }
+
+  /** Ends threads that hold too much. There is one timer, and none while nothing runs. */
+  #lookAtHeaps(): void {
+    const busy = [...this.#slots].filter(({ job }) => job !== undefined);
+    this.#look = busy.length === 0 ? undefined : this.#clock.timer(LOOK_MS, () => this.#lookAtHeaps());
+    for (const slot of busy) void this.#lookAtHeap(slot, slot.job);
+  }
+
+  async #lookAtHeap(slot: Slot<Message>, job: Job<Message> | undefined): Promise<void> {
+    const { heapMb } = this.#options.thread;
+    const heapBytes = (await slot.thread.heapBytes()) ?? 0;
+    if (heapBytes <= heapMb * 1024 * 1024 || slot.job !== job || slot.isEnded) return;
+    this.#loseSlot(slot, {
+      kind: "died",
+      reason: `it held more than the ${heapMb} MiB of memory that it may`,
+    });
   }
 
   #timeOut(slot: Slot<Message>): void {

@@ -1,0 +1,26 @@
+import { type MessagePort, workerData } from "node:worker_threads";
+
+/** A thread for tests of the pool: does what it is told, well or badly. */
+export interface PoolThreadOrder {
+  readonly name: string;
+  readonly does: "answer" | "spin" | "exit" | "throw" | "fill_heap" | "look_around";
+}
+
+const { port, fails } = workerData as { readonly port: MessagePort; readonly fails?: boolean };
+if (fails === true) throw new Error("it cannot begin");
+
+function fillHeap(): never {
+  const kept: string[][] = [];
+  for (;;) kept.push(Array.from({ length: 1000 }, (_, index) => `${kept.length} ${index}`));
+}
+
+port.on("message", ({ name, does }: PoolThreadOrder) => {
+  port.postMessage({ kind: "began", name });
+  if (does === "spin") for (;;);
+  if (does === "exit") process.exit(3);
+  if (does === "throw") throw new Error("a fault");
+  if (does === "fill_heap") fillHeap();
+  const seen = { env: { ...process.env }, argv: process.argv.slice(2), execArgv: process.execArgv };
+  port.postMessage({ kind: "done", name, seen });
+});
+port.postMessage({ kind: "ready" });
