@@ -1,6 +1,7 @@
 import { type CommandTable, parseCommandLine, type Parsed } from "./command-line.ts";
 import type { OptionEntry } from "./commands/command.ts";
 import { SPEC_COMMANDS } from "./commands/spec-table.ts";
+import { WASM_COMMANDS } from "./commands/wasm-table.ts";
 import { ownVersion } from "./own-version.ts";
 
 const HANDLERS: OptionEntry = {
@@ -106,6 +107,7 @@ Examples: wep send demo.words --input text="one two two" --input limit=3
     load: async () => (await import("./commands/send.ts")).send,
   },
   ...SPEC_COMMANDS,
+  ...WASM_COMMANDS,
   replay: {
     usage: "RUN.json [--handlers MODULE] [options]",
     summary: "run a recorded run again, in this process, and compare what it comes to",

@@ -29,7 +29,7 @@ export async function wepInside(args: readonly string[], cwd: string): Promise<F
     env: {},
     cwd,
     isTerminal: false,
-    out: (text) => void (said.stdout += text),
+    out: (content) => void (said.stdout += Buffer.from(content).toString()),
     err: (text) => void (said.stderr += text),
   };
   try {

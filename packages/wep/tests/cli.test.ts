@@ -36,6 +36,8 @@ describe("the command line", () => {
     [["run", "--handlers", "a.ts", "--help"], /^Usage: wep run /],
     [["help", "spec"], /^ {2}wep spec check FILE\.\.\. +say what is wrong/m],
     [["spec", "--help"], /^ {2}wep spec decode FILE ACTIVITY/m],
+    [["help", "wasm"], /^ {2}wep wasm run FILE \[options\] +run a module or component/m],
+    [["wasm", "run", "--help"], /--profile FILE\.svg +writes a flame graph/],
     [["help", "tail"], /Example: wep tail --activity 0x12ab34cd\n$/],
     [["--version"], /^\d+\.\d+\.\d+\n$/],
     [["run", "--version"], /^\d+\.\d+\.\d+\n$/],

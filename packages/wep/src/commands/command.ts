@@ -6,7 +6,7 @@ export interface Io {
   readonly cwd: string;
   /** Whether a person reads standard output, so that colour helps. */
   readonly isTerminal: boolean;
-  out(text: string): void;
+  out(content: string | Uint8Array): void;
   err(text: string): void;
 }
 
@@ -87,7 +87,7 @@ export function processIo(): Io {
     env: process.env,
     cwd: process.cwd(),
     isTerminal: process.stdout.isTTY,
-    out: (text) => void process.stdout.write(text),
+    out: (content) => void process.stdout.write(content),
     err: (text) => void process.stderr.write(text),
   };
 }

@@ -1,0 +1,118 @@
+import { fstatSync } from "node:fs";
+import { buffer } from "node:stream/consumers";
+import { parseDuration } from "@subnet-worker/kit/config";
+import type { Abi, Limits, RunRequest } from "@subnet-worker/wasm";
+import { flagOption, type Invocation, misuse, textOption, textsOption } from "./command.ts";
+import { readBytes } from "./wasm-file.ts";
+
+const ABIS: readonly Abi[] = ["execute", "command", "cli", "handler"];
+const MIB = 1_048_576;
+
+/** Options that are counts, the limit that each is, and its unit. */
+const COUNTS = [
+  ["memory-mb", "memoryBytes", MIB],
+  ["stack-kb", "stackBytes", 1_024],
+  ["output-mb", "outputBytes", MIB],
+  ["host-calls", "hostCalls", 1],
+] as const;
+
+/**
+ * What the options of `wep wasm run` ask for. Reads the input.
+ *
+ * @throws {StartupError} exit code 78 for an option that makes no sense
+ */
+export async function readRunOptions(
+  invocation: Invocation,
+): Promise<{ readonly request: RunRequest; readonly limits: Partial<Limits> }> {
+  const abi = abiOf(textOption(invocation, "abi"));
+  const inputType = textOption(invocation, "input-type");
+  const limits = limitsOf(invocation);
+  const world = worldOf(invocation);
+  const env = Object.fromEntries(textsOption(invocation, "env").map(pairOf));
+  const input = await inputOf(invocation);
+  return {
+    limits,
+    request: {
+      input,
+      args: textsOption(invocation, "arg"),
+      env,
+      world,
+      ...(abi === undefined ? {} : { abi }),
+      ...(inputType === undefined ? {} : { inputType }),
+    },
+  };
+}
+
+function abiOf(text: string | undefined): Abi | undefined {
+  const found = ABIS.find((abi) => abi === text);
+  if (text !== undefined && found === undefined)
+    throw misuse(`--abi: there is no ${text}; use ${ABIS.join(", ")}`);
+  return found;
+}
+
+function limitsOf(invocation: Invocation): Partial<Limits> {
+  const fuel = numberOf(invocation, "fuel");
+  const time = textOption(invocation, "time");
+  const counts = COUNTS.flatMap(([option, limit, unit]) => {
+    const count = numberOf(invocation, option);
+    return count === undefined ? [] : [[limit, Number(count) * unit] as const];
+  });
+  return {
+    ...Object.fromEntries(counts),
+    ...(fuel === undefined ? {} : { fuel }),
+    ...(time === undefined ? {} : { timeMs: timeOf(time) }),
+  };
+}
+
+function timeOf(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw misuse(`--time: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function numberOf(invocation: Invocation, option: string): bigint | undefined {
+  const text = textOption(invocation, option);
+  if (text === undefined) return undefined;
+  if (/^\d{1,19}$/.test(text)) return BigInt(text);
+  throw misuse(`--${option}: expected a whole number from 0, got ${JSON.stringify(text)}`);
+}
+
+function worldOf(invocation: Invocation): NonNullable<RunRequest["world"]> {
+  const seed = numberOf(invocation, "seed");
+  const startMs = numberOf(invocation, "start-ms");
+  if (!flagOption(invocation, "live"))
+    return { kind: "seeded", seed: seed ?? 0n, startMs: Number(startMs ?? 0n) };
+  if (seed === undefined && startMs === undefined) return { kind: "live" };
+  throw misuse("--live has real clocks and randomness; leave --seed and --start-ms out");
+}
+
+function pairOf(text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw misuse(`--env: expected NAME=VALUE, got ${JSON.stringify(text)}`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+async function inputOf(invocation: Invocation): Promise<Uint8Array> {
+  const text = textOption(invocation, "input");
+  if (text === "-" || (text === undefined && isPiped())) return await buffer(process.stdin);
+  if (text === undefined) return new Uint8Array();
+  const isFile = text.startsWith("@") && !text.startsWith("@@");
+  // As in the options of wep send.
+  return isFile
+    ? readBytes(invocation.io, text.slice(1))
+    : new TextEncoder().encode(text.replace(/^@@/, "@"));
+}
+
+/** A terminal, and what a program has that is started without one, are not waited for. */
+function isPiped(): boolean {
+  try {
+    const stat = fstatSync(0);
+    return stat.isFIFO() || stat.isFile() || stat.isSocket();
+  } catch (error) {
+    // It is closed.
+    if ((error as NodeJS.ErrnoException).code === "EBADF") return false;
+    throw error;
+  }
+}
