@@ -34,7 +34,9 @@ describe("TypeScript", () => {
       return name;
     });
     writeFileSync(join(folder, "words.activity.ts"), typesOfTemplate());
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(compilerOptions(names)));
+    // The world that a handler in WebAssembly imports.
+    const worlds = "../../examples/wasm/typescript/subnet-worker.d.ts";
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(compilerOptions([...names, worlds])));
     const tsc = spawnSync(join(ROOT, "node_modules", ".bin", "tsc"), ["-p", folder], {
       cwd: ROOT,
       encoding: "utf8",
@@ -104,6 +106,14 @@ function inPlace(said: string, blocks: readonly DocBlock[]): string {
   });
 }
 
+test("programs for WebAssembly stand where scripts/wasm-page.test.ts makes and runs them", () => {
+  const programs = ["c", "rust", "assemblyscript", "js"].flatMap(of);
+  expect(programs.length).toBeGreaterThan(5);
+  for (const block of programs) {
+    expect([block.file, block.flags.length], placeOf(block)).toEqual(["docs/wasm.md", 1]);
+  }
+});
+
 describe("files", () => {
   test.each(of("json").map((block) => [placeOf(block), block] as const))("%s is JSON", (_, { code }) => {
     expect(() => JSON.parse(code) as unknown).not.toThrow();
@@ -155,6 +165,7 @@ const OURS: Readonly<Record<string, (argv: readonly string[]) => unknown>> = {
 const OTHERS = new Set([
   "apt-get",
   "cd",
+  "clang",
   "curl",
   "docker",
   "echo",
@@ -165,6 +176,7 @@ const OTHERS = new Set([
   "printf",
   "python3",
   "rm",
+  "rustc",
   "tsc",
 ]);
 
@@ -199,7 +211,7 @@ function checkNpx(args: readonly string[], block: DocBlock): void {
   if (program.startsWith("pnpm@")) return checkScript(rest, block);
   const ours = OURS[program];
   if (ours !== undefined) return void ours(rest.map(withoutPlaceholder));
-  if (program === "tsc") return;
+  if (program === "tsc" || program === "asc") return;
   throw new Error(`npx ${program}: what is it? Name it in scripts/doc-blocks.test.ts`);
 }
 

@@ -1,0 +1,131 @@
+// docs/wasm.md is done as it is written: its files are made, its commands run, and what they print is compared.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findTool, type ToolName } from "../examples/wasm/toolchain/tools.ts";
+import { type DocBlock, pageBlocks } from "./_doc-blocks.ts";
+import { ROOT } from "./_published.ts";
+
+const PAGE = "docs/wasm.md";
+
+/** What is done in one place of the page. */
+interface Section {
+  readonly title: string;
+  readonly blocks: readonly DocBlock[];
+}
+
+const TITLES = readFileSync(join(ROOT, PAGE), "utf8")
+  .split("\n")
+  .map((line, index) => ({ line: index + 1, title: /^### (.*)$/.exec(line)?.[1] }))
+  .filter((each): each is { readonly line: number; readonly title: string } => each.title !== undefined);
+
+const SECTIONS: readonly Section[] = TITLES.map(({ line, title }, index) => ({
+  title,
+  blocks: pageBlocks().filter(
+    (block) => block.file === PAGE && block.line > line && block.line < (TITLES[index + 1]?.line ?? Infinity),
+  ),
+}))
+  // What comes after the last of them is no part of it.
+  .map(({ title, blocks }) => ({
+    title,
+    blocks: blocks.filter(
+      ({ flags, language }) => flags.length > 0 || language === "sh" || language === "text",
+    ),
+  }))
+  .filter(({ blocks }) => blocks.some(({ language }) => language === "sh"));
+
+const COMPILERS: readonly (readonly [command: RegExp, tool: ToolName])[] = [
+  [/^clang --target=wasm32-unknown-unknown /m, "clang"],
+  [/^clang --target=wasm32-wasi /m, "clang-wasi"],
+  [/^rustc --target wasm32-unknown-unknown /m, "rustc"],
+  [/^rustc --target wasm32-wasi /m, "rustc-wasi"],
+];
+
+const commandsOf = ({ blocks }: Section) =>
+  blocks.flatMap(({ language, code }) => (language === "sh" ? [code] : [])).join("");
+
+/** Those for which there is a compiler, and what sections before them have made. */
+function doable(): ReadonlySet<string> {
+  const titles = new Set<string>();
+  const missing = new Set<string>();
+  for (const section of SECTIONS) {
+    const commands = commandsOf(section);
+    const hasCompiler = COMPILERS.every(([command, tool]) => {
+      const args = findTool(tool)?.args.join(" ");
+      return !command.test(commands) || (args !== undefined && commands.includes(args));
+    });
+    const all = section.blocks.map(({ code }) => code).join("");
+    if (hasCompiler && ![...missing].some((file) => all.includes(`"${file}"`))) titles.add(section.title);
+    else for (const [, file = ""] of commands.matchAll(/ -o (\S+)/g)) missing.add(file);
+  }
+  return titles;
+}
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "wasm-page-"));
+  const modules = join(ROOT, "examples", "wasm", "node_modules");
+  symlinkSync(modules, join(folder, "node_modules"));
+  mkdirSync(join(folder, "bin"));
+  const wep = `exec '${process.execPath}' --conditions=@subnet-worker/source '${ROOT}/packages/wep/src/main.ts' "$@"`;
+  const npx = [
+    'program="$1"; shift',
+    `[ "$program" = wep ] && ${wep}`,
+    `exec '${modules}/.bin/'"$program" "$@"`,
+  ];
+  script("npx", npx);
+  const rustc = findTool("rustc-wasi")?.program ?? findTool("rustc")?.program;
+  if (rustc !== undefined) script("rustc", [`exec '${rustc}' "$@"`]);
+});
+
+function script(name: string, lines: readonly string[]): void {
+  writeFileSync(join(folder, "bin", name), ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+}
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function sh(code: string): string {
+  const path = [join(folder, "bin"), dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+  const env = { ...process.env, PATH: path };
+  const { status, stdout, stderr } = spawnSync("sh", ["-ec", code], { cwd: folder, encoding: "utf8", env });
+  expect([status, status === 0 ? "" : stderr], code).toEqual([0, ""]);
+  return stdout;
+}
+
+describe(PAGE, () => {
+  const possible = doable();
+
+  test("has every way to write a module", () => {
+    expect(SECTIONS.map(({ title }) => title)).toEqual([
+      "execute in C",
+      "execute in Rust",
+      "execute in AssemblyScript",
+      "command in C",
+      "command in Rust",
+      "cli from a command",
+      "handler in TypeScript",
+    ]);
+  });
+
+  for (const { title, blocks } of SECTIONS) {
+    test.skipIf(!possible.has(title))(
+      `${title}: what is written is what happens`,
+      { timeout: 180_000 },
+      () => {
+        let printed = "";
+        let comparisons = 0;
+        for (const { language, flags, code } of blocks) {
+          if (language === "sh") printed = sh(code);
+          else if (language === "text") {
+            expect(printed.trimEnd()).toBe(code.trimEnd());
+            comparisons += 1;
+          } else writeFileSync(join(folder, flags[0] ?? ""), code);
+        }
+        expect(comparisons).toBe(1);
+      },
+    );
+  }
+});
