@@ -281,6 +281,9 @@ async function hash(bytes: Uint8Array): Promise<string> {
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
+  // It is looked at here as well, as it may have come while the bytes were hashed. Nobody else may wait for the promise.
+  promise.catch(() => undefined);
+  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });

@@ -107,14 +107,14 @@ describe("the pool of threads", () => {
       // Stands in for a busy process: nothing is heard until the thread has answered.
       const until = performance.now() + 5000;
       const hear = job.hear.bind(job);
-      let isDone = false;
+      const heard = { isDone: false };
       job.hear = (message) => {
-        isDone = message.kind === "done";
+        heard.isDone = message.kind === "done";
         return hear(message);
       };
       void clock.advance(999);
       const cell = new Int32Array(new SharedArrayBuffer(4));
-      while (Atomics.wait(cell, 0, 0, 1) === "timed-out" && !isDone && performance.now() < until)
+      while (Atomics.wait(cell, 0, 0, 1) === "timed-out" && !heard.isDone && performance.now() < until)
         thread.drain();
     };
     pool.submit(job);
@@ -148,9 +148,7 @@ describe("the pool of threads", () => {
     const { pool, clock } = openPool(1);
     const fills = submit(pool, "fills", "fill_heap");
     const next = submit(pool, "next");
-    let isEnded = false;
-    void fills.ended.promise.then(() => (isEnded = true));
-    while (!isEnded) {
+    while (!events.includes("fills died")) {
       await clock.advance(1);
       await new Promise((resolve) => setImmediate(resolve));
     }
