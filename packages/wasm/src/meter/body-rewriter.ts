@@ -351,12 +351,16 @@ export class BodyRewriter {
 
   /** Passes the stack that is left, with what this frame gives back. */
   #writeCall(pos: number, target: number, givenBack: number): void {
-    if (!this.#plan.carriesStack) {
-      return;
-    }
     const { plans, counters, mayReenter } = this.#context;
     const isSeen = target >= this.#imported;
     if (isSeen && plans[target - this.#imported]?.carriesStack !== true) {
+      return;
+    }
+    if (!this.#plan.carriesStack) {
+      if (isSeen) {
+        // Code that cannot be reached: the plan knows of no such call, but its operands must fit.
+        writeConst(this.#copyTo(pos), CODE.i32Const, 0);
+      }
       return;
     }
     if (!isSeen && target >= 0 && !mayReenter) {
