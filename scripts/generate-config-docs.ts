@@ -25,6 +25,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   "non-empty": "text",
   semver: "version",
   list: "list",
+  ports: "list of ports",
 };
 
 const UNITS_MS: readonly (readonly [number, string])[] = [

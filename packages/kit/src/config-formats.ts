@@ -111,6 +111,15 @@ const FORMATS: Record<string, convict.Format> = {
       }
     },
   },
+  ports: {
+    coerce: coerced((text) => splitList(text).map(wholeNumber)),
+    validate(value: unknown) {
+      const isPort = (item: unknown) =>
+        Number.isSafeInteger(item) && Number(item) >= 1 && Number(item) <= 65_535;
+      if (!Array.isArray(value) || !value.every(isPort))
+        refuse("must be a list of ports, 1 to 65535 (in the environment: separated by commas)");
+    },
+  },
   ratio: {
     coerce: coerced(Number),
     validate(value: unknown) {

@@ -43,7 +43,7 @@ registerFormats();
  * is listed at once. A setting with `sensitive: true` is refused in the file, and
  * its value is never shown; neither is that of a URL, which may carry a key. Formats beyond convict's own: `duration` (to milliseconds),
  * `non-empty`, `http-urls` (at least one), `ws-urls`, `address`, `semver`, `list`,
- * `positive-int`, `count`, `ratio`, `tables`.
+ * `ports`, `positive-int`, `count`, `ratio`, `tables`.
  *
  * @returns a deeply frozen object
  * @throws {ConfigError} with all problems

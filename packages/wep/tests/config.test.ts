@@ -52,7 +52,15 @@ describe("the configuration", () => {
         },
         module: { max_mb: 64, max_functions: 100_000, max_function_kb: 4_096, compile_s: 30 },
         cache: { memory_mb: 256, folder: "", folder_mb: 1_024 },
-        http: { allowed_hosts: [], allow_private: false, timeout_s: 30, response_mb: 16 },
+        http: {
+          allowed_hosts: [],
+          ports: [443],
+          allow_plaintext: false,
+          networks: [],
+          timeout_s: 30,
+          request_mb: 1,
+          response_mb: 16,
+        },
       },
       logging: { level: "info", json: true },
       tracing: { enabled: false, endpoint: "http://127.0.0.1:4318/v1/traces", ratio: 1 },
@@ -88,6 +96,9 @@ describe("the configuration", () => {
       folderBytes: 2 ** 30,
       folder: join(folder.path, "modules"),
     });
+    expect(read(folder.path, { env: { WEP__WASM__HTTP__PORTS: "443, 8443" } }).wasm.http.ports).toEqual([
+      443, 8_443,
+    ]);
     expect(engineOptionsOf(read(folder.path, { env: { WEP__WASM__THREADS: "3" } }).wasm).threads).toBe(3);
   });
 
@@ -96,6 +107,13 @@ describe("the configuration", () => {
     ["sources: [url]", "wasm.source_hosts: names no host"],
     ["limits: { memory_mb: 65537 }", "wasm.limits.memory_mb: must be at most 65536"],
     ["limits: { stack_kb: 16385 }", "wasm.limits.stack_kb: must be at most 16384"],
+    [
+      'http: { allowed_hosts: ["a b"] }',
+      'wasm.http: [EGRESS_BAD_REQUEST] The policy is wrong: "a b" is no host',
+    ],
+    ["http: { networks: [everything] }", 'wasm.http: [EGRESS_BAD_REQUEST] The policy is wrong: "everything"'],
+    ["http: { ports: [70000] }", "wasm.http.ports: must be a list of ports"],
+    ["source_hosts: [https://a.b/]", "wasm.source_hosts: [EGRESS_BAD_REQUEST]"],
     ["limits: { fuel: 0 }", "wasm.limits.fuel"],
   ])("refuses WebAssembly with %s", async (settings, problem) => {
     await using folder = await folderWith({ "wep.yaml": `wasm: { ${settings} }\n` });

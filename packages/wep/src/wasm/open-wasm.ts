@@ -2,6 +2,7 @@ import type { Registry } from "@subnet-worker/kit";
 import type { Engine } from "@subnet-worker/wasm";
 import type { Handler } from "@subnet-worker/wep-sdk";
 import { engineOptionsOf, type WasmConfig } from "./wasm-config.ts";
+import { createFetchModule, createSend } from "./wasm-egress.ts";
 import { createWasmExecute } from "./wasm-execute.ts";
 import { createWasmMetrics } from "./wasm-metrics.ts";
 
@@ -24,7 +25,12 @@ export async function openWasm(
   const own =
     engine ?? stack.use((await import("@subnet-worker/wasm")).createEngine(engineOptionsOf(config)));
   const metrics = createWasmMetrics(registry, () => own.stats);
-  const handler = createWasmExecute(config, { engine: own, metrics });
+  const handler = createWasmExecute(config, {
+    engine: own,
+    metrics,
+    fetchModule: createFetchModule(config),
+    send: createSend(config),
+  });
   const owned = stack.move();
   return { handler, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,5 +1,9 @@
 import type { ConfigSchema } from "@subnet-worker/kit/config";
+import { createEgress, EgressError, type EgressPolicy } from "@subnet-worker/kit/egress";
 import type { EngineOptions, Limits, ModuleLimits } from "@subnet-worker/wasm";
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
 
 /** Where a module may come from. */
 export const MODULE_SOURCES = ["inline", "object", "url"] as const;
@@ -37,8 +41,11 @@ export interface WasmConfig {
   };
   readonly http: {
     readonly allowed_hosts: readonly string[];
-    readonly allow_private: boolean;
+    readonly ports: readonly number[];
+    readonly allow_plaintext: boolean;
+    readonly networks: readonly string[];
     readonly timeout_s: number;
+    readonly request_mb: number;
     readonly response_mb: number;
   };
 }
@@ -101,16 +108,22 @@ export const WASM_SCHEMA: ConfigSchema<WasmConfig> = {
     allowed_hosts: names(
       "Hosts that programs may send HTTP requests to: `api.example`, or `*.example` for all below it. Empty: programs that want HTTP are refused.",
     ),
-    allow_private: isAllowed(
-      "Requests may reach loopback, private and link-local addresses, where an allowed host has one.",
+    ports: { doc: "Ports of those hosts.", format: "ports", default: [443] },
+    allow_plaintext: isAllowed(
+      "Requests may go over http:// too, which whoever is on the way can read and change.",
     ),
-    timeout_s: positive("Longest request in seconds.", 30),
+    networks: names(
+      "Networks that requests may reach though they are not public, such as `10.1.0.0/16`; loopback, private and link-local addresses, and those where clouds keep credentials, are refused else.",
+    ),
+    timeout_s: positive("Longest request in seconds; of a module that is fetched, too.", 30),
+    request_mb: positive("Largest body of a request in MiB.", 1),
     response_mb: positive("Largest response in MiB.", 16),
   },
 };
 
 /** What is wrong with the section beyond what its formats say. */
-export function wasmProblems({ sources, source_hosts: hosts, limits }: WasmConfig): readonly string[] {
+export function wasmProblems(config: WasmConfig): readonly string[] {
+  const { sources, source_hosts: hosts, limits } = config;
   const unknown = sources.filter((source) => !MODULE_SOURCES.some((known) => known === source));
   return [
     ...unknown.map((source) => `wasm.sources: there is no "${source}"; use ${MODULE_SOURCES.join(", ")}`),
@@ -120,11 +133,10 @@ export function wasmProblems({ sources, source_hosts: hosts, limits }: WasmConfi
     ...(limits.memory_mb > 65_536 ? ["wasm.limits.memory_mb: must be at most 65536"] : []),
     // Of V8's stack, a run's is a fraction; threads cannot have more.
     ...(limits.stack_kb > 16_384 ? ["wasm.limits.stack_kb: must be at most 16384"] : []),
+    ...policyProblems("wasm.source_hosts", modulePolicyOf(config)),
+    ...policyProblems("wasm.http", httpPolicyOf(config)),
   ];
 }
-
-const KIB = 1_024;
-const MIB = 1_024 * KIB;
 
 /** The engine that the section describes. */
 export function engineOptionsOf(config: WasmConfig): EngineOptions {
@@ -161,4 +173,38 @@ function moduleLimitsOf({ module }: WasmConfig): ModuleLimits {
     functionBytes: module.max_function_kb * KIB,
     compileMs: module.compile_s * 1_000,
   };
+}
+
+/** What modules may be fetched from. Addresses that are not public are never among it. */
+export function modulePolicyOf({ source_hosts: hosts, module, http }: WasmConfig): EgressPolicy {
+  return {
+    hosts,
+    methods: ["GET"],
+    requestBytes: 0,
+    responseBytes: module.max_mb * MIB,
+    timeMs: http.timeout_s * 1_000,
+  };
+}
+
+/** What programs may send HTTP requests to. */
+export function httpPolicyOf({ http }: WasmConfig): EgressPolicy {
+  return {
+    hosts: http.allowed_hosts,
+    ports: http.ports,
+    schemes: http.allow_plaintext ? ["https", "http"] : ["https"],
+    networks: http.networks,
+    requestBytes: http.request_mb * MIB,
+    responseBytes: http.response_mb * MIB,
+    timeMs: http.timeout_s * 1_000,
+  };
+}
+
+function policyProblems(setting: string, policy: EgressPolicy): readonly string[] {
+  try {
+    createEgress({ policy });
+    return [];
+  } catch (error) {
+    if (!(error instanceof EgressError)) throw error;
+    return [`${setting}: ${error.message}`];
+  }
 }
