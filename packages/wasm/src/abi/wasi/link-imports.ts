@@ -72,10 +72,12 @@ function notGranted(abiName: string, offers: ReadonlyMap<string, unknown>): stri
 
 function isOfType(type: ExternFact, offered: Pick<Offer<GuestCall>, "params" | "results">): boolean {
   return (
-    type.kind === "function" &&
-    type.params.join() === offered.params.join() &&
-    type.results.join() === offered.results.join()
+    type.kind === "function" && isSame(type.params, offered.params) && isSame(type.results, offered.results)
   );
+}
+
+function isSame(types: readonly string[], others: readonly string[]): boolean {
+  return types.length === others.length && types.every((type, index) => type === others[index]);
 }
 
 function describeType(type: ExternFact): string {
