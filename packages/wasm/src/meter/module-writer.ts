@@ -146,7 +146,9 @@ export class ModuleWriter {
       content.u32(reader.u32() + more);
       isMoved = this.#copyMoved(reader.pos, section.to);
     }
-    write();
+    if (more > 0) {
+      write();
+    }
     return isMoved || more > 0;
   }
 
