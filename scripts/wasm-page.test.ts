@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findTool, type ToolName } from "../examples/wasm/toolchain/tools.ts";
+import { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS } from "../packages/wasm/src/limits.ts";
+import { OPERATORS } from "../packages/wasm/src/meter/operators.ts";
 import { type DocBlock, pageBlocks } from "./_doc-blocks.ts";
 import { ROOT } from "./_published.ts";
 
@@ -16,8 +18,9 @@ interface Section {
   readonly blocks: readonly DocBlock[];
 }
 
-const TITLES = readFileSync(join(ROOT, PAGE), "utf8")
-  .split("\n")
+const TEXT = readFileSync(join(ROOT, PAGE), "utf8");
+
+const TITLES = TEXT.split("\n")
   .map((line, index) => ({ line: index + 1, title: /^### (.*)$/.exec(line)?.[1] }))
   .filter((each): each is { readonly line: number; readonly title: string } => each.title !== undefined);
 
@@ -128,4 +131,50 @@ describe(PAGE, () => {
       },
     );
   }
+});
+
+/** The row of a table of the page, by what its first cell begins with. */
+function row(first: string): readonly string[] {
+  const line = TEXT.split("\n").find((each) => each.startsWith(`| ${first}`)) ?? "";
+  return line.split("|").map((cell) => cell.trim());
+}
+
+describe("what the page says", () => {
+  test("operators that cost nothing are those that cost nothing", () => {
+    const [, cell = "", fuel] = row("`nop`");
+    expect(fuel).toBe("0");
+    const named = Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name).sort();
+    expect(named).toEqual(OPERATORS.flatMap(({ cost, name }) => (cost === 0 ? [name] : [])).sort());
+  });
+
+  test("limits are the defaults", () => {
+    const count = (value: bigint | number) => value.toLocaleString("en-US");
+    const mib = (bytes: number) => `${bytes / 2 ** 20} MiB`;
+    const limits = DEFAULT_LIMITS;
+    expect(row("fuel |")[2]).toBe(count(limits.fuel));
+    expect(row("time |")[2]).toBe(`${limits.timeMs / 1000} s`);
+    expect(row("memory,")[2]).toBe(mib(limits.memoryBytes));
+    expect(row("tables,")[2]).toBe(`${count(limits.tableElements)} elements`);
+    expect(row("stack |")[2]).toBe(mib(limits.stackBytes));
+    expect(row("output |")[2]).toBe(mib(limits.outputBytes));
+    expect(row("stderr |")[2]).toBe(mib(limits.stderrBytes));
+    expect(row("calls out")[2]).toBe(count(limits.hostCalls));
+    const { moduleBytes, functionBytes, functions, compileMs } = DEFAULT_MODULE_LIMITS;
+    expect(row("size of")[2]).toBe(
+      `${mib(moduleBytes)}, functions of ${mib(functionBytes)}, ${count(functions)} functions`,
+    );
+    expect(row("time to")[2]).toBe(`${compileMs / 1000} s`);
+  });
+
+  test("outcomes are all that there are", () => {
+    const source = readFileSync(join(ROOT, "packages", "wasm", "src", "outcome.ts"), "utf8");
+    for (const [, kind = ""] of source.matchAll(/readonly kind: "(\w+)"/g))
+      expect(TEXT).toContain(`\`${kind}\``);
+  });
+
+  test("the function of the world is the one of its WIT", () => {
+    const wit = readFileSync(join(ROOT, "packages", "wasm", "wit", "subnet-worker.wit"), "utf8");
+    const [block] = pageBlocks().filter(({ file, language }) => file === PAGE && language === "wit");
+    expect(wit).toContain(`export ${block?.code.trim()};`);
+  });
 });
