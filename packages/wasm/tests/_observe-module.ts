@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { meterModule } from "../src/meter/meter-module.ts";
-import { type Counters, type Metered, type MeterOptions, RESERVED_PREFIX } from "../src/meter/meter.ts";
+import {
+  type Counters,
+  COUNTERS_MODULE,
+  type Metered,
+  type MeterOptions,
+  RESERVED_PREFIX,
+} from "../src/meter/meter.ts";
 import {
   Wasm,
   type WasmExtern,
@@ -74,7 +80,7 @@ export interface Allowance {
   readonly elements?: number;
 }
 
-/** The same of a metered module, with its counters set. */
+/** The same of a metered module, with its counters set, be they its own or imported. */
 export function observeMetered(
   { module, start }: Runnable,
   call: Call,
@@ -83,8 +89,9 @@ export function observeMetered(
   let counters: Counters | undefined;
   let started: WasmInstance | undefined;
   const end = attempt(() => {
-    const instance = new Wasm.Instance(module, imports);
-    counters = countersOf(instance);
+    const shared = newCounters();
+    const instance = new Wasm.Instance(module, { ...imports, [COUNTERS_MODULE]: { ...shared } });
+    counters = `${RESERVED_PREFIX}fuel` in instance.exports ? countersOf(instance) : shared;
     allow(counters, allowance);
     if (start !== undefined) {
       callExport(instance, { name: start, args: [] });
@@ -97,6 +104,17 @@ export function observeMetered(
     state: stateOf(started),
     fuelLeft: counters?.fuel.value ?? allowance.fuel,
     fault: counters?.fault.value ?? 0,
+  };
+}
+
+function newCounters(): Counters {
+  const count = () => new Wasm.Global({ value: "i32", mutable: true }, 0);
+  return {
+    fuel: new Wasm.Global({ value: "i64", mutable: true }, 0n),
+    stack: count(),
+    pages: count(),
+    elements: count(),
+    fault: count(),
   };
 }
 

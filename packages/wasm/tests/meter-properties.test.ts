@@ -1,7 +1,12 @@
 /** Generated modules do the same metered as they do unmetered, and all placements count the same. */
+import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
+import { FAULT, type MeterOptions } from "../src/meter/meter.ts";
 import { generatedImports, generateModule, type GeneratedModule } from "./_generate-module.ts";
+import { observeGenerated } from "./_observe-generated.ts";
 import {
+  type Allowance,
+  type Call,
   meter,
   observeMetered,
   observePlain,
@@ -9,25 +14,29 @@ import {
   PLENTY,
   type Runnable,
   runnable,
-  type Seen,
 } from "./_observe-module.ts";
 
 /** A failing module is named by its seed: `generateModule(seed)` gives it again. */
-const SEEDS = Array.from({ length: 400 }, (_, seed) => seed);
+const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
 
 const OUT_OF_FUEL = "RuntimeError: unreachable";
 
-function meteredBy(generated: GeneratedModule, placement: (typeof PLACEMENTS)[number]): Runnable {
-  const { bytes, start } = meter(generated.bytes, placement);
+function meteredBy(
+  generated: GeneratedModule,
+  placement: (typeof PLACEMENTS)[number],
+  options: Partial<MeterOptions> = {},
+): Runnable {
+  const { bytes, start } = meter(generated.bytes, placement, options);
   return runnable(bytes, start);
 }
 
-function observe(module: Runnable, call: GeneratedModule["calls"][number], fuel: bigint) {
+/** `allowance`: fuel, or more. */
+function observe(module: Runnable, call: Call, allowance: bigint | Allowance) {
   const { fuelLeft, fault, ...seen } = observeMetered(module, call, {
     imports: generatedImports(),
-    allowance: { fuel },
+    allowance: typeof allowance === "bigint" ? { fuel: allowance } : allowance,
   });
-  return { seen: seen satisfies Seen, fuelLeft, fault };
+  return { seen, fuelLeft, fault };
 }
 
 describe("generated modules", () => {
@@ -86,5 +95,61 @@ describe("generated modules", () => {
       }
     }
     expect(most).toBeGreaterThan(10_000n);
+  });
+
+  test("with counters that are imported, and where others may catch, they do and burn the same", () => {
+    let burntAtAll = 0;
+    for (const seed of SEEDS) {
+      const generated = generateModule(seed);
+      const own = meteredBy(generated, "fast");
+      const others = [
+        meteredBy(generated, "fast", { counters: "imported" }),
+        meteredBy(generated, "fast", { counters: "imported", mayCatch: true }),
+        meteredBy(generated, "plain", { counters: "imported" }),
+      ];
+      for (const call of generated.calls) {
+        const { seen, fuelLeft } = observe(own, call, PLENTY);
+        const runs = others.map((module) => observe(module, call, PLENTY));
+        expect({ seed, seen: runs.map((run) => run.seen) }).toEqual({ seed, seen: others.map(() => seen) });
+        if (seen.end === "returned") {
+          burntAtAll += 1;
+          expect({ seed, left: runs.map((run) => run.fuelLeft) }).toEqual({
+            seed,
+            left: others.map(() => fuelLeft),
+          });
+        }
+      }
+    }
+    expect(burntAtAll).toBeGreaterThan(100);
+  });
+
+  test("run out of stack at the same place wherever charges are placed", () => {
+    let exhausted = 0;
+    for (const seed of SEEDS) {
+      const generated = generateModule(seed);
+      const metered = PLACEMENTS.map((placement) => meteredBy(generated, placement));
+      for (const call of generated.calls) {
+        const runs = metered.map((module) => observe(module, call, { fuel: PLENTY, stackBytes: 4000 }));
+        const seen = runs.map((run) => ({ ...run.seen, fault: run.fault }));
+        expect({ seed, seen }).toEqual({ seed, seen: PLACEMENTS.map(() => seen[0]) });
+        exhausted += seen[0]!.fault === FAULT.stack ? 1 : 0;
+      }
+    }
+    expect(exhausted).toBeGreaterThan(20);
+  });
+
+  test("do and burn the same again, and on another thread", async () => {
+    const seeds = SEEDS.slice(0, 40);
+    const worker = new Worker(new URL("_observe-generated.ts", import.meta.url), {
+      execArgv: ["--conditions=@subnet-worker/source"],
+      workerData: { seeds },
+    });
+    const here = seeds.map(observeGenerated);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    worker.once("message", resolve);
+    worker.once("error", reject);
+    expect(await promise).toEqual(here);
+    expect(seeds.map(observeGenerated)).toEqual(here);
+    await worker.terminate();
   });
 });
