@@ -12,6 +12,7 @@ import {
   writeCharge,
   writeConst,
   writeIndexed,
+  writeLoopCharge,
   writeStackCheck,
 } from "./injected.ts";
 import { EXTERN, type ModuleParts, typeOfFunction } from "./module-parts.ts";
@@ -151,16 +152,8 @@ export class BodyRewriter {
       writeCharge(code, fuel, { counters: this.#context.counters, local: this.#locals.fuel() });
       return;
     }
-    writeIndexed(code, CODE.localGet, this.#locals.fuel());
-    writeConst(code, CODE.i64Const, fuel);
-    code.u8(CODE.i64Sub);
-    writeIndexed(code, CODE.localTee, this.#locals.fuel());
-    writeIndexed(code, CODE.localGet, this.#locals.floor());
-    code.raw(CODE.i64LtS, CODE.if, NO_VALUES);
-    writeIndexed(code, CODE.localGet, this.#locals.fuel());
-    writeIndexed(code, CODE.call, this.#context.helpers.flush());
-    writeIndexed(code, CODE.localSet, this.#locals.floor());
-    code.u8(CODE.end);
+    const { counters } = this.#context;
+    writeLoopCharge(code, fuel, { counters, local: this.#locals.fuel(), floor: this.#locals.floor() });
   }
 
   #chargeAt(pos: number, fuel: number): void {

@@ -4,7 +4,6 @@ import { VALUE_TYPE } from "./facts.ts";
 import {
   CODE,
   type CounterGlobals,
-  LOOP_FUEL,
   NO_VALUES,
   writeChargeParam,
   writeConst,
@@ -74,25 +73,6 @@ export class Helpers {
         code.raw(1, 1, i64);
         writeChargeParam(code, 0, { counters: this.#counters, scratch: 1 });
         writeIndexed(code, CODE.localGet, 0);
-      },
-    );
-  }
-
-  /** `(fuel: i64) -> i64`: stores what a loop kept in a local, and says how low it may go before the next time. */
-  flush(): number {
-    return this.#make(
-      "flush",
-      () => this.#types.indexOf([i64], [i64]),
-      (code) => {
-        code.u8(0);
-        writeIndexed(code, CODE.localGet, 0);
-        writeIndexed(code, CODE.globalSet, this.#counters.fuel);
-        writeIndexed(code, CODE.localGet, 0);
-        code.raw(CODE.i64Const, 0, CODE.i64LtS, CODE.if, NO_VALUES, CODE.unreachable, CODE.end);
-        writeIndexed(code, CODE.localGet, 0);
-        writeConst(code, CODE.i64Const, LOOP_FUEL);
-        code.raw(CODE.i64Sub, CODE.localTee, 0, CODE.i64Const, 0);
-        code.raw(CODE.localGet, 0, CODE.i64Const, 0, CODE.i64GtS, CODE.select);
       },
     );
   }

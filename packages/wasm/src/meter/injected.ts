@@ -28,12 +28,10 @@ export const CODE = {
   i32GtU: 0x4b,
   i32LeU: 0x4d,
   i64LtS: 0x53,
-  i64GtS: 0x55,
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i64Sub: 0x7d,
   i64ExtendI32U: 0xad,
-  select: 0x1b,
   refFunc: 0xd2,
   prefixFc: 0xfc,
   tableGrow: 15,
@@ -99,6 +97,35 @@ export function writeCharge(
   writeIndexed(code, CODE.localTee, local);
   writeIndexed(code, CODE.globalSet, counters.fuel);
   writeStopIfNegative(code, local);
+}
+
+/**
+ * Burns fuel that a loop keeps in a local. Below the floor, tells the global counter of it, and sets the floor anew. That
+ * stands in line though it is seldom run: with a call in it, V8 would keep the loop's values in memory.
+ */
+export function writeLoopCharge(
+  code: ByteWriter,
+  fuel: number,
+  {
+    counters,
+    local,
+    floor,
+  }: { readonly counters: CounterGlobals; readonly local: number; readonly floor: number },
+): void {
+  writeIndexed(code, CODE.localGet, local);
+  writeConst(code, CODE.i64Const, fuel);
+  code.u8(CODE.i64Sub);
+  writeIndexed(code, CODE.localTee, local);
+  writeIndexed(code, CODE.localGet, floor);
+  code.raw(CODE.i64LtS, CODE.if, NO_VALUES);
+  writeIndexed(code, CODE.localGet, local);
+  writeIndexed(code, CODE.globalSet, counters.fuel);
+  writeStopIfNegative(code, local);
+  writeIndexed(code, CODE.localGet, local);
+  writeConst(code, CODE.i64Const, LOOP_FUEL);
+  code.u8(CODE.i64Sub);
+  writeIndexed(code, CODE.localSet, floor);
+  code.u8(CODE.end);
 }
 
 /** Burns as much fuel as the i32 in local 0, using i64 local `scratch`. */
