@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -7,7 +7,6 @@ import { C_EXECUTE } from "../toolchain/flags.ts";
 import type { Recipe } from "../toolchain/recipe.ts";
 import { findTool } from "../toolchain/tools.ts";
 
-const PATH = process.env["PATH"] ?? "";
 let folder: string;
 
 beforeEach(() => {
@@ -46,7 +45,10 @@ describe("a compiler", () => {
 
   test("that hides one with the target is passed over", () => {
     program("rustc", "echo 'no such target' >&2; exit 1");
-    expect(findTool("rustc", [folder, PATH].join(delimiter))?.program).toBe(findTool("rustc", PATH)?.program);
+    const hidden = join(folder, "hidden");
+    mkdirSync(hidden);
+    program(join("hidden", "rustc"), `case "$1" in --version) echo rustc 1;; *) echo '${hidden}';; esac`);
+    expect(findTool("rustc", [folder, hidden].join(delimiter))?.program).toBe(join(hidden, "rustc"));
   });
 
   test("is asked for the target by the name that it knows", () => {
@@ -73,11 +75,14 @@ describe("a program", () => {
     expect(await stateOf(recipe)).toBe("made");
     const bytes = readFileSync(join(target, "answer.wasm"));
     expect(await stateOf(recipe)).toBe("unchanged");
-    expect(await stateOf({ ...recipe, flags: [...C_EXECUTE, "-g"] } as Recipe)).toBe("made");
-    expect(await stateOf(recipeOf(ANSWER.replace("-1", "-2")))).toBe("made");
+    const other = recipeOf(ANSWER.replace("-1", "-2"));
+    expect(await stateOf(other)).toBe("made");
     expect(readFileSync(join(target, "answer.wasm")).equals(bytes)).toBe(false);
+    expect(await stateOf({ ...other, flags: [...C_EXECUTE, "-g"] } as Recipe)).toBe("made");
+    expect(await stateOf(other)).toBe("made");
+    expect(await stateOf(other)).toBe("unchanged");
     rmSync(join(target, "answer.wasm"));
-    expect(await stateOf(recipeOf(ANSWER.replace("-1", "-2")))).toBe("made");
+    expect(await stateOf(other)).toBe("made");
   });
 
   test.skipIf(findTool("clang") === undefined)(
