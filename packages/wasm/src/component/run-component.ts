@@ -125,14 +125,26 @@ function callCli(exports: Exports, host: RunHost): AbiEnd {
   return { kind: "completed", output: host.output() };
 }
 
+/** What jco writes into the errors of V8's traps in the place of V8's words. */
+const V8_WORDS: ReadonlyMap<string, string> = new Map([
+  ["wasm trap: wasm `unreachable` instruction executed", "unreachable"],
+  ["wasm trap: out of bounds memory access", "memory access out of bounds"],
+  ["wasm trap: integer divide by zero", "divide by zero"],
+  ["wasm trap: integer overflow", "divide result unrepresentable"],
+  ["wasm trap: invalid conversion to integer", "float unrepresentable in integer range"],
+  ["wasm trap: undefined element: out of bounds table access", "table index is out of bounds"],
+  ["wasm trap: indirect call type mismatch", "function signature mismatch"],
+]);
+
 /** The end that an error of the glue means. Those of the guest and of V8 are thrown on, for the engine to read. */
 function endOf(error: unknown, host: RunHost): AbiEnd {
+  if (error instanceof Wasm.RuntimeError) error.message = V8_WORDS.get(error.message) ?? error.message;
   if (error instanceof Wasm.RuntimeError || error instanceof Wasm.Exception) throw error;
   const { name, message } = error as Error;
   // The glue has a RangeError of its own context.
   if (name === "RangeError" && message.startsWith("Maximum call stack")) throw new RangeError(message);
-  if (Object.hasOwn(error as object, "payload"))
-    return failed((error as { readonly payload: unknown }).payload, host);
+  const isFailure = Object.hasOwn(error as object, "payload");
+  if (isFailure) return failed((error as { readonly payload: unknown }).payload, host);
   return { kind: "bad_output", message: `The component breaks the rules of its interfaces: ${message}` };
 }
 
@@ -142,13 +154,13 @@ function failed(payload: unknown, host: RunHost): AbiEnd {
     const message = new TextDecoder().decode(host.stderr());
     return { kind: "guest_error", code: 1, message, output: host.output() };
   }
-  if (!isFailure(payload))
+  if (!isFailureRecord(payload))
     return { kind: "bad_output", message: "run failed with no failure of subnet:worker/types" };
   const failure = { code: payload.code, isRetryable: payload.retryable };
   return { kind: "guest_error", code: 1, message: payload.message, failure, output: host.output() };
 }
 
-function isFailure(
+function isFailureRecord(
   payload: unknown,
 ): payload is { readonly code: string; readonly message: string; readonly retryable: boolean } {
   if (typeof payload !== "object" || payload === null) return false;
