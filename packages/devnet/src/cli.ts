@@ -16,6 +16,7 @@ export const USAGE = `subnet-devnet: a local network for one worker node: chain,
   --handlers MODULE  (demo, up) a module with handlers for the WEP; may be given more than once
   --wep URL          (demo, up) a WEP that runs already, like http://127.0.0.1:7070, instead of --handlers
   --spec FILE        (demo, up) an activity spec, registered as a workflow; may be given more than once
+  --wasm             (demo, up) the WEP runs WebAssembly as well (wasm.execute): then a --spec needs no --handlers
   --batching         (demo, up) the WCP puts many claims, heartbeats and completions into one transaction
   --storage KIND     (demo, up) where the WCP keeps objects: s3 (an S3 store, the default), subnet-api (a remote
                        broker over gRPC) or folder (it serves a folder of the run itself)
@@ -36,6 +37,7 @@ export interface NetworkArgs {
   readonly wep: string | undefined;
   readonly specs: readonly string[];
   readonly batching: boolean;
+  readonly wasm: boolean;
   readonly storage: StorageKind;
 }
 
@@ -84,6 +86,7 @@ export function parseCommand(argv: readonly string[]): Command {
         workflow: text,
         keep: flag,
         batching: flag,
+        wasm: flag,
         storage: text,
         help,
       };
@@ -98,6 +101,7 @@ export function parseCommand(argv: readonly string[]): Command {
         wep: text,
         spec: texts,
         batching: flag,
+        wasm: flag,
         storage: text,
         help,
       };
@@ -123,21 +127,35 @@ interface NetworkValues {
   readonly wep?: string | undefined;
   readonly spec?: readonly string[] | undefined;
   readonly batching?: boolean | undefined;
+  readonly wasm?: boolean | undefined;
   readonly storage?: string | undefined;
 }
 
 function networkArgs(values: NetworkValues): NetworkArgs {
-  const { dir, handlers = [], wep, spec: specs = [], batching = false } = values;
-  if (wep !== undefined && handlers.length > 0)
-    throw usageError("Give --handlers or --wep: one says what to run, the other where it runs already.");
-  if ((handlers.length === 0 && wep === undefined) !== (specs.length === 0)) {
+  const { dir, handlers = [], wep, spec: specs = [], batching = false, wasm = false } = values;
+  if (wep !== undefined) checkWep(wep, { handlers, wasm });
+  const isServed = handlers.length > 0 || wep !== undefined;
+  // With --wasm alone the sample is used, which brings handlers and a spec.
+  if (isServed ? specs.length === 0 : specs.length > 0 && !wasm) {
     throw usageError(
       "Give --handlers or --wep together with --spec: the spec says what the handlers are called with.",
     );
   }
-  if (wep !== undefined && !/^https?:$/.test(URL.parse(wep)?.protocol ?? ""))
+  return { dir, handlers, wep, specs, batching, wasm, storage: storageKind(values.storage) };
+}
+
+function checkWep(
+  wep: string,
+  others: { readonly handlers: readonly string[]; readonly wasm: boolean },
+): void {
+  if (others.handlers.length > 0)
+    throw usageError("Give --handlers or --wep: one says what to run, the other where it runs already.");
+  if (others.wasm)
+    throw usageError(
+      "Give --wasm or --wep: a WEP that runs already has its own configuration, wasm.enabled.",
+    );
+  if (!/^https?:$/.test(URL.parse(wep)?.protocol ?? ""))
     throw usageError(`--wep "${wep}" is not a URL; write it like http://127.0.0.1:7070.`);
-  return { dir, handlers, wep, specs, batching, storage: storageKind(values.storage) };
 }
 
 function storageKind(given = "s3"): StorageKind {

@@ -98,9 +98,12 @@ function networkOptions(args: NetworkArgs, deps: CommandDeps): NetworkChoice {
   const sample = given ? undefined : findSample();
   const handlers = sample?.handlers ?? args.handlers.map(pathOf(deps));
   const specs = sample?.specs ?? args.specs.map(pathOf(deps));
-  const { batching, wep, storage } = args;
+  const { batching, wasm, wep, storage } = args;
   const where = wep === undefined ? {} : { wepUrl: wep };
-  return { options: { dir, cwd, handlers, specs, batching, storage, ...where }, sampleInput: sample?.input };
+  return {
+    options: { dir, cwd, handlers, specs, batching, wasm, storage, ...where },
+    sampleInput: sample?.input,
+  };
 }
 
 async function start(options: DevnetOptions, deps: CommandDeps): Promise<Devnet> {

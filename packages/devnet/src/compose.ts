@@ -36,6 +36,8 @@ export interface DevnetOptions {
   readonly wepUrl?: string;
   /** Absolute paths of activity specs, registered as workflows. */
   readonly specs: readonly string[];
+  /** Whether the WEP runs WebAssembly: serves `wasm.execute`. Default false. */
+  readonly wasm?: boolean;
   /** How many runs the WEP takes on at once. Default: one per core. */
   readonly slots?: number;
   /**
@@ -248,9 +250,9 @@ function describeStore({ storage, store }: DevnetState): Pick<DevnetPart, "url" 
 async function startWep(
   startup: Startup,
   state: DevnetState,
-  { handlers, slots }: DevnetOptions,
+  { handlers, slots, wasm = false }: DevnetOptions,
 ): Promise<NodeProcess> {
-  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, { handlers, slots }));
+  await writeFile(state.wep.configPath, wepConfigYaml(state.ports, { handlers, slots, wasm }));
   const ready = () => startup.ready("wep", `${state.wep.healthUrl}/readyz`);
   return startNodeProcess(wepSpec(state), { supervisor: startup.supervisor, ready });
 }

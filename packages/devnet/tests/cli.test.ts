@@ -15,7 +15,7 @@ describe("command line", () => {
   it("reads what npm start appends", () => {
     expect(parseCommand(["demo", "--input", "x.wav", "--keep", "--dir", "out"])).toEqual({
       kind: "demo",
-      network: { dir: "out", handlers: [], specs: [], batching: false, storage: "s3" },
+      network: { dir: "out", handlers: [], specs: [], batching: false, wasm: false, storage: "s3" },
       run: { workflow: undefined, inputs: ["x.wav"] },
       keep: true,
     });
@@ -29,6 +29,7 @@ describe("command line", () => {
         handlers: ["a.ts", "b.ts"],
         specs: ["a.yaml"],
         batching: false,
+        wasm: false,
         storage: "s3",
       },
     });
@@ -36,6 +37,8 @@ describe("command line", () => {
     expect(() => parseCommand(["up", "--storage", "nfs"])).toThrow(
       'There is no --storage "nfs"; give one of s3, subnet-api, folder.',
     );
+    const wasm = parseCommand(["up", "--wasm", "--spec", "wasm.yaml"]);
+    expect(wasm).toMatchObject({ network: { wasm: true, handlers: [], specs: ["wasm.yaml"] } });
     expect(parseCommand(["up", "--batching"])).toMatchObject({ network: { batching: true } });
     expect(parseCommand(["submit", "--workflow", "a/1.0.0", "--input", "x=1", "--input", "y=@f"])).toEqual({
       kind: "submit",
@@ -68,6 +71,8 @@ describe("command line", () => {
     [["submit", "--keep"], "--keep"],
     [["up", "--handlers", "a.ts"], "together"],
     [["up", "--wep", "http://127.0.0.1:7070"], "together"],
+    [["up", "--wep", "http://127.0.0.1:7070", "--spec", "a.yaml", "--wasm"], "Give --wasm or --wep"],
+    [["up", "--wasm", "--handlers", "a.ts"], "together"],
     [
       ["up", "--wep", "http://127.0.0.1:7070", "--handlers", "a.ts", "--spec", "a.yaml"],
       "--handlers or --wep",
@@ -271,8 +276,8 @@ describe("the node's configuration", () => {
     expect(toml).toContain('wep_grpc_endpoint = "http://127.0.0.1:1"\n\n[ethereum]');
     expect(toml).toContain(String.raw`files = ["/a \"b\"/c.yaml"]`);
     expect(toml).not.toMatch(/the-id|the-secret/);
-    expect(wepConfigYaml(state.ports, { handlers: ["/h.ts"], slots: 4 })).toBe(
-      'server:\n  host: "127.0.0.1"\n  port: 1\nhealth:\n  port: 2\nruntime:\n  max_concurrency: 4\nhandlers:\n  modules: ["/h.ts"]\n',
+    expect(wepConfigYaml(state.ports, { handlers: ["/h.ts"], slots: 4, wasm: true })).toBe(
+      'server:\n  host: "127.0.0.1"\n  port: 1\nhealth:\n  port: 2\nruntime:\n  max_concurrency: 4\nhandlers:\n  modules: ["/h.ts"]\nwasm:\n  enabled: true\n',
     );
   });
 });

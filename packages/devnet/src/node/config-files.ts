@@ -57,13 +57,18 @@ export const MAX_INFLIGHT = 64;
 /** The WEP's configuration for a devnet. */
 export function wepConfigYaml(
   ports: DevnetState["ports"],
-  options: { readonly handlers: readonly string[]; readonly slots: number | undefined },
+  options: {
+    readonly handlers: readonly string[];
+    readonly slots: number | undefined;
+    readonly wasm: boolean;
+  },
 ): string {
   const sections: Readonly<Record<string, Section>> = {
     server: { host: "127.0.0.1", port: ports.wep },
     health: { port: ports.wepHealth },
     runtime: { max_concurrency: options.slots ?? "auto" },
     handlers: { modules: options.handlers },
+    wasm: { enabled: options.wasm },
   };
   return Object.entries(sections)
     .flatMap(([name, section]) => [`${name}:`, ...linesOf(section, ": ").map((line) => `  ${line}`)])
