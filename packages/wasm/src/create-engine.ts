@@ -31,7 +31,7 @@ const RUN_HEAP_MB = 512;
  * V8's frames against what the meter says that they weigh. Frames of the optimizing compiler hold what it keeps of a
  * whole body, and of what it puts in place of calls. Pages of the stack that are not used take no memory.
  */
-const STACK_FACTOR = 64;
+const STACK_FACTOR = 128;
 const STACK_RESERVE_MB = 2;
 
 /** A larger module is hashed by pieces of this size, between which other work goes on. */

@@ -12,7 +12,7 @@ import {
 import { VALUE_TYPE } from "./facts.ts";
 import type { FlowGraph } from "./flow-graph.ts";
 import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
-import { badModule, unsupported } from "./refusals.ts";
+import { badModule, tooLarge, unsupported } from "./refusals.ts";
 import { SITE } from "./sites.ts";
 import { checkValueType } from "./value-types.ts";
 
@@ -36,6 +36,19 @@ export interface ScannedBody {
 
 const FRAME_BYTES = 64;
 const SLOT_BYTES = 8;
+/**
+ * A compiler may keep what a body computes for later, beyond its locals and operands: a value for some 8 bytes of code.
+ * So code weighs, too, at a fraction that leaves room for real recursion; the engine's threads have as many times the
+ * stack.
+ */
+const CODE_BYTES_PER_BYTE = 32;
+/**
+ * Slots (parameters, locals, operands) times branches of one function. V8's compilers hold a state of all slots for
+ * each branch: a module of 100 KB can take all memory of the machine. The largest of real programs have a million.
+ */
+const MOST_STATES = 8_000_000;
+/** Loops inside of loops. V8's optimizing compiler takes time by the square of it. */
+const MOST_LOOP_DEPTH = 1000;
 const NO_TYPES = new Uint32Array();
 const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
 const V128 = VALUE_TYPE.v128;
@@ -110,6 +123,9 @@ export class BodyScanner extends ByteReader {
     const firstSite = flow.sites.count;
     flow.begin(this.pos, type);
     while (flow.frames.depth > 0) {
+      if (!this.#options.isEvery) {
+        this.#skipStraightCode();
+      }
       this.#step();
     }
     this.expectEnd(`body ${own}`);
@@ -117,14 +133,27 @@ export class BodyScanner extends ByteReader {
     if (rank !== undefined) {
       flow.sites.renumberEdges(firstSite, rank);
     }
+    const slots = type.params.length + locals + flow.maxHeight;
+    this.#checkStates(own, slots * (graph.firstEdge[graph.nodeCount] as number));
     const slotBytes = this.#usesSimd ? 2 * SLOT_BYTES : SLOT_BYTES;
+    const codeBytes = this.end - (this.#parts.bodyFrom[own] as number);
     const types = this.#indirectTypes;
     return {
       graph,
-      frameBytes: FRAME_BYTES + slotBytes * (type.params.length + locals + flow.maxHeight),
+      frameBytes: FRAME_BYTES + slotBytes * slots + Math.floor(codeBytes / CODE_BYTES_PER_BYTE),
       indirectTypes:
         types.length === 0 ? NO_TYPES : Uint32Array.from(new Set(types.values.subarray(0, types.length))),
     };
+  }
+
+  #checkStates(own: number, states: number): void {
+    const { isEvery } = this.#options;
+    if (!isEvery && states > MOST_STATES) {
+      throw tooLarge(`locals times branches of function ${own}`, MOST_STATES, states);
+    }
+    if (this.flow.maxLoopDepth > MOST_LOOP_DEPTH) {
+      throw tooLarge(`loops inside of loops of function ${own}`, MOST_LOOP_DEPTH, this.flow.maxLoopDepth);
+    }
   }
 
   #readLocals(params: number): number {
@@ -135,6 +164,47 @@ export class BodyScanner extends ByteReader {
     }
     this.#firstLocal = locals > 0 ? params : -1;
     return locals;
+  }
+
+  /**
+   * Steps over code that neither branches, calls nor needs rewriting, which most code is; up to what needs more of a
+   * look, such as a long index.
+   */
+  #skipStraightCode(): void {
+    const { bytes, flow, end } = this;
+    const { isLive } = flow;
+    let { pos } = this;
+    let { height, maxHeight } = flow;
+    let cost = 0;
+    while (pos < end) {
+      const op = bytes[pos] as number;
+      const action = ACTION_OF[op] as number;
+      if (action > ACTION.memarg || (action !== ACTION.plain && !this.#isShort(pos + 1, action))) {
+        break;
+      }
+      pos += action === ACTION.memarg ? 2 : 1;
+      if (action !== ACTION.plain) {
+        while ((bytes[pos++] as number) >= 0x80) {
+          // An immediate of LEB128 ends with a byte below.
+        }
+      }
+      cost += COST_OF[op] as number;
+      height += HEIGHT_OF[op] as number;
+      maxHeight = height > maxHeight && isLive ? height : maxHeight;
+    }
+    this.pos = pos;
+    flow.height = height;
+    flow.maxHeight = maxHeight;
+    flow.graph.cost += cost;
+  }
+
+  /** Whether an operator's immediate is read by stepping over it. */
+  #isShort(pos: number, action: number): boolean {
+    const first = this.bytes[pos] as number;
+    if (action === ACTION.local) {
+      return first < 0x80 && first !== this.#firstLocal;
+    }
+    return action === ACTION.leb || first < 0x40;
   }
 
   #step(): void {
@@ -152,7 +222,7 @@ export class BodyScanner extends ByteReader {
       graph.cost++;
     }
     const action = ACTION_OF[op] as number;
-    if (action === ACTION.own) {
+    if (action === ACTION.own || action === ACTION.local) {
       this.#ownStep(op, at);
       return;
     }
@@ -383,10 +453,12 @@ export class BodyScanner extends ByteReader {
     const index = this.u32();
     if (op <= OP.localTee) {
       if (index === this.#firstLocal) {
-        this.flow.sites.addTwo(SITE.firstLocal, at, [index, this.pos]);
+        this.flow.sites.add(SITE.firstLocal, at, index);
+        this.flow.sites.also(this.pos);
       }
     } else if (this.#options.movesGlobals && index >= (this.#parts.imported[EXTERN.global] as number)) {
-      this.flow.sites.addTwo(SITE.global, at, [index, this.pos]);
+      this.flow.sites.add(SITE.global, at, index);
+      this.flow.sites.also(this.pos);
     }
   }
 
@@ -395,17 +467,20 @@ export class BodyScanner extends ByteReader {
     this.flow.changeHeight(HEIGHT_OF[op] as number);
     const index = this.u32();
     if (op === OP.memoryGrow) {
-      this.flow.sites.addTwo(SITE.memoryGrow, at, [index, this.pos]);
+      this.flow.sites.add(SITE.memoryGrow, at, index);
+      this.flow.sites.also(this.pos);
       return;
     }
     if (op === OP.refFunc) {
       this.referenced.push(index);
-      this.flow.sites.addTwo(SITE.refFunc, at, [index, this.pos]);
+      this.flow.sites.add(SITE.refFunc, at, index);
+      this.flow.sites.also(this.pos);
       return;
     }
     this.flow.markLoop();
     if (op === OP.tableGrow) {
-      this.flow.sites.addTwo(SITE.tableGrow, at, [index, this.pos]);
+      this.flow.sites.add(SITE.tableGrow, at, index);
+      this.flow.sites.also(this.pos);
       return;
     }
     const hasOneIndex = op === OP.memoryFill || op === OP.tableFill;

@@ -21,12 +21,17 @@ export class ControlFlow {
   /** Operands on the stack now, and at most. In code that cannot be reached the first means nothing. */
   height = 0;
   maxHeight = 0;
+  /** Loops that were open at the same time, at most. */
+  maxLoopDepth = 0;
+  /** By number of a loop: how many are open with it. */
+  readonly #loopDepths = new NumberList();
   #loop = -1;
 
   /** Begins with a body whose code begins at a byte. */
   begin(pos: number, type: FunctionType): void {
     this.height = 0;
     this.maxHeight = 0;
+    this.maxLoopDepth = 0;
     this.#loop = -1;
     this.graph.beginFunction();
     this.sites.add(SITE.node, pos, 0);
@@ -87,9 +92,13 @@ export class ControlFlow {
     this.sites.add(SITE.edge, at, this.graph.addEdge(this.graph.nodeCount));
     const loop = this.loopParents.push(this.#loop);
     this.loopCalls.push(0);
+    const depth = this.#loop < 0 ? 1 : (this.#loopDepths.values[this.#loop] as number) + 1;
+    this.#loopDepths.push(depth);
+    this.maxLoopDepth = Math.max(this.maxLoopDepth, depth);
     this.#loop = loop;
     this.frames.set(frame, FIELD.extra, loop);
-    this.sites.addTwo(SITE.loop, at, [loop, frame]);
+    this.sites.add(SITE.loop, at, loop);
+    this.sites.also(frame);
     const header = this.graph.beginNode(0);
     this.graph.placeLabel(this.frames.get(frame, FIELD.label), header);
     this.sites.add(SITE.node, after, header);
@@ -179,7 +188,7 @@ export class ControlFlow {
       return;
     }
     const loop = frames.get(frame, FIELD.extra);
-    this.sites.addTwo(SITE.loopEnd, at, [loop, frame]);
+    this.sites.add(SITE.loopEnd, at, loop);
     this.#loop = this.loopParents.at(loop);
     if (this.loopCalls.at(loop) === 1) {
       this.markLoop();
@@ -228,7 +237,8 @@ export class ControlFlow {
   br(at: number, label: number): void {
     const frame = this.#target(label);
     if (this.isLive) {
-      this.sites.addTwo(SITE.branch, at, [this.#edgeTo(frame), frame]);
+      this.sites.add(SITE.branch, at, this.#edgeTo(frame));
+      this.sites.also(frame);
     }
     this.graph.endNode();
   }
@@ -241,7 +251,8 @@ export class ControlFlow {
     }
     const isLoop = this.frames.get(frame, FIELD.kind) === FRAME.loop;
     const values = this.frames.get(frame, isLoop ? FIELD.params : FIELD.results);
-    this.sites.addTwo(SITE.branchIf, at, [this.#edgeTo(frame), frame * 2 + (values > 0 ? 1 : 0)]);
+    this.sites.add(SITE.branchIf, at, this.#edgeTo(frame));
+    this.sites.also(frame * 2 + (values > 0 ? 1 : 0));
     this.continueAt(after);
   }
 
@@ -262,14 +273,16 @@ export class ControlFlow {
   /** `br_table`, after its targets, with the depth of the outermost. */
   brTable(at: number, outermost: number): void {
     if (this.isLive) {
-      this.sites.addTwo(SITE.branchTable, at, [0, outermost]);
+      this.sites.add(SITE.branchTable, at, 0);
+      this.sites.also(outermost);
     }
     this.graph.endNode();
   }
 
   return(at: number): void {
     if (this.isLive) {
-      this.sites.addTwo(SITE.return, at, [this.graph.addEdge(EXIT), this.frames.depth - 1]);
+      this.sites.add(SITE.return, at, this.graph.addEdge(EXIT));
+      this.sites.also(this.frames.depth - 1);
     }
     this.graph.endNode();
   }
