@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findTool, type ToolName } from "../examples/wasm/toolchain/tools.ts";
 import { DEFAULT_LIMITS, DEFAULT_MODULE_LIMITS } from "../packages/wasm/src/limits.ts";
 import { OPERATORS } from "../packages/wasm/src/meter/operators.ts";
+import { WASM_INPUTS } from "../packages/wep/src/wasm/wasm-task.ts";
 import { type DocBlock, pageBlocks } from "./_doc-blocks.ts";
 import { ROOT } from "./_published.ts";
 
@@ -20,24 +21,17 @@ interface Section {
 
 const TEXT = readFileSync(join(ROOT, PAGE), "utf8");
 
-const TITLES = TEXT.split("\n")
-  .map((line, index) => ({ line: index + 1, title: /^### (.*)$/.exec(line)?.[1] }))
-  .filter((each): each is { readonly line: number; readonly title: string } => each.title !== undefined);
+/** Where something new begins, with a title where it may be something to do. */
+const HEADINGS = TEXT.split("\n").flatMap((line, index) => {
+  const [, level, title = ""] = /^(##|###) (.*)$/.exec(line) ?? [];
+  return level === undefined ? [] : [{ line: index + 1, title, isSection: level === "###" }];
+});
 
-const SECTIONS: readonly Section[] = TITLES.map(({ line, title }, index) => ({
-  title,
-  blocks: pageBlocks().filter(
-    (block) => block.file === PAGE && block.line > line && block.line < (TITLES[index + 1]?.line ?? Infinity),
-  ),
-}))
-  // What comes after the last of them is no part of it.
-  .map(({ title, blocks }) => ({
-    title,
-    blocks: blocks.filter(
-      ({ flags, language }) => flags.length > 0 || language === "sh" || language === "text",
-    ),
-  }))
-  .filter(({ blocks }) => blocks.some(({ language }) => language === "sh"));
+const SECTIONS: readonly Section[] = HEADINGS.map(({ line, title, isSection }, index) => {
+  const end = HEADINGS[index + 1]?.line ?? Infinity;
+  const blocks = pageBlocks().filter((each) => each.file === PAGE && each.line > line && each.line < end);
+  return { title, blocks: isSection ? blocks : [] };
+}).filter(({ blocks }) => blocks.some(({ language }) => language === "sh"));
 
 const COMPILERS: readonly (readonly [command: RegExp, tool: ToolName])[] = [
   [/^clang --target=wasm32-unknown-unknown /m, "clang"],
@@ -156,14 +150,31 @@ describe("what the page says", () => {
     expect(row("memory,")[2]).toBe(mib(limits.memoryBytes));
     expect(row("tables,")[2]).toBe(`${count(limits.tableElements)} elements`);
     expect(row("stack |")[2]).toBe(mib(limits.stackBytes));
-    expect(row("output |")[2]).toBe(mib(limits.outputBytes));
+    expect(row("size of the output")[2]).toBe(mib(limits.outputBytes));
     expect(row("stderr |")[2]).toBe(mib(limits.stderrBytes));
     expect(row("calls out")[2]).toBe(count(limits.hostCalls));
     const { moduleBytes, functionBytes, functions, compileMs } = DEFAULT_MODULE_LIMITS;
-    expect(row("size of")[2]).toBe(
+    expect(row("size of the program")[2]).toBe(
       `${mib(moduleBytes)}, functions of ${mib(functionBytes)}, ${count(functions)} functions`,
     );
     expect(row("time to")[2]).toBe(`${compileMs / 1000} s`);
+  });
+
+  test("inputs and outputs of wasm.execute are those that there are", () => {
+    const [, inputs = "", outputs = ""] =
+      /^\| input \|[^]*?\n((?:\|.*\n)+)\n\| output \|.*\n((?:\|.*\n)+)/m.exec(TEXT) ?? [];
+    const named = (table: string) =>
+      table
+        .split("\n")
+        .flatMap((line) =>
+          Array.from((line.split("|")[1] ?? "").matchAll(/`(\w+)`/g), ([, name = ""]) => name),
+        )
+        .sort();
+    expect(named(inputs)).toEqual([...WASM_INPUTS].sort());
+    const source = readFileSync(join(ROOT, "packages", "wep", "src", "wasm", "wasm-execute.ts"), "utf8");
+    const makers = Array.from(source.matchAll(/^  (\w+): \(.*\) =>/gm), ([, name = ""]) => name);
+    expect(makers.length).toBeGreaterThan(9);
+    expect(named(outputs)).toEqual(makers.sort());
   });
 
   test("outcomes are all that there are", () => {
