@@ -125,6 +125,17 @@ describe("a command", () => {
     expect(text(outcome)).toBe("hello!");
   });
 
+  it("is not run with arguments or variables that would arrive as others", async () => {
+    const module = '(func (export "_start"))';
+    for (const request of [{ args: ["a\0b"] }, { env: { "A=B": "" } }]) {
+      await expect(command(module, request)).rejects.toMatchObject({
+        name: "WasmError",
+        code: "BAD_REQUEST",
+      });
+    }
+    expect(await command(module)).toMatchObject({ kind: "completed" });
+  });
+
   it("goes on after a fault", async () => {
     const outcome = await command(
       start("(call $proc_exit (call $write (i32.const 1) (i32.const 65530) (i32.const 7)))"),
