@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { EXIT, StartupError, systemClock } from "@subnet-worker/kit";
+import { createRegistry, EXIT, StartupError, systemClock } from "@subnet-worker/kit";
 import {
   parseRecordedRun,
   type RecordedInput,
@@ -10,6 +10,8 @@ import {
 import { type Handler, isHandler, WepError } from "@subnet-worker/wep-sdk";
 import { replayRun, type TestRun } from "@subnet-worker/wep-sdk/testing";
 import { loadHandlers } from "../handler-modules.ts";
+import { type OpenWasm, openWasm } from "../wasm/open-wasm.ts";
+import { WASM_KIND } from "../wasm/wasm-execute.ts";
 import { flagOption, type Invocation, misuse, textOption } from "./command.ts";
 import { compare, type FindFile } from "./replay-compare.ts";
 import { replayJson, replayText } from "./replay-report.ts";
@@ -28,7 +30,8 @@ export async function replay(invocation: Invocation): Promise<number> {
   const recorded = readRecorded(args[0] ?? "", io.cwd);
   const objects = objectsOf(invocation);
   checkObjects(recorded, objects);
-  const handlers = await handlersOf(invocation);
+  await using builtIn = await builtInOf(invocation, recorded);
+  const handlers = builtIn === undefined ? await handlersOf(invocation) : [builtIn.handler];
   invocation.setDrain(STOP_GRACE_MS);
   const run = await replayed(handlers, recorded, { objects, signal });
   const files = save(run, folderOf(invocation, recorded), io.cwd);
@@ -88,6 +91,12 @@ function problemOf(input: RecordedInput, objects: FindFile, nowMs: number): read
   if (url === undefined) return [`${name}: ${objectKey} was recorded without a URL`];
   if (urlExpiresAtMs > nowMs) return [];
   return [`${name}: the URL of ${objectKey} expired at ${new Date(urlExpiresAtMs).toISOString()}`];
+}
+
+/** The worker's own handler, where the run is one of its: whether the configuration enables it says nothing here. */
+async function builtInOf(invocation: Invocation, { activity }: RecordedRun): Promise<OpenWasm | undefined> {
+  if (activity.kind !== WASM_KIND) return undefined;
+  return await openWasm(configOf(invocation).wasm, { metrics: createRegistry() });
 }
 
 /** Of the modules named, or of the configuration. */

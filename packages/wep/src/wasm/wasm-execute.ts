@@ -24,6 +24,9 @@ export interface WasmExecuteDeps {
   readonly send?: SendRequest | undefined;
 }
 
+/** What activities call the handler. */
+export const WASM_KIND = "wasm.execute";
+
 const MIB = 1_048_576;
 
 type Outputs = Record<string, OutputValue>;
@@ -65,7 +68,7 @@ export function createWasmExecute(config: WasmConfig, deps: WasmExecuteDeps): Ha
   );
   const folder: FolderState = { failure: undefined };
   return defineHandler<Record<string, InputValue>, Outputs>({
-    kind: "wasm.execute",
+    kind: WASM_KIND,
     version: "1.0.0",
     class: "cpu",
     run: (inputs, ctx) => execute({ inputs, ctx, config, programs, folder, deps }),
