@@ -21,6 +21,7 @@ const TEST_PROJECTS = [
   "packages/activity-spec/tests",
   "packages/contracts/tests",
   "packages/object-store/tests",
+  "packages/wasm/fuzz",
   "packages/wasm/tests",
   "packages/wcp/tests",
   "packages/wep-sdk/tests",
