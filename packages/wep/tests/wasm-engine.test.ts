@@ -60,6 +60,7 @@ describe("wasm.execute on the engine", () => {
     await expect.poll(() => engine.stats.busyThreads).toBe(1);
     stop.abort();
     expect((await running).error).toMatchObject({ name: "CANCELLED_BY_USER" });
+    await expect.poll(() => engine.stats.busyThreads).toBe(0);
   });
 
   it("says what is wrong with a module", async () => {
