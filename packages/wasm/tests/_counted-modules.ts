@@ -193,7 +193,27 @@ const CONTROL: readonly Counted[] = [
     fuel: 1n + 4n * 22n + 1n,
   },
   {
-    name: "a loop that is left by a branch, and by a return",
+    name: "a loop around one that calls",
+    text: `(func $f (export "f")) ${withParam(
+      `(loop $o (local.set 1 (i32.const 3))
+        (loop $i (call $f) (br_if $i (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+        (br_if $o (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 1)`,
+      "(local i32)",
+    )}`,
+    args: [4],
+    value: 0,
+    fuel: 1n + 4n * (2n + 3n * 7n + 5n) + 1n,
+  },
+  {
+    name: "br_if to a loop with a value, which has none at its end",
+    text: withParam(`(i32.const 10) (loop $l (param i32)
+      (i32.const 1) (i32.sub) (local.tee 0) (local.get 0) (br_if $l) (drop)) (local.get 0)`),
+    args: [0],
+    value: 0,
+    fuel: 1n + 1n + 10n * 5n + 1n,
+  },
+  {
+    name: "a loop that is left by a branch",
     text: withParam(`(block $out (loop $l
       (br_if $out (i32.eq (local.get 0) (i32.const 7)))
       (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))

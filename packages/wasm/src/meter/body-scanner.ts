@@ -1,4 +1,5 @@
 import { ByteReader, NumberList } from "./bytes.ts";
+import { checkCompilable } from "./compilable.ts";
 import { ControlFlow } from "./control-flow.ts";
 import {
   ACTION,
@@ -6,13 +7,18 @@ import {
   COST_OF,
   HEIGHT_OF,
   nameOfRefused,
+  OP,
   PREFIX_BASE,
   SKIP_BYTES,
+  STRAIGHT,
+  STRAIGHT_ACTION,
+  STRAIGHT_COST_SHIFT,
+  STRAIGHT_HEIGHT_SHIFT,
 } from "./decode-table.ts";
 import { VALUE_TYPE } from "./facts.ts";
 import type { FlowGraph } from "./flow-graph.ts";
 import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
-import { badModule, tooLarge, unsupported } from "./refusals.ts";
+import { badModule, unsupported } from "./refusals.ts";
 import { SITE } from "./sites.ts";
 import { checkValueType } from "./value-types.ts";
 
@@ -42,56 +48,16 @@ const SLOT_BYTES = 8;
  * stack.
  */
 const CODE_BYTES_PER_BYTE = 32;
-/**
- * Slots (parameters, locals, operands) times branches of one function. V8's compilers hold a state of all slots for
- * each branch: a module of 100 KB can take all memory of the machine. The largest of real programs have a million.
- */
-const MOST_STATES = 8_000_000;
-/** Loops inside of loops. V8's optimizing compiler takes time by the square of it. */
-const MOST_LOOP_DEPTH = 1000;
 const NO_TYPES = new Uint32Array();
 const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
 const V128 = VALUE_TYPE.v128;
-
-/** Codes of operators that do nothing but change control, and their scanning below. */
-const OP = {
-  unreachable: 0x00,
-  block: 0x02,
-  loop: 0x03,
-  if: 0x04,
-  else: 0x05,
-  try: 0x06,
-  catch: 0x07,
-  throw: 0x08,
-  rethrow: 0x09,
-  end: 0x0b,
-  br: 0x0c,
-  brIf: 0x0d,
-  brTable: 0x0e,
-  return: 0x0f,
-  call: 0x10,
-  callIndirect: 0x11,
-  returnCall: 0x12,
-  returnCallIndirect: 0x13,
-  delegate: 0x18,
-  catchAll: 0x19,
-  localGet: 0x20,
-  localTee: 0x22,
-  globalGet: 0x23,
-  globalSet: 0x24,
-  memoryGrow: 0x40,
-  refFunc: 0xd2,
-  memoryFill: PREFIX_BASE[0xfc] + 11,
-  tableGrow: PREFIX_BASE[0xfc] + 15,
-  tableFill: PREFIX_BASE[0xfc] + 17,
-} as const;
 
 /**
  * Scans bodies one after the other, each once. It is iterative, since a hostile module nests millions of blocks, and
  * makes no object per operator.
  */
 export class BodyScanner extends ByteReader {
-  readonly flow: ControlFlow = new ControlFlow();
+  readonly flow: ControlFlow;
   /** Functions of `ref.func`. */
   readonly referenced: NumberList = new NumberList();
   /** A handler was found. */
@@ -107,6 +73,7 @@ export class BodyScanner extends ByteReader {
 
   constructor(parts: ModuleParts, options: ScanOptions) {
     super(parts.bytes);
+    this.flow = new ControlFlow(parts.bytes.length);
     this.#parts = parts;
     this.#options = options;
   }
@@ -134,7 +101,10 @@ export class BodyScanner extends ByteReader {
       flow.sites.renumberEdges(firstSite, rank);
     }
     const slots = type.params.length + locals + flow.maxHeight;
-    this.#checkStates(own, slots * (graph.firstEdge[graph.nodeCount] as number));
+    checkCompilable(own, {
+      states: this.#options.isEvery ? 0 : slots * graph.edgeTarget.length,
+      loopDepth: flow.maxLoopDepth,
+    });
     const slotBytes = this.#usesSimd ? 2 * SLOT_BYTES : SLOT_BYTES;
     const codeBytes = this.end - (this.#parts.bodyFrom[own] as number);
     const types = this.#indirectTypes;
@@ -144,16 +114,6 @@ export class BodyScanner extends ByteReader {
       indirectTypes:
         types.length === 0 ? NO_TYPES : Uint32Array.from(new Set(types.values.subarray(0, types.length))),
     };
-  }
-
-  #checkStates(own: number, states: number): void {
-    const { isEvery } = this.#options;
-    if (!isEvery && states > MOST_STATES) {
-      throw tooLarge(`locals times branches of function ${own}`, MOST_STATES, states);
-    }
-    if (this.flow.maxLoopDepth > MOST_LOOP_DEPTH) {
-      throw tooLarge(`loops inside of loops of function ${own}`, MOST_LOOP_DEPTH, this.flow.maxLoopDepth);
-    }
   }
 
   #readLocals(params: number): number {
@@ -177,8 +137,8 @@ export class BodyScanner extends ByteReader {
     let { height, maxHeight } = flow;
     let cost = 0;
     while (pos < end) {
-      const op = bytes[pos] as number;
-      const action = ACTION_OF[op] as number;
+      const figures = STRAIGHT[bytes[pos] as number] as number;
+      const action = figures & STRAIGHT_ACTION;
       if (action > ACTION.memarg || (action !== ACTION.plain && !this.#isShort(pos + 1, action))) {
         break;
       }
@@ -188,8 +148,8 @@ export class BodyScanner extends ByteReader {
           // An immediate of LEB128 ends with a byte below.
         }
       }
-      cost += COST_OF[op] as number;
-      height += HEIGHT_OF[op] as number;
+      cost += (figures >> STRAIGHT_COST_SHIFT) & 1;
+      height += figures >> STRAIGHT_HEIGHT_SHIFT;
       maxHeight = height > maxHeight && isLive ? height : maxHeight;
     }
     this.pos = pos;

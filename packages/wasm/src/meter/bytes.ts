@@ -226,3 +226,50 @@ export class NumberList {
     return this.values[index] as number;
   }
 }
+
+const POOL_BYTES = 256 * 1024;
+const NONE = new Uint32Array();
+
+/** Small arrays as views of large ones: a module has thousands of functions, and a buffer for each would cost more. */
+export class ArrayPool {
+  #buffer = new ArrayBuffer(POOL_BYTES);
+  #used = 0;
+
+  #take(bytes: number): number {
+    if (this.#used + bytes > this.#buffer.byteLength) {
+      this.#buffer = new ArrayBuffer(Math.max(POOL_BYTES, bytes));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += Math.ceil(bytes / 4) * 4;
+    return at;
+  }
+
+  /** A copy of a list. */
+  uint32(list: NumberList): Uint32Array {
+    if (list.length === 0) {
+      return NONE;
+    }
+    const at = this.#take(list.length * 4);
+    return fill(new Uint32Array(this.#buffer, at, list.length), list);
+  }
+
+  /** A copy of a list. */
+  int32(list: NumberList): Int32Array {
+    const at = this.#take(list.length * 4);
+    return fill(new Int32Array(this.#buffer, at, list.length), list);
+  }
+
+  /** A copy of a list of bytes. */
+  uint8(list: NumberList): Uint8Array {
+    const at = this.#take(list.length);
+    return fill(new Uint8Array(this.#buffer, at, list.length), list);
+  }
+}
+
+function fill<T extends Uint32Array | Int32Array | Uint8Array>(array: T, { values, length }: NumberList): T {
+  for (let index = 0; index < length; index++) {
+    array[index] = values[index] as number;
+  }
+  return array;
+}

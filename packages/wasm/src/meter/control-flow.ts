@@ -11,7 +11,7 @@ export type Span = readonly [at: number, after: number];
 
 /** What the open blocks, the height of the stack and the graph of a body come to, operator by operator. */
 export class ControlFlow {
-  readonly sites: Sites = new Sites();
+  readonly sites: Sites;
   readonly graph: FlowBuilder = new FlowBuilder();
   readonly frames: ControlFrames = new ControlFrames();
   /** By number of a loop: the loop around it, or -1. */
@@ -26,6 +26,11 @@ export class ControlFlow {
   /** By number of a loop: how many are open with it. */
   readonly #loopDepths = new NumberList();
   #loop = -1;
+
+  /** For a module of so many bytes. */
+  constructor(moduleBytes: number) {
+    this.sites = new Sites(moduleBytes);
+  }
 
   /** Begins with a body whose code begins at a byte. */
   begin(pos: number, type: FunctionType): void {

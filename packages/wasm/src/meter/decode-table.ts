@@ -1,13 +1,14 @@
 import type { Immediate } from "./operator.ts";
 import { OPERATORS } from "./operators.ts";
 
-/** How the scanner steps over an operator. */
+/** How the scanner steps over an operator. Up to `memarg`: straight code, which it steps over in one go. */
 export const ACTION = {
-  refused: 0,
   /** Nothing follows. */
-  plain: 1,
-  memarg: 2,
-  leb: 3,
+  plain: 0,
+  leb: 1,
+  /** A local's index. */
+  local: 2,
+  memarg: 3,
   twoLebs: 4,
   /** {@link SKIP_BYTES} follow. */
   bytes: 5,
@@ -15,6 +16,7 @@ export const ACTION = {
   types: 7,
   /** Read by its own code. */
   own: 8,
+  refused: 9,
 } as const;
 
 const CODES = 1024;
@@ -22,14 +24,46 @@ const CODES = 1024;
 /** Where operators with a prefix begin in the tables below. */
 export const PREFIX_BASE: Readonly<Record<0 | 0xfc | 0xfd, number>> = { 0: 0, 0xfc: 256, 0xfd: 512 };
 
+/** Codes of operators that the scanner reads itself. */
+export const OP = {
+  unreachable: 0x00,
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  try: 0x06,
+  catch: 0x07,
+  throw: 0x08,
+  rethrow: 0x09,
+  end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
+  delegate: 0x18,
+  catchAll: 0x19,
+  localGet: 0x20,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  memoryGrow: 0x40,
+  refFunc: 0xd2,
+  // After 0xfc, from 256 on.
+  memoryFill: 0x10b,
+  tableGrow: 0x10f,
+  tableFill: 0x111,
+} as const;
+
 /** Operators that the scanner reads itself, for what they do to control, calls or counters. */
 const OWN = new Set([
   ..."unreachable block loop if else try catch throw rethrow end br br_if br_table return call call_indirect".split(
     " ",
   ),
-  ..."return_call return_call_indirect delegate catch_all local.get local.set local.tee global.get".split(
-    " ",
-  ),
+  ..."return_call return_call_indirect delegate catch_all global.get".split(" "),
   ..."global.set memory.grow ref.func memory.init memory.copy memory.fill table.init table.copy".split(" "),
   ..."table.grow table.fill".split(" "),
 ]);
@@ -61,7 +95,7 @@ const BYTES: Partial<Readonly<Record<Immediate, number>>> = {
 };
 
 /** By code (with {@link PREFIX_BASE}): how to step over it, what it costs, what it does to the height of the stack. */
-export const ACTION_OF: Uint8Array = new Uint8Array(CODES);
+export const ACTION_OF: Uint8Array = new Uint8Array(CODES).fill(ACTION.refused);
 export const COST_OF: Uint8Array = new Uint8Array(CODES);
 export const HEIGHT_OF: Int8Array = new Int8Array(CODES);
 export const SKIP_BYTES: Uint8Array = new Uint8Array(CODES);
@@ -69,10 +103,26 @@ export const SKIP_BYTES: Uint8Array = new Uint8Array(CODES);
 for (const operator of OPERATORS) {
   const code = PREFIX_BASE[operator.prefix] + operator.code;
   ACTION_OF[code] = OWN.has(operator.name) ? ACTION.own : ACTIONS[operator.immediate];
+  if (operator.name.startsWith("local.")) {
+    ACTION_OF[code] = ACTION.local;
+  }
   COST_OF[code] = operator.cost;
   const [pops, pushes] = operator.effect ?? [0, 0];
   HEIGHT_OF[code] = pushes - pops;
   SKIP_BYTES[code] = BYTES[operator.immediate] ?? 0;
+}
+
+/** {@link ACTION_OF}, {@link COST_OF} and {@link HEIGHT_OF} in one number, for operators without a prefix. */
+export const STRAIGHT: Int16Array = new Int16Array(256);
+export const STRAIGHT_ACTION = 15;
+export const STRAIGHT_COST_SHIFT = 4;
+export const STRAIGHT_HEIGHT_SHIFT = 5;
+
+for (let code = 0; code < STRAIGHT.length; code++) {
+  STRAIGHT[code] =
+    (ACTION_OF[code] as number) |
+    ((COST_OF[code] as number) << STRAIGHT_COST_SHIFT) |
+    ((HEIGHT_OF[code] as number) << STRAIGHT_HEIGHT_SHIFT);
 }
 
 const REFUSED_PREFIXES: ReadonlyMap<number, string> = new Map([

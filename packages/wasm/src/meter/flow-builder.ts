@@ -1,7 +1,5 @@
-import { NumberList } from "./bytes.ts";
+import { ArrayPool, NumberList } from "./bytes.ts";
 import { EXIT, type FlowGraph } from "./flow-graph.ts";
-
-const EMPTY = new Uint32Array();
 
 /**
  * Builds the flow graphs of a module's functions, one after the other. Nodes are numbered in the order of the code,
@@ -25,6 +23,7 @@ export class FlowBuilder {
   readonly #labels = new NumberList();
   readonly #callNodes = new NumberList();
   readonly #callTargets = new NumberList();
+  readonly #pool = new ArrayPool();
   #hasHandlers = false;
 
   /** Begins with a function; its entry costs 1. */
@@ -115,28 +114,27 @@ export class FlowBuilder {
   finish(): { readonly graph: FlowGraph; readonly rank: Int32Array | undefined } {
     this.#closeNode();
     const edgeCount = this.#edgeTargets.length;
-    const targets = this.#edgeTargets.values.slice(0, edgeCount);
+    const { values } = this.#edgeTargets;
     for (let edge = 0; edge < edgeCount; edge++) {
-      const target = targets[edge] as number;
+      const target = values[edge] as number;
       if (target < EXIT) {
-        targets[edge] = this.#labels.at(-2 - target);
+        values[edge] = this.#labels.at(-2 - target);
       }
     }
-    const graph = {
-      nodeCount: this.nodeCount,
-      cost: unsigned(this.#costs),
-      isLanding: new Uint8Array(this.#landings.values.subarray(0, this.nodeCount)),
-      callNode: unsigned(this.#callNodes),
-      callTarget: unsigned(this.#callTargets),
-    };
-    if (this.#hasHandlers) {
-      const { firstEdge, edgeTarget, rank } = this.#sorted(targets);
-      return { graph: { ...graph, firstEdge, edgeTarget }, rank };
-    }
+    const sorted = this.#hasHandlers ? this.#sorted(values.slice(0, edgeCount)) : undefined;
     this.#firstEdges.push(edgeCount);
+    const pool = this.#pool;
     return {
-      graph: { ...graph, firstEdge: unsigned(this.#firstEdges), edgeTarget: targets },
-      rank: undefined,
+      graph: {
+        nodeCount: this.nodeCount,
+        cost: pool.uint32(this.#costs),
+        isLanding: pool.uint8(this.#landings),
+        callNode: pool.uint32(this.#callNodes),
+        callTarget: pool.uint32(this.#callTargets),
+        firstEdge: sorted?.firstEdge ?? pool.uint32(this.#firstEdges),
+        edgeTarget: sorted?.edgeTarget ?? pool.int32(this.#edgeTargets),
+      },
+      rank: sorted?.rank,
     };
   }
 
@@ -162,8 +160,4 @@ export class FlowBuilder {
     }
     return { firstEdge, edgeTarget, rank };
   }
-}
-
-function unsigned(list: NumberList): Uint32Array {
-  return list.length === 0 ? EMPTY : new Uint32Array(list.values.subarray(0, list.length));
 }

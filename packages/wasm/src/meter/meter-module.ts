@@ -33,7 +33,8 @@ interface Scan {
  */
 export const meterModule: MeterModule = (bytes, options) => {
   checkValid(bytes);
-  const parts = readModule(bytes);
+  // A plain view, so that the code that reads every byte of it sees one kind of array.
+  const parts = readModule(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   checkNames(parts);
   checkSizes(parts, options.limits);
   const scan = scanModule(parts, options);
@@ -137,10 +138,9 @@ function shapeOf(parts: ModuleParts, scan: Scan, options: MeterOptions): ModuleS
   return {
     importedFunctions,
     graphs: scan.bodies.map(({ graph }) => graph),
-    frameBytes: Uint32Array.from(scan.bodies, ({ frameBytes }) => frameBytes),
-    typeOf: Uint32Array.from(
-      parts.functions.slice(importedFunctions),
-      (type) => parts.canonicalTypes[type] as number,
+    frameBytes: new Uint32Array(scan.bodies.map(({ frameBytes }) => frameBytes)),
+    typeOf: new Uint32Array(
+      parts.functions.slice(importedFunctions).map((type) => parts.canonicalTypes[type] as number),
     ),
     indirectTypes: scan.bodies.map(({ indirectTypes }) => indirectTypes),
     isVisible,

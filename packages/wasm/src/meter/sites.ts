@@ -35,7 +35,7 @@ export const SITE = {
   global: 14,
   /** An operator that names the first local that is no parameter, to byte `b`. */
   firstLocal: 15,
-  /** Loop `a` begins, or ends, at depth `b`. */
+  /** Loop `a` begins, at depth `b`; ends. */
   loop: 16,
   loopEnd: 17,
 } as const;
@@ -44,20 +44,20 @@ const STRIDE = 4;
 
 /** The sites of all bodies of a module. */
 export class Sites {
-  readonly #numbers: NumberList = new NumberList(1024);
+  readonly #numbers: NumberList;
+
+  /** With room for what a module of so many bytes mostly has: growing would copy megabytes. */
+  constructor(moduleBytes: number) {
+    this.#numbers = new NumberList(Math.max(1024, Math.ceil(moduleBytes * 0.75)));
+  }
 
   /** How many there are. */
   get count(): number {
     return this.#numbers.length / STRIDE;
   }
 
-  /** Appends a site of a kind (bits 0 to 4) with what it says. */
+  /** Appends a site of a kind; `b` is 0. */
   add(kind: number, pos: number, a: number): void {
-    this.addTwo(kind, pos, [a, 0]);
-  }
-
-  /** Appends a site that says two things. */
-  addTwo(kind: number, pos: number, [a, b]: readonly [number, number]): void {
     const list = this.#numbers;
     list.reserve(STRIDE);
     const { values } = list;
@@ -65,8 +65,13 @@ export class Sites {
     values[at] = kind;
     values[at + 1] = pos;
     values[at + 2] = a;
-    values[at + 3] = b;
+    values[at + 3] = 0;
     list.length = at + STRIDE;
+  }
+
+  /** Says what `b` is of the site that was added last. */
+  also(b: number): void {
+    this.#numbers.values[this.#numbers.length - 1] = b;
   }
 
   kind(site: number): number {
