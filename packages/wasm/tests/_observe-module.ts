@@ -11,6 +11,7 @@ import {
   Wasm,
   type WasmExtern,
   type WasmFunction,
+  type WasmGlobal,
   type WasmImports,
   type WasmInstance,
   type WasmModule,
@@ -160,6 +161,18 @@ function describe(value: unknown): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
+/** JavaScript has no values of SIMD, and says so by an error. */
+function describeGlobal(global: WasmGlobal): string {
+  try {
+    return describe(global.value);
+  } catch (error) {
+    if (error instanceof TypeError) {
+      return "v128";
+    }
+    throw error;
+  }
+}
+
 function stateOf(instance: WasmInstance | undefined): string {
   const hash = createHash("sha256");
   for (const [name, value] of Object.entries(instance?.exports ?? {})) {
@@ -174,7 +187,7 @@ function stateOf(instance: WasmInstance | undefined): string {
         hash.update(describe(value.get(index)));
       }
     } else {
-      hash.update(describe(value.value));
+      hash.update(describeGlobal(value));
     }
   }
   return hash.digest("hex");

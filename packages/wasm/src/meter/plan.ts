@@ -24,9 +24,11 @@ export function planModule(shape: ModuleShape): readonly FunctionPlan[] {
   planner.run();
   return shape.graphs.map((_, own) => {
     const carriesStack = stack.carries[own] === 1;
+    const { node, edge } = planner.charges[own] as Charges;
     return {
       prepaid: planner.prepaid[own] as number,
-      ...(planner.charges[own] as NamedCharges),
+      nodeCharge: node,
+      edgeCharge: edge,
       neverReturns: returns[own] === 0,
       carriesStack,
       stackBytes: stack.takesBytes[own] as number,
@@ -35,8 +37,6 @@ export function planModule(shape: ModuleShape): readonly FunctionPlan[] {
   });
 }
 
-type NamedCharges = Pick<FunctionPlan, "nodeCharge" | "edgeCharge">;
-
 interface FunctionFacts {
   readonly returns: Uint8Array;
   readonly carries: Uint8Array;
@@ -44,7 +44,7 @@ interface FunctionFacts {
 
 class ChargePlanner {
   readonly prepaid: Float64Array;
-  readonly charges: readonly NamedCharges[];
+  readonly charges: readonly Charges[];
   readonly #shape: ModuleShape;
   readonly #facts: FunctionFacts;
   /** For the function that is being looked at; as long as the longest. */
@@ -113,33 +113,25 @@ class ChargePlanner {
   }
 
   #place(own: number): void {
-    const { nodeCharge, edgeCharge } = this.charges[own] as NamedCharges;
-    const charges: Charges = { node: nodeCharge, edge: edgeCharge };
+    const charges = this.charges[own] as Charges;
     placeCharges(this.#shape.graphs[own] as FlowGraph, this.#figures, charges);
-    nodeCharge[0] = (nodeCharge[0] as number) - (this.prepaid[own] as number);
+    charges.node[0] = (charges.node[0] as number) - (this.prepaid[own] as number);
   }
 }
 
-/** Views of two arrays for the whole module: a module has thousands of functions, most of them small. */
-function allocateCharges(graphs: readonly FlowGraph[]): readonly NamedCharges[] {
-  let nodes = 0;
-  let edges = 0;
+/** Views of one array for the whole module: a module has thousands of functions, most of them small. */
+function allocateCharges(graphs: readonly FlowGraph[]): readonly Charges[] {
+  let length = 0;
   for (const graph of graphs) {
-    nodes += graph.nodeCount;
-    edges += graph.edgeTarget.length;
+    length += graph.nodeCount + graph.edgeTarget.length;
   }
-  const nodeCharges = new Float64Array(nodes);
-  const edgeCharges = new Float64Array(edges);
-  nodes = 0;
-  edges = 0;
-  return graphs.map((graph) => {
-    const nodeStart = nodes;
-    const edgeStart = edges;
-    nodes += graph.nodeCount;
-    edges += graph.edgeTarget.length;
-    return {
-      nodeCharge: nodeCharges.subarray(nodeStart, nodes),
-      edgeCharge: edgeCharges.subarray(edgeStart, edges),
-    };
+  const { buffer } = new Float64Array(length);
+  let at = 0;
+  return graphs.map(({ nodeCount, edgeTarget }) => {
+    const node = new Float64Array(buffer, at, nodeCount);
+    at += node.byteLength;
+    const edge = new Float64Array(buffer, at, edgeTarget.length);
+    at += edge.byteLength;
+    return { node, edge };
   });
 }
