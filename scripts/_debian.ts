@@ -80,8 +80,11 @@ export function writeWrappers(
   const bin = join(folder, "bin");
   mkdirSync(bin, { recursive: true });
   for (const [program, args] of Object.entries(programs)) {
-    const unpacked = join(folder, "usr", "bin", program);
-    const command = [existsSync(unpacked) ? unpacked : `/usr/bin/${program}`, ...args];
+    const places = [join(folder, "usr", "bin", program), `/usr/bin/${program}`];
+    const place = places.find((path) => existsSync(path));
+    // A script that leads nowhere would hide one that is elsewhere on the PATH.
+    if (place === undefined) continue;
+    const command = [place, ...args];
     const script = [
       "#!/bin/sh",
       `for lib in '${folder}'/usr/lib/*-linux-gnu*; do LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; done`,

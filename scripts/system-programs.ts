@@ -152,12 +152,23 @@ function unpackWasm(): boolean {
 
 /** A PATH on which every program is that can be had; says on standard output what cannot. */
 export function pathWithPrograms(path: string): string {
+  return pathWith([promtool, python, generators, clang, rustc, wabt], path, (missing) =>
+    process.stdout.write(`${missing}; its tests are skipped\n`),
+  );
+}
+
+/** A PATH with what makes and interprets WebAssembly, as far as it can be had. */
+export function pathWithWasmPrograms(path: string): string {
+  return pathWith([clang, rustc, wabt], path, (missing) => process.stderr.write(`${missing}\n`));
+}
+
+function pathWith(needs: readonly Need[], path: string, say: (missing: string) => void): string {
   let result = path;
-  for (const { what, debian, isOn, bin, make } of [promtool, python, generators, clang, rustc, wabt]) {
+  for (const { what, debian, isOn, bin, make } of needs) {
     if (isOn(result)) continue;
     const extended = [bin, result].join(delimiter);
     if (isOn(extended) || (make() && isOn(extended))) result = extended;
-    else process.stdout.write(`${what} is not to be had here (Debian: ${debian}); its tests are skipped\n`);
+    else say(`${what} is not to be had here (Debian: ${debian})`);
   }
   return result;
 }

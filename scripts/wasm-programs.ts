@@ -8,7 +8,7 @@ import { build, missingTools } from "../examples/wasm/toolchain/build.ts";
 import { ASSEMBLYSCRIPT, C_EXECUTE, RUST_EXECUTE } from "../examples/wasm/toolchain/flags.ts";
 import type { Recipe } from "../examples/wasm/toolchain/recipe.ts";
 import { ROOT } from "./_published.ts";
-import { pathWithPrograms } from "./system-programs.ts";
+import { pathWithWasmPrograms } from "./system-programs.ts";
 
 const SOURCES = join(ROOT, "bench", "wasm-programs");
 const C_FLAGS = [...C_EXECUTE, "-O3", "-msign-ext", "-mnontrapping-fptoint"];
@@ -39,7 +39,7 @@ const RECIPES: readonly Recipe[] = [
   },
 ];
 
-const path = pathWithPrograms(process.env["PATH"] ?? "");
+const path = pathWithWasmPrograms(process.env["PATH"] ?? "");
 process.env["PATH"] = path;
 const results = await build(RECIPES, join(ROOT, ".cache", "wasm-programs"));
 const programs = results
