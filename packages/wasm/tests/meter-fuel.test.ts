@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { CALLS, CLASSES } from "./_counted-modules.ts";
+import { CALLS } from "./_counted-calls.ts";
+import { CLASSES } from "./_counted-modules.ts";
 import { meter, runCompiled, runMetered } from "./_run-metered.ts";
 import { wat } from "./_wat.ts";
 

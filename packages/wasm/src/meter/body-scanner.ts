@@ -15,12 +15,11 @@ import {
   STRAIGHT_COST_SHIFT,
   STRAIGHT_HEIGHT_SHIFT,
 } from "./decode-table.ts";
-import { VALUE_TYPE } from "./facts.ts";
 import type { FlowGraph } from "./flow-graph.ts";
 import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
 import { badModule, unsupported } from "./refusals.ts";
 import { SITE } from "./sites.ts";
-import { checkValueType } from "./value-types.ts";
+import { checkValueType, hasVectors, V128 } from "./value-types.ts";
 
 /** How a module is scanned. */
 export interface ScanOptions {
@@ -50,7 +49,6 @@ const SLOT_BYTES = 8;
 const CODE_BYTES_PER_BYTE = 32;
 const NO_TYPES = new Uint32Array();
 const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
-const V128 = VALUE_TYPE.v128;
 
 /**
  * Scans bodies one after the other, each once. It is iterative, since a hostile module nests millions of blocks, and
@@ -84,7 +82,7 @@ export class BodyScanner extends ByteReader {
     this.end = this.#parts.bodyTo[own] as number;
     const type = typeOfFunction(this.#parts, own + (this.#parts.imported[EXTERN.function] as number));
     this.#indirectTypes.length = 0;
-    this.#usesSimd = hasV128(type);
+    this.#usesSimd = hasVectors(type);
     const locals = this.#readLocals(type.params.length);
     const { flow } = this;
     const firstSite = flow.sites.count;
@@ -404,7 +402,7 @@ export class BodyScanner extends ByteReader {
         flow.graph.addCall(index);
       }
     }
-    this.#usesSimd = this.#usesSimd || hasV128(type);
+    this.#usesSimd = this.#usesSimd || hasVectors(type);
     flow.changeHeight(type.results.length - type.params.length);
   }
 
@@ -413,13 +411,17 @@ export class BodyScanner extends ByteReader {
     const index = this.u32();
     if (op <= OP.localTee) {
       if (index === this.#firstLocal) {
-        this.flow.sites.add(SITE.firstLocal, at, index);
-        this.flow.sites.also(this.pos);
+        this.#addNamed(SITE.firstLocal, at, index);
       }
     } else if (this.#options.movesGlobals && index >= (this.#parts.imported[EXTERN.global] as number)) {
-      this.flow.sites.add(SITE.global, at, index);
-      this.flow.sites.also(this.pos);
+      this.#addNamed(SITE.global, at, index);
     }
+  }
+
+  /** A site that says where its operator ends. */
+  #addNamed(kind: number, at: number, index: number): void {
+    this.flow.sites.add(kind, at, index);
+    this.flow.sites.also(this.pos);
   }
 
   /** Operators that a helper does, or that cost by size. */
@@ -427,20 +429,17 @@ export class BodyScanner extends ByteReader {
     this.flow.changeHeight(HEIGHT_OF[op] as number);
     const index = this.u32();
     if (op === OP.memoryGrow) {
-      this.flow.sites.add(SITE.memoryGrow, at, index);
-      this.flow.sites.also(this.pos);
+      this.#addNamed(SITE.memoryGrow, at, index);
       return;
     }
     if (op === OP.refFunc) {
       this.referenced.push(index);
-      this.flow.sites.add(SITE.refFunc, at, index);
-      this.flow.sites.also(this.pos);
+      this.#addNamed(SITE.refFunc, at, index);
       return;
     }
     this.flow.markLoop();
     if (op === OP.tableGrow) {
-      this.flow.sites.add(SITE.tableGrow, at, index);
-      this.flow.sites.also(this.pos);
+      this.#addNamed(SITE.tableGrow, at, index);
       return;
     }
     const hasOneIndex = op === OP.memoryFill || op === OP.tableFill;
@@ -449,8 +448,4 @@ export class BodyScanner extends ByteReader {
     }
     this.flow.sites.add(SITE.bulk, at, 0);
   }
-}
-
-function hasV128(type: FunctionType): boolean {
-  return type.params.includes(V128) || type.results.includes(V128);
 }

@@ -39,12 +39,12 @@ export class ByteReader {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.u8();
-      value += (byte & 0x7f) * 2 ** shift;
+      value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
-        if (value > 0xffff_ffff) {
+        if (shift === 28 && byte > 15) {
           break;
         }
-        return value;
+        return value >>> 0;
       }
     }
     throw badModule(`the number at byte ${at} does not fit into 32 bits`);

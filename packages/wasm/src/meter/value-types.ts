@@ -1,4 +1,5 @@
 import { VALUE_TYPE, type ValueTypeName } from "./facts.ts";
+import type { FunctionType } from "./module-parts.ts";
 import { unsupported } from "./refusals.ts";
 
 const NAMES = new Map(
@@ -27,4 +28,12 @@ export function checkValueType(byte: number): number {
     throw unsupported(REFUSED.get(byte) ?? `types of garbage collection (0x${byte.toString(16)})`);
   }
   return byte;
+}
+
+/** A vector, whose slot on the stack is twice as large. */
+export const V128: number = VALUE_TYPE.v128;
+
+/** Whether a function of the type gets or gives a vector. */
+export function hasVectors({ params, results }: FunctionType): boolean {
+  return params.includes(V128) || results.includes(V128);
 }
