@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { componentEmbed, componentNew, parse, preview1AdapterCommandPath } from "@bytecodealliance/jco";
 import { compile } from "./_programs.ts";
@@ -56,4 +59,22 @@ function readLeb(bytes: Uint8Array, at: number): { readonly value: number; reado
     end += 1;
     if (byte < 128) return { value, end };
   }
+}
+
+/**
+ * `programs/handler.ts`, with the engine of JavaScript that it needs. Building takes most of a minute, so it is kept
+ * between runs of the tests, by what it was made of.
+ */
+export async function handlerInTypeScript(): Promise<Uint8Array> {
+  const source = readFileSync(join(import.meta.dirname, "programs/handler.ts"), "utf8");
+  const { componentize, version } = await import("@bytecodealliance/componentize-js");
+  const hash = createHash("sha256").update(source).update(WIT).update(version).digest("hex");
+  const kept = join(tmpdir(), `subnet-worker-handler-${hash}.wasm`);
+  if (existsSync(kept)) return readFileSync(kept);
+  const options = { worldName: "handler" } as Parameters<typeof componentize>[2];
+  const { component } = await componentize(stripTypeScriptTypes(source), WIT, options);
+  const writing = `${kept}.${process.pid}`;
+  writeFileSync(writing, component);
+  renameSync(writing, kept);
+  return component;
 }
