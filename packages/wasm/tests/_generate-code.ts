@@ -1,6 +1,6 @@
 import { Bytes } from "./_generate-bytes.ts";
-import { STORES, TYPE, type Type } from "./_generate-operators.ts";
-import { EMPTY, isSameList, ValueGenerator } from "./_generate-values.ts";
+import { STORES, TYPE } from "./_generate-operators.ts";
+import { EMPTY, isSameList, type Signature, ValueGenerator } from "./_generate-values.ts";
 
 const { i32, v128, funcref, externref } = TYPE;
 
@@ -126,13 +126,30 @@ export class CodeGenerator extends ValueGenerator {
     });
   }
 
+  /** A block, or two branches, of any type that the module has. */
   #block(depth: number): void {
-    const results = this.blockResults();
-    this.code.raw(0x02);
-    this.blockType({ params: [], results });
-    this.labelled({ brings: results, isCatch: false }, () => {
+    const isIf = this.dice.once(3);
+    const signature = this.dice.once(2)
+      ? this.dice.pick(this.around.types)
+      : { params: [], results: this.blockResults() };
+    const { params, results } = signature;
+    const branch = (): void => {
+      this.forget(params);
       this.statements(depth - 1);
       this.values(results, 2);
+    };
+    this.values(params, 2);
+    if (isIf) {
+      this.value(i32, 2);
+    }
+    this.code.raw(isIf ? 0x04 : 0x02);
+    this.blockType(signature);
+    this.labelled({ brings: results, isCatch: false }, () => {
+      branch();
+      if (isIf) {
+        this.code.raw(0x05);
+        branch();
+      }
     });
     this.forget(results);
   }
@@ -143,33 +160,27 @@ export class CodeGenerator extends ValueGenerator {
    */
   #loop(depth: number): void {
     const counter = this.locals.push({ type: i32, isFree: false }) - 1;
-    const carried = this.#carriedType();
+    const type = this.dice.once(4) ? this.dice.pick(this.around.types) : { params: [], results: [] };
     const hasBudget = this.dice.once(2);
     this.constant(i32, BigInt(this.dice.roll(hasBudget ? 10 : 5)));
     this.code.raw(0x21).u32(counter);
     this.code.raw(0x02, EMPTY);
     this.labelled({ brings: [], isCatch: false }, () => {
-      this.values(carried, 2);
+      this.values(type.params, 2);
       this.code.raw(0x03);
-      this.blockType({ params: carried, results: [] });
-      this.labelled({ brings: carried, isCatch: false }, () =>
-        this.#loopBody({ counter, carried, hasBudget }, depth),
+      this.blockType(type);
+      this.labelled({ brings: type.params, isCatch: false }, () =>
+        this.#loopBody({ counter, hasBudget, ...type }, depth),
       );
+      this.forget(type.results);
     });
   }
 
-  #carriedType(): readonly Type[] {
-    const known = this.around.types.filter(
-      ({ params, results }) => params.length === 1 && results.length === 0,
-    );
-    return known.length > 0 && this.dice.once(4) ? this.dice.pick(known).params : [];
-  }
-
   #loopBody(
-    loop: { readonly counter: number; readonly carried: readonly Type[]; readonly hasBudget: boolean },
+    loop: Signature & { readonly counter: number; readonly hasBudget: boolean },
     depth: number,
   ): void {
-    const { counter, carried, hasBudget } = loop;
+    const { counter, hasBudget, params: carried, results } = loop;
     this.forget(carried);
     this.code.raw(0x20).u32(counter).raw(0x45, 0x0d, 1); // none left: out
     this.code.raw(0x20).u32(counter).raw(0x41, 1, 0x6b, 0x21).u32(counter);
@@ -187,8 +198,10 @@ export class CodeGenerator extends ValueGenerator {
       this.value(i32, 2);
       this.code.raw(0x0d, 0);
       this.forget(carried);
+      this.values(results, 1);
     } else {
       this.forget(carried);
+      this.values(results, 1);
     }
   }
 

@@ -15,6 +15,7 @@ import {
   type Runnable,
   runnable,
 } from "./_observe-module.ts";
+import { wat } from "./_wat.ts";
 
 /** A failing module is named by its seed: `generateModule(seed)` gives it again. */
 const SEEDS = Array.from({ length: 150 }, (_, seed) => seed);
@@ -151,5 +152,43 @@ describe("generated modules", () => {
     expect(await promise).toEqual(here);
     expect(seeds.map(observeGenerated)).toEqual(here);
     await worker.terminate();
+  });
+});
+
+/** Functions that end with a call of each other, a million times: `f(n)` gives 7. */
+const TAIL_CALLS = {
+  "of itself": `
+    (func $f (export "f") (param i32) (result i32)
+      (if (i32.eqz (local.get 0)) (then (return (i32.const 7))))
+      (return_call $f (i32.sub (local.get 0) (i32.const 1))))`,
+  "of another": `
+    (func $f (export "f") (param i32) (result i32)
+      (if (i32.eqz (local.get 0)) (then (return (i32.const 7))))
+      (return_call $g (i32.sub (local.get 0) (i32.const 1))))
+    (func $g (param i32) (result i32) (return_call $f (local.get 0)))`,
+  "through a table": `
+    (type $t (func (param i32) (result i32)))
+    (table 2 funcref) (elem (i32.const 0) $f $g)
+    (func $f (export "f") (type $t)
+      (if (i32.eqz (local.get 0)) (then (return (i32.const 7))))
+      (return_call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 1)))
+    (func $g (type $t) (return_call $f (local.get 0)))`,
+} as const;
+
+describe("tail calls", () => {
+  const cases = Object.entries(TAIL_CALLS).flatMap(([name, text]) =>
+    (["own", "imported"] as const).map((counters) => ({ name, text, counters })),
+  );
+
+  test.each(cases)("$name take no stack, however many ($counters counters)", ({ text, counters }) => {
+    const runs = PLACEMENTS.map((placement) => {
+      const { bytes } = meter(wat(`(module ${text})`), placement, { counters });
+      const allowance = { fuel: PLENTY, stackBytes: 1024 };
+      return observeMetered(runnable(bytes), { name: "f", args: [1_000_000] }, { imports: {}, allowance });
+    });
+    expect(runs.map(({ end, values, fault }) => [end, ...values, fault])).toEqual(
+      PLACEMENTS.map(() => ["returned", "7", FAULT.none]),
+    );
+    expect(new Set(runs.map(({ fuelLeft }) => fuelLeft)).size).toBe(1);
   });
 });
