@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { renderFlameGraph, topFunctions } from "../src/profile/flame-graph.ts";
 
@@ -71,6 +72,58 @@ describe("a flame graph", () => {
   it("draws a path that is very deep", () => {
     const deep = Array.from({ length: 20_000 }, (_, at) => `f${at}`).join(";");
     expect(framesOf(renderFlameGraph(`${deep} 1\n`))).toHaveLength(20_001);
+  });
+});
+
+/** What the script of a flame graph has of a document: its frames, and what it sets on them. */
+function openDrawn(svg: string) {
+  const frames = [
+    ...svg.matchAll(/data-l="([^"]+)" data-w="([^"]+)" data-d="([^"]+)">.*?data-n="([^"]*)">/g),
+  ].map(([, l, w, d, n = ""]) => {
+    const set: Record<string, unknown> = {};
+    const part = {
+      setAttribute: (name: string, value: unknown) => (set[name] = value),
+      dataset: { n },
+      textContent: "",
+    };
+    const clicks: (() => void)[] = [];
+    const addEventListener = (_type: string, listener: () => void) => clicks.push(listener);
+    const group = {
+      dataset: { l, w, d },
+      style: { display: "" },
+      querySelector: () => part,
+      addEventListener,
+    };
+    return { name: n, set, part, group, click: () => clicks.forEach((listener) => listener()) };
+  });
+  const script = /<script><!\[CDATA\[(.*?)\]\]><\/script>/s.exec(svg)?.[1] ?? "throw new Error('no script')";
+  runInNewContext(script, { document: { querySelectorAll: () => frames.map(({ group }) => group) } });
+  return new Map(frames.map((frame) => [frame.name, frame]));
+}
+
+describe("a click on a frame", () => {
+  // A frame here is rectangle and text at once, and the text, 4 further right, is set last.
+  it("gives it and its callers the whole width, its callees their part of it, and hides the others", () => {
+    const frames = openDrawn(renderFlameGraph(STACKS));
+    frames.get("parse")!.click();
+    const shown = (name: string) => {
+      const { group, set, part } = frames.get(name)!;
+      return group.style.display === "none"
+        ? "hidden"
+        : [Number(set["x"]) - 4, Math.round(Number(set["width"])), part.textContent];
+    };
+    expect(["all", "main", "parse", "read", "write"].map(shown)).toEqual([
+      [10, 1_180, "all"],
+      [10, 1_180, "main"],
+      [10, 1_180, "parse"],
+      [10, Math.round((1_180 * 4) / 7), "read"],
+      "hidden",
+    ]);
+    frames.get("all")!.click();
+    expect(["main", "write"].map(shown)).toEqual([
+      [10, 1_180, "main"],
+      [836, 236, "write"],
+    ]);
   });
 });
 
