@@ -197,9 +197,9 @@ class ThreadedEngine implements Engine {
 
   async #await(job: RunJob, signal: AbortSignal | undefined): ReturnType<Engine["run"]> {
     const cancel = () => this.#runners.cancel(job);
-    this.#runners.submit(job);
+    if (signal?.aborted === true) job.lose({ kind: "cancelled" }, undefined);
+    else this.#runners.submit(job);
     if (signal === undefined) return job.outcome;
-    if (signal.aborted) cancel();
     signal.addEventListener("abort", cancel, { once: true });
     try {
       return await job.outcome;

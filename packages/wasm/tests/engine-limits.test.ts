@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, RunRequest } from "../src/engine.ts";
 import type { RunOutcome } from "../src/outcome.ts";
-import { importsModule, largeModule, leb, nested, startModule } from "./_hostile-modules.ts";
+import { importsModule, largeModule, leb, nested, repeated, startModule } from "./_hostile-modules.ts";
 import { commandModule, executeModule, wat } from "./_wat.ts";
 
 const WASI = "wasi_snapshot_preview1";
@@ -210,10 +210,37 @@ describe("limits", () => {
     expect((await stop("50 MB", large, { limits: { timeMs: 200 } })).outcome.kind).toBe("timed_out");
   });
 
-  it("imports of everything are refused by the name of the first", async () => {
-    const names = Array.from({ length: 50_000 }, (_, index) => `f${index}`);
+  const explosions = [
+    ["10,000 loops, one in the other", startModule(nested(10_000, [0x03, 0x40]))],
+    [
+      "40,000 locals and 20,000 branches",
+      startModule(repeated(20_000, [0x02, 0x40, 0x41, 0, 0x0d, 0, 0x0b]), { count: 40_000, type: 0x7e }),
+    ],
+    [
+      "9,000 operands and 20,000 branches above them",
+      startModule([
+        ...repeated(9000, [0x41, 0]),
+        ...repeated(20_000, [0x41, 0, 0x04, 0x40, 0x0b]),
+        ...repeated(9000, [0x1a]),
+      ]),
+    ],
+  ] as const;
+  for (const [name, bytes] of explosions) {
+    it(`what V8's compilers would take all memory or time for is refused: ${name}`, async () => {
+      await expect(engine.prepare(bytes)).rejects.toMatchObject({ code: "MODULE_TOO_LARGE" });
+      await expectNextRunRight();
+    });
+  }
+
+  it("imports of everything are refused by the name of the first, and too many of them at once", async () => {
+    const names = Array.from({ length: 5000 }, (_, index) => `f${index}`);
     const { outcome } = await stop("imports", importsModule(names, WASI), {});
     expect(outcome).toMatchObject({ kind: "refused_import", name: `${WASI}.f0` });
+    const many = importsModule(
+      Array.from({ length: 100_001 }, () => ""),
+      "",
+    );
+    await expect(engine.prepare(many)).rejects.toMatchObject({ code: "MODULE_TOO_LARGE" });
   });
 
   it("a module that is too large, or has too large a function, is refused", async () => {

@@ -84,6 +84,11 @@ function checkSizes(parts: ModuleParts, limits: MeterOptions["limits"]): void {
   if (bodyFrom.length > limits.functions) {
     throw tooLarge("functions", limits.functions, bodyFrom.length);
   }
+  // They are told of one by one, to whoever prepares the module and to its threads.
+  const names = parts.imports.length + parts.exports.length;
+  if (names > limits.functions) {
+    throw tooLarge("imports and exports", limits.functions, names);
+  }
   for (const [own, from] of bodyFrom.entries()) {
     const length = (bodyTo[own] as number) - from;
     if (length > limits.functionBytes) {

@@ -13,8 +13,16 @@ import { nameOfValueType } from "./value-types.ts";
 
 const FUNCTION_NAMES = 1;
 
+const typeFacts = new WeakMap<FunctionType, FunctionTypeFact>();
+
+/** One for all that have a type: a hostile module gives the same thousand parameters to each of its imports. */
 function typeFact(type: FunctionType): FunctionTypeFact {
-  return { params: [...type.params].map(nameOfValueType), results: [...type.results].map(nameOfValueType) };
+  let fact = typeFacts.get(type);
+  if (fact === undefined) {
+    fact = { params: [...type.params].map(nameOfValueType), results: [...type.results].map(nameOfValueType) };
+    typeFacts.set(type, fact);
+  }
+  return fact;
 }
 
 function externFact(parts: ModuleParts, { kind, index }: ExternName): ExternFact {
