@@ -110,7 +110,7 @@ describe(PAGE, () => {
   for (const { title, blocks } of SECTIONS) {
     test.skipIf(!possible.has(title))(
       `${title}: what is written is what happens`,
-      { timeout: 180_000 },
+      { timeout: 300_000 },
       () => {
         let printed = "";
         let comparisons = 0;
