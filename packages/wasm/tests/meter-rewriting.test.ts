@@ -212,6 +212,42 @@ describe("the stack", () => {
     }
   });
 
+  it("is passed through elements that are expressions, and globals of references", () => {
+    const bytes =
+      wat(`(module (type $t (func (param i32) (result i32))) (table $a 2 funcref) (table $b 3 funcref)
+      (global $g funcref (ref.func $f)) (elem (table $a) (i32.const 0) funcref (ref.null func) (ref.func $f))
+      (elem $passive funcref (ref.func $f) (ref.null func))
+      (func $f (type $t) (if (result i32) (local.get 0)
+        (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0))))
+      (func (export "run") (param i32) (result i32)
+        (table.set $b (i32.const 0) (global.get $g))
+        (table.init $b $passive (i32.const 1) (i32.const 0) (i32.const 1))
+        (i32.add (call_indirect $a (type $t) (local.get 0) (i32.const 1))
+          (i32.add (call_indirect $b (type $t) (local.get 0) (i32.const 0))
+            (call_indirect $b (type $t) (local.get 0) (i32.const 1))))))`);
+    for (const placement of PLACEMENTS) {
+      expect(runMetered(bytes, { placement, args: [50] }).end).toEqual({ kind: "returned", value: 150 });
+      expect(runMetered(bytes, { placement, args: [50], stackBytes: 2000 }).end.kind).toBe("stack_exhausted");
+    }
+  });
+
+  it("leaves locals what they are, also those with long indices, and vectors", () => {
+    const params = "(param i32)".repeat(260);
+    const zeros = "(i32.const 0)".repeat(259);
+    const bytes = wat(`(module (func $f ${params} (result i32) (local v128 i64 v128)
+      (local.set 260 (v128.const i32x4 1 2 3 4)) (local.set 261 (i64.const 7))
+      (local.set 262 (i32x4.add (local.get 260) (local.tee 260 (local.get 260))))
+      (if (result i32) (local.get 0)
+        (then (i32.add (i32x4.extract_lane 1 (local.get 262)) (call $f (i32.sub (local.get 0) (i32.const 1)) ${zeros})))
+        (else (i32.wrap_i64 (local.get 261)))))
+      (func (export "run") (param i32) (result i32) (call $f (local.get 0) ${zeros})))`);
+    for (const placement of PLACEMENTS) {
+      const { end } = runMetered(bytes, { placement, args: [3] });
+      expect([placement, end]).toEqual([placement, { kind: "returned", value: 3 * 4 + 7 }]);
+      expect(runMetered(bytes, { placement, args: [3], stackBytes: 8000 }).end.kind).toBe("stack_exhausted");
+    }
+  });
+
   it("a function that recurses through an import's table entry keeps its exported identity", () => {
     const bytes = wat(`(module (table (export "t") 1 funcref) (elem (i32.const 0) $f)
       (func $f (export "run") (param i32) (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))))`);

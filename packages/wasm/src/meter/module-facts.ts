@@ -1,3 +1,4 @@
+import { WasmError } from "../errors.ts";
 import { ByteReader } from "./bytes.ts";
 import type { ExternFact, FunctionTypeFact, ModuleFacts } from "./facts.ts";
 import {
@@ -62,8 +63,11 @@ function readFunctionNames(parts: ModuleParts): (string | undefined)[] {
       if (reader.name() === "name") {
         readNameSection(reader, { names, functions: parts.functions.length });
       }
-    } catch {
+    } catch (error) {
       // The names that were read before it stay.
+      if (!(error instanceof WasmError)) {
+        throw error;
+      }
     }
   }
   return names;
