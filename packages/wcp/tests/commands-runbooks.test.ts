@@ -10,7 +10,7 @@ const PAGES = readdirSync(RUNBOOKS).filter((name) => name.endsWith(".md"));
 const textOf = (page: string) => readFileSync(`${RUNBOOKS}/${page}`, "utf8");
 
 /** Everything both processes can say, with whatever is filled in left as it stands in the source. */
-const SOURCES = ["../src", "../../kit/src", "../../wep-sdk/src"]
+const SOURCES = ["../src", "../../kit/src", "../../wep-sdk/src", "../../wep/src"]
   .flatMap((folder) => {
     const names = readdirSync(at(folder), { recursive: true, encoding: "utf8" });
     return names.map((name) => `${folder}/${name}`);
@@ -57,7 +57,7 @@ describe("the runbooks", () => {
 
   it.each(PAGES)("%s: every metric and setting exists", (page) => {
     const codes = codeIn(textOf(page));
-    for (const metric of codes.filter((code) => code.startsWith("wcp_"))) {
+    for (const metric of codes.filter((code) => /^(wcp_|wep_wasm_)/.test(code))) {
       expect(SOURCES.includes(`"${metric.replace(/\{.*/, "")}"`), metric).toBe(true);
     }
     const settings = codes.filter((code) =>
@@ -69,6 +69,11 @@ describe("the runbooks", () => {
     for (const setting of settings) {
       const name = `WCP__${setting.replace(".", "__").toUpperCase()}`;
       expect(reference.includes(`\`${name}\``), setting).toBe(true);
+    }
+    // `wasm.limits` names a section.
+    for (const setting of codes.filter((code) => /^wasm(\.[a-z_]+)+$/.test(code))) {
+      const name = `WEP__${setting.replaceAll(".", "__").toUpperCase()}`;
+      expect(reference.includes(`\`${name}`), setting).toBe(true);
     }
   });
 
