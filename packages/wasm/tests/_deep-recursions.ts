@@ -53,7 +53,7 @@ function zero(type: Type): string {
  */
 function computed(count: number, type: Type, when: "before" | "after"): string {
   const constant = (i: number) =>
-    type === "v128" ? `(${"i64x2.splat"} (i64.const ${i}))` : `(${type}.const ${i})`;
+    type === "v128" ? `(i64x2.splat (i64.const ${i}))` : `(${type}.const ${i})`;
   const multiply = type === "v128" ? "i64x2.mul" : `${type}.mul`;
   const xor = type === "v128" ? "v128.xor" : `${type}.xor`;
   const combine = when === "before" ? xor : ADD[type];

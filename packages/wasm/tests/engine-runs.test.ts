@@ -1,7 +1,13 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { createDeferred } from "@subnet-worker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
+import { systemClock } from "../src/clock.ts";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, EngineOptions, Program } from "../src/engine.ts";
+import { DEFAULT_LIMITS } from "../src/limits.ts";
+import { RunJob } from "../src/pool/run-job.ts";
 import { commandModule, executeModule } from "./_wat.ts";
 
 const SPIN = commandModule("(loop (br 0))");
@@ -114,9 +120,6 @@ describe("runs", () => {
   });
 
   it("an engine that nothing waits for lets the process end, and one with a run does not", async () => {
-    const { execFile } = await import("node:child_process");
-    const { promisify } = await import("node:util");
-    const { join } = await import("node:path");
     const script = `
       const { createEngine } = await import("./create-engine.ts");
       const engine = createEngine({ threads: 2 });
@@ -133,38 +136,41 @@ describe("runs", () => {
     expect(stdout).toBe("completed\n");
   });
 
+  it("a thread that dies under a run is a fault of the host", async () => {
+    const job = new RunJob(runOptions({}), () => undefined);
+    job.lose({ kind: "died", reason: "no memory" }, undefined);
+    expect(await job.outcome).toMatchObject({
+      kind: "host_fault",
+      message: expect.stringContaining("no memory"),
+    });
+  });
+
   it("a callback that throws is told to whoever runs, and ends the run", async () => {
-    const { RunJob } = await import("../src/pool/run-job.ts");
-    const { systemClock } = await import("../src/clock.ts");
-    const { DEFAULT_LIMITS } = await import("../src/limits.ts");
     const givenUp = createDeferred();
     const fault = new Error("fault of the caller");
-    const job = new RunJob(
-      {
-        run: {
-          id: 1,
-          programId: 1,
-          abi: "handler",
-          args: [],
-          env: {},
-          limits: DEFAULT_LIMITS,
-          world: { kind: "live" },
-          maySend: false,
-          isProfiled: false,
-        },
-        input: new Uint8Array(),
-        program: undefined as never,
-        request: {
-          onLog: () => {
-            throw fault;
-          },
-        },
-        clock: systemClock,
-      },
-      () => givenUp.resolve(),
-    );
+    const onLog = () => {
+      throw fault;
+    };
+    const job = new RunJob(runOptions({ onLog }), () => givenUp.resolve());
     job.hear({ kind: "log", id: 1, level: "info", message: "" }, undefined as never);
     await givenUp.promise;
     await expect(job.outcome).rejects.toBe(fault);
   });
 });
+
+function runOptions(
+  request: ConstructorParameters<typeof RunJob>[0]["request"],
+): ConstructorParameters<typeof RunJob>[0] {
+  const run = {
+    id: 1,
+    programId: 1,
+    abi: "handler",
+    args: [],
+    env: {},
+    limits: DEFAULT_LIMITS,
+    world: { kind: "live" },
+    maySend: false,
+    isProfiled: false,
+  } as const;
+  return { run, input: new Uint8Array(), program: undefined as never, request, clock: systemClock };
+}
