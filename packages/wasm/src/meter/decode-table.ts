@@ -94,10 +94,13 @@ const BYTES: Partial<Readonly<Record<Immediate, number>>> = {
   "16 bytes": 16,
 };
 
-/** By code (with {@link PREFIX_BASE}): how to step over it, what it costs, what it does to the height of the stack. */
+/** How to step over each, by its code (with {@link PREFIX_BASE}). */
 export const ACTION_OF: Uint8Array = new Uint8Array(CODES).fill(ACTION.refused);
+/** Fuel of each. */
 export const COST_OF: Uint8Array = new Uint8Array(CODES);
+/** Operands that it leaves, less those that it takes; 0 where types decide. */
 export const HEIGHT_OF: Int8Array = new Int8Array(CODES);
+/** Bytes of its immediate, where {@link ACTION} says so. */
 export const SKIP_BYTES: Uint8Array = new Uint8Array(CODES);
 
 for (const operator of OPERATORS) {
@@ -114,8 +117,11 @@ for (const operator of OPERATORS) {
 
 /** {@link ACTION_OF}, {@link COST_OF} and {@link HEIGHT_OF} in one number, for operators without a prefix. */
 export const STRAIGHT: Int16Array = new Int16Array(256);
+/** Bits of {@link STRAIGHT} that are the action. */
 export const STRAIGHT_ACTION = 15;
+/** Where the bit of the cost is. */
 export const STRAIGHT_COST_SHIFT = 4;
+/** Where the change of the height begins. */
 export const STRAIGHT_HEIGHT_SHIFT = 5;
 
 for (let code = 0; code < STRAIGHT.length; code++) {

@@ -9,8 +9,10 @@ export const VALUE_TYPE = {
   externref: 0x6f,
 } as const;
 
+/** Name of a value type. */
 export type ValueTypeName = keyof typeof VALUE_TYPE;
 
+/** The type of a function. */
 export interface FunctionTypeFact {
   readonly params: readonly ValueTypeName[];
   readonly results: readonly ValueTypeName[];

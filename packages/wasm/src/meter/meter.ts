@@ -19,13 +19,16 @@ export interface Counters {
   readonly fault: WasmGlobal<number>;
 }
 
+/** Values of {@link Counters.fault}. */
 export const FAULT = { none: 0, stack: 1, hostMemory: 2 } as const;
 
+/** Module that counters are imported from; a module that imports from it itself is refused. */
 export const COUNTERS_MODULE = "subnet:meter";
 
 /** Exports of metered modules begin with it; a module that has one of its own is refused. */
 export const RESERVED_PREFIX = "subnet:meter/";
 
+/** How a module is metered. */
 export interface MeterOptions {
   /**
    * Whether the module has counters of its own, exported as `subnet:meter/fuel` and so on, or imports them from
@@ -47,6 +50,7 @@ export interface MeterOptions {
 /** Export of a table of two functions (i32) -> (): enter and leave a function, by its index. */
 export const PROFILE_TABLE = "subnet:meter/profile";
 
+/** A module that counts. */
 export interface Metered {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly facts: ModuleFacts;

@@ -44,10 +44,12 @@ export interface SizeLimits {
   readonly max: number | undefined;
 }
 
+/** A table, with the byte of its elements' type. */
 export interface TableType extends SizeLimits {
   readonly element: number;
 }
 
+/** A global, with the byte of its type. */
 export interface GlobalType {
   readonly type: number;
   readonly isMutable: boolean;
