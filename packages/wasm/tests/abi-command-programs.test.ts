@@ -112,7 +112,9 @@ describe.skipIf(!hasTool("clang-wasi"))("commands in C (need clang with the C li
 describe.skipIf(!hasTool("rustc-wasi"))("commands in Rust (need rustc with its library for WASI)", () => {
   let program: Program;
   beforeAll(async () => {
-    program = await engine.prepare(compile("rustc-wasi", "command.rs", ["--edition=2021", "-O"]));
+    program = await engine.prepare(
+      compile("rustc-wasi", "command.rs", ["--edition=2021", "-O", "-Cstrip=debuginfo"]),
+    );
   });
 
   it("read stdin by lines and whole", async () => {
@@ -173,7 +175,7 @@ describe.skipIf(!hasTool("rustc-wasi"))("commands in Rust (need rustc with its l
 
 describe.for([
   ["clang-wasi", "command.c", ["-O2"]],
-  ["rustc-wasi", "command.rs", ["--edition=2021", "-O"]],
+  ["rustc-wasi", "command.rs", ["--edition=2021", "-O", "-Cstrip=debuginfo"]],
 ] as const)("two runs with the same seed (need %s)", ([tool, source, flags]) => {
   it.skipIf(!hasTool(tool))("are the same in bytes, fuel and clock, on another engine too", async () => {
     await using other = createEngine({ threads: 1 });

@@ -266,7 +266,7 @@ describe.skipIf(!hasTool("clang"))("a module in C (needs clang and wasm-ld)", ()
   });
 });
 
-const RUST_FLAGS = ["--edition=2021", "--crate-type=cdylib", "-O"];
+const RUST_FLAGS = ["--edition=2021", "--crate-type=cdylib", "-O", "-Cstrip=debuginfo"];
 const TARGETS = [
   ["rustc", "wasm32-unknown-unknown, which imports nothing"],
   ["rustc-wasi", "wasm32-wasi, which imports the five functions"],

@@ -93,7 +93,7 @@ const PROGRAMS = [
   {
     tool: "rustc-wasi",
     source: "command.rs",
-    flags: ["--edition=2021", "-O"],
+    flags: ["--edition=2021", "-O", "-Cstrip=debuginfo"],
     cases: [
       ...COMMON,
       { args: ["lines"], input: LONG },

@@ -80,7 +80,9 @@ describe.skipIf(!hasTool("rustc-wasi"))("a program in Rust (needs rustc with its
     response.end("reached");
   });
   beforeAll(async () => {
-    program = await engine.prepare(compile("rustc-wasi", "command.rs", ["--edition=2021", "-O"]));
+    program = await engine.prepare(
+      compile("rustc-wasi", "command.rs", ["--edition=2021", "-O", "-Cstrip=debuginfo"]),
+    );
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
   });
