@@ -11,6 +11,7 @@ export interface OutgoingRequest {
   readonly body: Uint8Array;
 }
 
+/** What came back: the whole response, whatever its status. */
 export interface OutgoingResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -52,6 +53,7 @@ export interface RunRequest {
   readonly send?: SendRequest;
   /** What a program of the world `handler` reports. */
   readonly onProgress?: (fraction: number | undefined, message: string) => void;
+  /** What it writes to the log. */
   readonly onLog?: (level: "debug" | "info" | "warn" | "error", message: string) => void;
   /** Ends the run as `cancelled`. */
   readonly signal?: AbortSignal;
@@ -77,6 +79,7 @@ export interface Program {
   readonly prepareMs: number;
 }
 
+/** What an engine has; everything may be left out. */
 export interface EngineOptions {
   /** Threads that run programs. Default: one for each core. */
   readonly threads?: number;

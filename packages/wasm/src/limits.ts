@@ -33,6 +33,7 @@ export interface ModuleLimits {
   readonly compileMs: number;
 }
 
+/** What a run may use where nobody says otherwise. */
 export const DEFAULT_LIMITS: Limits = {
   fuel: 10_000_000_000n,
   memoryBytes: 128 * 1024 * 1024,
@@ -44,6 +45,7 @@ export const DEFAULT_LIMITS: Limits = {
   hostCalls: 1_000_000,
 };
 
+/** What a module may be where nobody says otherwise. */
 export const DEFAULT_MODULE_LIMITS: ModuleLimits = {
   moduleBytes: 64 * 1024 * 1024,
   functionBytes: 4 * 1024 * 1024,

@@ -29,6 +29,7 @@ export const COUNTERS_MODULE = "subnet:meter";
 export const RESERVED_PREFIX = "subnet:meter/";
 
 /** How a module is metered. */
+/** How a module is to be metered. */
 export interface MeterOptions {
   /**
    * Whether the module has counters of its own, exported as `subnet:meter/fuel` and so on, or imports them from
@@ -50,6 +51,7 @@ export interface MeterOptions {
 /** Export of a table of two functions (i32) -> (): enter and leave a function, by its index. */
 export const PROFILE_TABLE = "subnet:meter/profile";
 
+/** A module that counts. */
 /** A module that counts. */
 export interface Metered {
   readonly bytes: Uint8Array<ArrayBuffer>;
