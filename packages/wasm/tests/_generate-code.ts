@@ -280,6 +280,10 @@ export class CodeGenerator extends ValueGenerator {
   }
 
   #throw(): void {
+    if (this.around.tags.length === 0) {
+      this.#branch();
+      return;
+    }
     const tag = this.dice.roll(this.around.tags.length);
     this.values(this.around.tags[tag]!.params, 2);
     this.code.raw(0x08).u32(tag);

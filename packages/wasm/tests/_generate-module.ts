@@ -19,11 +19,21 @@ const MAX_ENTRIES = 300;
 const MAX_LOOPS = 2000;
 const SLOTS = 12;
 
+function mix(value: number): number {
+  return (Math.imul(value, 31) + 7) | 0;
+}
+
 /** What every generated module may import, new for each instance. */
 export function generatedImports(): WasmImports {
   return {
     env: {
-      mix: (value: number): number => (Math.imul(value, 31) + 7) | 0,
+      mix,
+      risky: (value: number): number => {
+        if (value % 3 === 0) {
+          throw new Error("of the host"); // which only catch_all catches
+        }
+        return mix(value);
+      },
       nothing: (): void => undefined,
       sum: (a: bigint, b: number): bigint =>
         BigInt.asIntN(64, a + BigInt(Math.trunc(Math.abs(b) < 1e9 ? b : 0))),
@@ -101,12 +111,13 @@ function drawPlan(dice: Dice): Plan {
     loopsGlobal: globals.length + 1,
     memories: dice.once(5) ? 2 : 1,
     slots: Array.from({ length: SLOTS }, () => dice.pick(all)),
-    tags: exceptions
-      ? [
-          { params: [], results: [] },
-          { params: [i32], results: [] },
-        ]
-      : [],
+    tags:
+      exceptions && !dice.once(3)
+        ? [
+            { params: [], results: [] },
+            { params: [i32], results: [] },
+          ]
+        : [],
     dataSegments: dice.roll(3),
     elementSegments: dice.roll(3),
     declared: all.filter(() => dice.once(3)),
@@ -175,7 +186,7 @@ function writeHead(out: Bytes, plan: Plan): void {
   });
   section(out, 2, (to) => {
     to.u32(5);
-    for (const [index, name] of ["mix", "nothing", "sum"].entries()) {
+    for (const [index, name] of [plan.exceptions ? "risky" : "mix", "nothing", "sum"].entries()) {
       to.name("env").name(name).raw(0).u32(index);
     }
     to.name("env").name("base").raw(3, i32, 0);
