@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { Script } from "node:vm";
 import { array, assert, integer, nat, property, tuple } from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { capMemory } from "../src/component/cap-memory.ts";
 import { outlineComponent } from "../src/component/component-sections.ts";
 import { prepareComponent, type PreparedComponent } from "../src/component/prepare-component.ts";
 import { WasmError } from "../src/errors.ts";
 import { DEFAULT_MODULE_LIMITS } from "../src/limits.ts";
 import { meterModule } from "../src/meter/meter-module.ts";
+import { Wasm } from "../src/web-assembly.ts";
 import { componentOfText, leb, withCore } from "./_components.ts";
 import { fromText } from "./_programs.ts";
 
@@ -274,9 +276,59 @@ describe("hostile bytes", () => {
     expect((await refusal(bytes)).code).toBe("UNSUPPORTED");
   });
 
+  /** Functions of a type that doubles with each line. */
+  function doubling(lines: number, functions: number): string {
+    const types = Array.from({ length: lines }, (_, at) => `(type $t${at + 1} (tuple $t${at} $t${at}))`).join(
+      "\n",
+    );
+    const each = (text: (at: number) => string) =>
+      Array.from({ length: functions }, (_, at) => text(at)).join("\n");
+    return `(component (type $t0 (tuple string string)) ${types}
+      (import "wasi:cli/environment@0.2.0" (instance $e (alias outer 1 $t${lines} (type $x))
+        ${each((at) => `(export "f${at}" (func (param "x" $x)))`)}))
+      (core module $mem (memory (export "m") 1)
+        (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 0))
+      (core instance $mem (instantiate $mem))
+      ${each(
+        (at) => `(core func $f${at} (canon lower (func $e "f${at}") (memory (core memory $mem "m"))
+        (realloc (core func $mem "r"))))`,
+      )}
+      (core module $m ${each((at) => `(import "e" "f${at}" (func (param i32)))`)})
+      (core instance (instantiate $m (with "e" (instance ${each((at) => `(export "f${at}" (func $f${at}))`)})))))`;
+  }
+
+  it("whose types make too much JavaScript are refused", async () => {
+    const error = await refusal(await componentOfText(doubling(14, 2)));
+    expect([error.code, Number(error.details["actual"]) > 16 * 1024 * 1024]).toEqual([
+      "MODULE_TOO_LARGE",
+      true,
+    ]);
+    await prepare(await componentOfText(doubling(4, 2)));
+  }, 60_000);
+
+  it("whose types add up to more than their decoder takes are refused at once", async () => {
+    const error = await refusal(await componentOfText(doubling(16, 40)));
+    expect([error.code, error.message.includes("type size")]).toEqual(["BAD_MODULE", true]);
+  });
+
   it("without code are no program", async () => {
     expect((await refusal(await componentOfText("(component)"))).code).toBe("BAD_MODULE");
   });
+});
+
+it("the memory that jco gets ends where it is told, and is whole until there", () => {
+  const module = fromText('(module (memory (export "m") 2) (func (export "f") (result i32) i32.const 7))');
+  const exportsOf = (bytes: Uint8Array) =>
+    new Wasm.Instance(new Wasm.Module(bytes)).exports as unknown as {
+      readonly m: { grow(pages: number): number; readonly buffer: ArrayBuffer };
+      readonly f: () => number;
+    };
+  const { m, f } = exportsOf(capMemory(module, 300));
+  expect([f(), m.grow(298), m.buffer.byteLength]).toEqual([7, 2, 300 * 65_536]);
+  expect(() => m.grow(1)).toThrow();
+  expect(exportsOf(module).m.grow(299)).toBe(2);
+  const without = fromText("(module (func))");
+  expect(capMemory(without, 300)).toBe(without);
 });
 
 it("without jco, a component is refused with what installs it", async () => {

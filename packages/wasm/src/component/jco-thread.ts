@@ -1,5 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type * as Jco from "@bytecodealliance/jco";
+import { Wasm } from "../web-assembly.ts";
+import { capMemory } from "./cap-memory.ts";
 
 /** What {@link transpile} gives the thread. */
 export interface JcoThreadData {
@@ -14,6 +16,12 @@ export type FromJcoThread =
     }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "not_installed" };
+
+/**
+ * Pages of 64 KiB that jco may take: 1 GiB. Types of a component are written out wherever they are used, so a few
+ * kilobytes can ask for any amount of JavaScript.
+ */
+const JCO_PAGES = 16_384;
 
 // More than the type of its own options names: they reach `transpileBytes` of jco as they are.
 const OPTIONS = {
@@ -48,5 +56,7 @@ async function loadJco(): Promise<typeof Jco | undefined> {
   }
 }
 
+const compile = Wasm.compile.bind(Wasm);
+Object.assign(Wasm, { compile: (bytes: Uint8Array) => compile(capMemory(bytes, JCO_PAGES)) });
 const answer = await main();
 parentPort?.postMessage(answer);

@@ -14,6 +14,11 @@ export interface Transpiled {
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 const MAIN = new URL(IS_SOURCE ? "./jco-thread.ts" : "./jco-thread.js", import.meta.url);
 
+/** JavaScript of the largest components that are known has less than one MiB. */
+const GLUE_BYTES = 16 * 1024 * 1024;
+/** Of jco's own objects; its memory is outside of it, and capped in the thread. */
+const HEAP_MB = 1024;
+
 /** Longer texts of jco are cut: they quote the component. */
 const LONGEST_REASON = 400;
 
@@ -21,7 +26,8 @@ const LONGEST_REASON = 400;
  * Has jco take a component apart, in a thread of its own: what a hostile component makes jco panic at, leaves jco
  * unable to work on, and its memory never shrinks.
  *
- * @throws {WasmError} `BAD_MODULE` when jco cannot read it, `NOT_INSTALLED` without jco
+ * @throws {WasmError} `BAD_MODULE` when jco cannot read it, `MODULE_TOO_LARGE` when its types are, `NOT_INSTALLED`
+ *   without jco
  */
 export async function transpile(component: Uint8Array): Promise<Transpiled> {
   const workerData: JcoThreadData = { component };
@@ -32,6 +38,7 @@ export async function transpile(component: Uint8Array): Promise<Transpiled> {
     execArgv: [],
     argv: [],
     // Where jco panics it says so at length; the message of its error says it too.
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     stdout: true,
     stderr: true,
   });
@@ -66,6 +73,13 @@ function read(answer: FromJcoThread): Transpiled {
   }
   const glue = answer.files["component.js"];
   if (glue === undefined) throw unreadable("jco made no JavaScript of it", undefined);
+  if (glue.length > GLUE_BYTES) {
+    throw new WasmError(
+      "MODULE_TOO_LARGE",
+      `The types of the component make ${glue.length} bytes of JavaScript, ${GLUE_BYTES} are allowed; use simpler types`,
+      { details: { limit: GLUE_BYTES, actual: glue.length } },
+    );
+  }
   return { glue: new TextDecoder().decode(glue), cores };
 }
 
