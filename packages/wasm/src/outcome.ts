@@ -2,7 +2,9 @@
 export interface Spent {
   /**
    * Operators, by the cost model of the meter. Exact for runs that return. At a trap or an exit inside of calls it
-   * includes the straight code that was charged ahead, the same on every machine.
+   * includes the straight code that was charged ahead, the same on every machine. Of a run whose thread had to be
+   * ended (`cancelled`, `host_fault`, and `timed_out` where fuel was to end it first) it is what was burned by the last
+   * call out of the sandbox; so are memory and calls.
    */
   readonly fuel: bigint;
   /** Time of the thread, milliseconds. */

@@ -6,7 +6,11 @@ export interface PoolThreadOrder {
   readonly does: "answer" | "spin" | "exit" | "throw" | "fill_heap" | "look_around";
 }
 
-const { port, fails } = workerData as { readonly port: MessagePort; readonly fails?: boolean };
+const { port, cells, fails } = workerData as {
+  readonly port: MessagePort;
+  readonly cells: BigInt64Array<SharedArrayBuffer>;
+  readonly fails?: boolean;
+};
 if (fails === true) throw new Error("it cannot begin");
 
 function fillHeap(): never {
@@ -22,5 +26,8 @@ port.on("message", ({ name, does }: PoolThreadOrder) => {
   if (does === "fill_heap") fillHeap();
   const seen = { env: { ...process.env }, argv: process.argv.slice(2), execArgv: process.execArgv };
   port.postMessage({ kind: "done", name, seen });
+  // For who has to know that it has answered without hearing it.
+  Atomics.store(cells, 0, 1n);
+  Atomics.notify(cells, 0);
 });
 port.postMessage({ kind: "ready" });
