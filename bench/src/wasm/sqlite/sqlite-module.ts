@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -30,7 +29,7 @@ const FLAGS = [
  * clang and wasi-libc; the compiler takes about a minute, once.
  */
 export function buildSqlite(): Uint8Array<ArrayBuffer> {
-  const packageFile = createRequire(import.meta.url).resolve("better-sqlite3/package.json");
+  const packageFile = fileURLToPath(import.meta.resolve("better-sqlite3/package.json"));
   const folder = join(dirname(packageFile), "deps/sqlite3");
   const sources = [PROGRAM, join(folder, "sqlite3.c")];
   const hash = createHash("sha256").update(FLAGS.join(" "));
