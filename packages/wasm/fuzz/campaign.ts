@@ -19,6 +19,7 @@ export interface CampaignOptions {
 
 /** What one thread does: cases `first`, `first + step` and so on, before `end`. */
 export interface ThreadTask {
+  readonly kind: "campaign";
   readonly seed: number;
   readonly first: number;
   readonly step: number;
@@ -27,6 +28,32 @@ export interface ThreadTask {
   readonly meterUrl: string;
   /** Number of the case that it is at; -1 before the first. */
   readonly current: Int32Array<SharedArrayBuffer>;
+}
+
+/** Or one case that was kept. */
+export interface ReplayTask {
+  readonly kind: "replay";
+  /** The module; how it was metered is in a file beside it. */
+  readonly file: string;
+  readonly meterUrl: string;
+}
+
+/** A thread for a task. Its stack is larger than what a run may count. */
+function startThread(task: ThreadTask | ReplayTask): Worker {
+  return new Worker(new URL("fuzz-thread.ts", import.meta.url), {
+    workerData: task,
+    execArgv: ["--conditions=@subnet-worker/source"],
+    resourceLimits: { stackSizeMb: 8 },
+  });
+}
+
+/** Checks a case again that was kept. */
+export async function replayCase(file: string, meterUrl: string): Promise<CaseReport> {
+  const { promise, resolve, reject } = Promise.withResolvers<CaseReport>();
+  const worker = startThread({ kind: "replay", file, meterUrl });
+  worker.once("message", resolve);
+  worker.once("error", reject);
+  return await promise;
 }
 
 const LOOK_EVERY_MS = 500;
@@ -76,11 +103,15 @@ class Lane {
     const { seed, threads, root, meterUrl, cases } = this.#options;
     const current = new Int32Array(new SharedArrayBuffer(4)).fill(-1);
     const end = Math.min(cases, this.#next + CASES_OF_THREAD * threads);
-    const task: ThreadTask = { seed, first: this.#next, step: threads, end, root, meterUrl, current };
-    const worker = new Worker(new URL("fuzz-thread.ts", import.meta.url), {
-      workerData: task,
-      execArgv: ["--conditions=@subnet-worker/source"],
-      resourceLimits: { stackSizeMb: 8 },
+    const worker = startThread({
+      kind: "campaign",
+      seed,
+      first: this.#next,
+      step: threads,
+      end,
+      root,
+      meterUrl,
+      current,
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     worker.on("message", (report: CaseReport) => {

@@ -2,19 +2,18 @@
  * `pnpm fuzz:wasm`: generated modules, and modules that were changed at random, through the meter and V8. Looks for
  * crashes, hangs, code that is not metered, and modules that do something else once they are metered.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { meterModule } from "../src/meter/meter-module.ts";
-import { type CampaignOptions, runCampaign } from "./campaign.ts";
-import { type FuzzOptions, makeCase, readRealModules } from "./cases.ts";
-import { type CaseReport, checkCase } from "./check-case.ts";
+import { type CampaignOptions, replayCase, runCampaign } from "./campaign.ts";
+import { readRealModules } from "./cases.ts";
+import { keepCase } from "./keep-case.ts";
 import { Tally } from "./tally.ts";
 
 const USAGE = `pnpm fuzz:wasm [--minutes 10] [--cases N] [--threads 2] [--seed N] [--replay FILE.wasm]
 `;
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FAILURES = join(ROOT, ".cache/fuzz-wasm");
+const METER_URL = new URL("../src/meter/meter-module.ts", import.meta.url).href;
 const HANG_MS = 60_000;
 
 const { values } = parseArgs({
@@ -28,40 +27,30 @@ const { values } = parseArgs({
   },
 });
 
-/** Keeps what failed: the module, and how it was metered. */
-function keep(report: CaseReport, seed: number): void {
-  const { bytes, options } = makeCase(seed, report.number, readRealModules(ROOT));
-  mkdirSync(FAILURES, { recursive: true });
-  const file = join(FAILURES, `${seed}-${report.number}.wasm`);
-  writeFileSync(file, bytes);
-  writeFileSync(
-    `${file}.json`,
-    `${JSON.stringify({ seed, number: report.number, options, report }, undefined, 2)}\n`,
-  );
-  for (const { kind, message } of report.problems) {
-    process.stdout.write(`${kind}: ${message}\n  kept; again with: pnpm fuzz:wasm --replay ${file}\n`);
+function readNumber(name: "minutes" | "cases" | "threads" | "seed"): number {
+  const number = Number(values[name]);
+  if (!Number.isFinite(number) || number < 0) {
+    throw new Error(`[BAD_OPTION] --${name} ${values[name]} is no number; ${USAGE}`);
   }
+  return number;
 }
 
-function replay(file: string): void {
-  const { number, options } = JSON.parse(readFileSync(`${file}.json`, "utf8")) as {
-    readonly number: number;
-    readonly options: FuzzOptions;
-  };
-  const report = checkCase(
-    { number, origin: "mutated", bytes: new Uint8Array(readFileSync(file)), options },
-    meterModule,
-  );
+async function replay(file: string): Promise<void> {
+  const report = await replayCase(resolve(file), METER_URL);
   process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   process.exitCode = report.problems.length > 0 ? 1 : 0;
 }
 
 async function fuzz(options: CampaignOptions): Promise<void> {
   const tally = new Tally();
+  const real = readRealModules(options.root);
   const { tookMs } = await runCampaign(options, (report) => {
     tally.add(report);
     if (report.problems.length > 0) {
-      keep(report, options.seed);
+      const file = keepCase(report, { seed: options.seed, real, folder: FAILURES });
+      for (const { kind, message } of report.problems) {
+        process.stdout.write(`${kind}: ${message}\n  kept; again with: pnpm fuzz:wasm --replay ${file}\n`);
+      }
     }
   });
   for (const [what, count] of tally.rows()) {
@@ -75,15 +64,15 @@ async function fuzz(options: CampaignOptions): Promise<void> {
 if (values.help) {
   process.stdout.write(USAGE);
 } else if (values.replay !== undefined) {
-  replay(values.replay);
+  await replay(values.replay);
 } else {
   await fuzz({
-    seed: Number(values.seed),
-    timeMs: Number(values.minutes) * 60_000,
-    cases: Number(values.cases),
-    threads: Number(values.threads),
+    seed: readNumber("seed"),
+    timeMs: readNumber("minutes") * 60_000,
+    cases: readNumber("cases"),
+    threads: readNumber("threads"),
     hangMs: HANG_MS,
     root: ROOT,
-    meterUrl: new URL("../src/meter/meter-module.ts", import.meta.url).href,
+    meterUrl: METER_URL,
   });
 }

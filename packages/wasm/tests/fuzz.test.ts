@@ -1,14 +1,18 @@
 import { spawnSync } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runCampaign } from "../fuzz/campaign.ts";
+import { replayCase, runCampaign } from "../fuzz/campaign.ts";
 import { type FuzzCase, makeCase } from "../fuzz/cases.ts";
 import { type CaseReport, checkCase } from "../fuzz/check-case.ts";
+import { keepCase } from "../fuzz/keep-case.ts";
 import { meterModule } from "../src/meter/meter-module.ts";
 import type { MeterModule } from "../src/meter/meter.ts";
 import { generateModule } from "./_generate-module.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
+const METER_URL = new URL("../src/meter/meter-module.ts", import.meta.url).href;
 const MAIN = resolve(import.meta.dirname, "../fuzz/main.ts");
 
 function generatedCase(number: number): FuzzCase {
@@ -83,6 +87,17 @@ describe("fuzzing the meter", () => {
       return meterModule(module, options);
     };
     expect(new Set(problemsWith(changes, 3))).toEqual(new Set(["mismatch"]));
+  });
+
+  test("a case that is kept is the same case when it is tried again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
+    const options = { seed: 5, real: [], folder };
+    for (const number of [0, 1, 2, 3]) {
+      const first = checkCase(makeCase(5, number, []), meterModule);
+      const again = await replayCase(keepCase(first, options), METER_URL);
+      expect(again).toEqual(first);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   test("a module that does not stop is found, and the campaign goes on behind it", async () => {
