@@ -125,6 +125,7 @@ export interface Network {
   readonly address: string;
   readonly prefixBits: number;
   readonly isSingle: boolean;
+  /** Whether an address is in it; one of IPv4 that is mapped into IPv6 counts as that of IPv4. */
   includes(address: string): boolean;
 }
 

@@ -22,6 +22,7 @@ export interface EgressRequest {
   readonly body: Uint8Array;
 }
 
+/** A response, whole. */
 export interface EgressResponse {
   readonly status: number;
   /** As they came, in their order. */
@@ -46,6 +47,7 @@ export interface ResolvedAddress {
   readonly family: number;
 }
 
+/** What an {@link Egress} has from outside. */
 export interface EgressDeps {
   /** Default: the system's clock. */
   readonly clock?: Clock;
