@@ -72,6 +72,10 @@ describe("running out of fuel", () => {
     "a loop that calls an import":
       '(import "env" "f" (func $f)) (func (export "run") (loop (call $f) (br 0)))',
     "tail calls": '(func $f (export "run") (return_call $f))',
+    // The only branches are in the inner loop, and so is all that is charged.
+    "a loop without branches around one that is left at once": `(import "env" "f" (func $f)) (func (export "run")
+      (param i32) (block $out (loop $outer (block $next (loop $inner (br_if $out (i32.eq (local.get 0) (i32.const 1)))
+      (br_if $next (i32.eqz (local.get 0))) (local.set 0 (i32.const 0)) (br $inner))) (call $f) (br $outer))))`,
     "a start section": '(func $f (loop (br 0))) (start $f) (func (export "run"))',
     "a loop over br_table": '(func (export "run") (loop (br_table 0 0 (i32.const 0))))',
     "a loop over catch": '(tag $e) (func (export "run") (loop (try (do (throw $e)) (catch $e)) (br 0)))',
@@ -83,13 +87,22 @@ describe("running out of fuel", () => {
   for (const [name, text] of Object.entries(endless)) {
     it(`stops ${name}`, () => {
       for (const placement of PLACEMENTS) {
+        let calls = 0;
         const { end, fuel } = runMetered(wat(`(module ${text})`), {
           placement,
           fuel: 500_000n,
-          imports: { env: { f: () => undefined } },
+          imports: {
+            env: {
+              f: () => {
+                calls++;
+                if (calls > 1_000_000) throw new Error("it goes on");
+              },
+            },
+          },
         });
         expect([placement, end]).toEqual([placement, { kind: "out_of_fuel" }]);
         expect(fuel).toBeGreaterThan(500_000n);
+        expect(calls).toBeLessThan(500_000);
       }
     });
   }

@@ -18,7 +18,7 @@ export class BodyLocals {
   readonly #firstAdded: number;
   readonly #carriesStack: boolean;
   #fuelLocal = -1;
-  #floorLocal = -1;
+  #burntLocal = -1;
   #conditionLocal = -1;
   /** Where the code begins. */
   readonly end: number;
@@ -45,16 +45,16 @@ export class BodyLocals {
     return this.#firstAdded - 1;
   }
 
-  /** i64: fuel, for a moment or for a loop. */
+  /** i64: fuel, for a moment. */
   fuel(): number {
     this.#fuelLocal = this.#fuelLocal < 0 ? this.#add(VALUE_TYPE.i64) : this.#fuelLocal;
     return this.#fuelLocal;
   }
 
-  /** i64: how low a loop's fuel may go before it is stored. */
-  floor(): number {
-    this.#floorLocal = this.#floorLocal < 0 ? this.#add(VALUE_TYPE.i64) : this.#floorLocal;
-    return this.#floorLocal;
+  /** i32: what a loop has burnt and not told of. */
+  burnt(): number {
+    this.#burntLocal = this.#burntLocal < 0 ? this.#add(VALUE_TYPE.i32) : this.#burntLocal;
+    return this.#burntLocal;
   }
 
   /** i32: condition of a branch. */

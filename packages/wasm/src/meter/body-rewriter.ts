@@ -7,12 +7,15 @@ import type { Helpers } from "./helpers.ts";
 import {
   CODE,
   type CounterGlobals,
-  LOOP_FUEL,
+  type LoopLocals,
   NO_VALUES,
   writeCharge,
   writeConst,
   writeIndexed,
   writeLoopCharge,
+  writeLoopReset,
+  writeLoopStart,
+  writeLoopStore,
   writeStackCheck,
 } from "./injected.ts";
 import { EXTERN, type ModuleParts, typeOfFunction } from "./module-parts.ts";
@@ -152,8 +155,7 @@ export class BodyRewriter {
       writeCharge(code, fuel, { counters: this.#context.counters, local: this.#locals.fuel() });
       return;
     }
-    const { counters } = this.#context;
-    writeLoopCharge(code, fuel, { counters, local: this.#locals.fuel(), floor: this.#locals.floor() });
+    writeLoopCharge(code, fuel, this.#loopLocals());
   }
 
   #chargeAt(pos: number, fuel: number): void {
@@ -163,10 +165,8 @@ export class BodyRewriter {
     }
   }
 
-  /** Stores the fuel that a loop kept. */
-  #writeStore(): void {
-    writeIndexed(this.#code, CODE.localGet, this.#locals.fuel());
-    writeIndexed(this.#code, CODE.globalSet, this.#context.counters.fuel);
+  #loopLocals(): LoopLocals {
+    return { counters: this.#context.counters, local: this.#locals.fuel(), burnt: this.#locals.burnt() };
   }
 
   /** Whether a branch to a block leaves the loop that keeps fuel. */
@@ -197,7 +197,7 @@ export class BodyRewriter {
       case SITE.loopEnd:
         if (this.#loop === a) {
           this.#copyTo(pos);
-          this.#writeStore();
+          writeLoopStore(this.#code, this.#loopLocals());
           this.#loop = -1;
         }
         break;
@@ -226,6 +226,10 @@ export class BodyRewriter {
         break;
       case SITE.branchTable:
         this.#writeLeaving(pos, 0, b);
+        if (this.#leavesLoop(b)) {
+          // Other targets of it may be in the loop.
+          writeLoopReset(this.#code, this.#loopLocals());
+        }
         break;
       case SITE.return:
         this.#writeReturn(pos, a, b);
@@ -284,7 +288,7 @@ export class BodyRewriter {
     this.#chargeAt(pos, fuel);
     if (this.#leavesLoop(frame)) {
       this.#copyTo(pos);
-      this.#writeStore();
+      writeLoopStore(this.#code, this.#loopLocals());
     }
   }
 
@@ -313,7 +317,7 @@ export class BodyRewriter {
     code.raw(CODE.if, NO_VALUES);
     this.#charge(fuel);
     if (leaves) {
-      this.#writeStore();
+      writeLoopStore(this.#code, this.#loopLocals());
     }
     if (hasValues) {
       code.u8(CODE.end);
@@ -326,18 +330,13 @@ export class BodyRewriter {
     this.#at = label.pos;
   }
 
-  /** The outermost loop that neither calls nor throws keeps fuel in a local. */
+  /** The outermost loop that neither calls nor throws keeps account of its fuel in a local. */
   #writeLoop(pos: number, loop: number, frame: number): void {
-    const { hasLoopFuel, flow, counters } = this.#context;
+    const { hasLoopFuel, flow } = this.#context;
     if (!hasLoopFuel || this.#loop >= 0 || flow.loopCalls.at(loop) === 1) {
       return;
     }
-    const code = this.#copyTo(pos);
-    writeIndexed(code, CODE.globalGet, counters.fuel);
-    writeIndexed(code, CODE.localTee, this.#locals.fuel());
-    writeConst(code, CODE.i64Const, LOOP_FUEL);
-    code.u8(CODE.i64Sub);
-    writeIndexed(code, CODE.localSet, this.#locals.floor());
+    writeLoopStart(this.#copyTo(pos), this.#loopLocals());
     this.#loop = loop;
     this.#loopFrame = frame;
   }

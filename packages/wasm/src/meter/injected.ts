@@ -43,6 +43,8 @@ export const NO_VALUES = 0x40;
 
 /** Fuel that a loop burns before it tells of it; a trap in one is off by at most this. */
 export const LOOP_FUEL = 4096;
+/** A charge in a loop that an i32 holds together with what the loop keeps. */
+const MOST_IN_LOOP = 2 ** 30;
 
 /** Indices of the globals that count. */
 export interface CounterGlobals {
@@ -99,32 +101,60 @@ export function writeCharge(
   writeStopIfNegative(code, local);
 }
 
+/** Locals of a loop that keeps account of its fuel: i64, for a moment; i32, what is burnt and not told of yet. */
+export interface LoopLocals {
+  readonly counters: CounterGlobals;
+  readonly local: number;
+  readonly burnt: number;
+}
+
 /**
- * Burns fuel that a loop keeps in a local. Below the floor, tells the global counter of it, and sets the floor anew. That
- * stands in line though it is seldom run: with a call in it, V8 would keep the loop's values in memory.
+ * A loop that keeps account begins. Without the check, a loop around it whose every charge is in here would go on
+ * without fuel, as nothing is checked when it is left.
  */
-export function writeLoopCharge(
-  code: ByteWriter,
-  fuel: number,
-  {
-    counters,
-    local,
-    floor,
-  }: { readonly counters: CounterGlobals; readonly local: number; readonly floor: number },
-): void {
-  writeIndexed(code, CODE.localGet, local);
-  writeConst(code, CODE.i64Const, fuel);
-  code.u8(CODE.i64Sub);
-  writeIndexed(code, CODE.localTee, local);
-  writeIndexed(code, CODE.localGet, floor);
-  code.raw(CODE.i64LtS, CODE.if, NO_VALUES);
-  writeIndexed(code, CODE.localGet, local);
+export function writeLoopStart(code: ByteWriter, locals: LoopLocals): void {
+  writeLoopReset(code, locals);
+  writeIndexed(code, CODE.globalGet, locals.counters.fuel);
+  code.raw(CODE.i64Const, 0, CODE.i64LtS, CODE.if, NO_VALUES, CODE.unreachable, CODE.end);
+}
+
+/** Nothing is burnt that the counter does not know. */
+export function writeLoopReset(code: ByteWriter, { burnt }: LoopLocals): void {
+  code.raw(CODE.i32Const, 0);
+  writeIndexed(code, CODE.localSet, burnt);
+}
+
+/** Tells the counter of what a loop has burnt; the loop is left. */
+export function writeLoopStore(code: ByteWriter, { counters, burnt }: LoopLocals): void {
+  writeIndexed(code, CODE.globalGet, counters.fuel);
+  writeIndexed(code, CODE.localGet, burnt);
+  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
   writeIndexed(code, CODE.globalSet, counters.fuel);
+}
+
+/**
+ * Burns fuel in a local, and tells the counter of it once that is much. That stands in line though it is seldom run:
+ * with a call in it, V8 would keep the loop's values in memory.
+ */
+export function writeLoopCharge(code: ByteWriter, fuel: number, locals: LoopLocals): void {
+  const { counters, local, burnt } = locals;
+  if (fuel > MOST_IN_LOOP) {
+    writeCharge(code, fuel, { counters, local });
+    return;
+  }
+  writeIndexed(code, CODE.localGet, burnt);
+  writeConst(code, CODE.i32Const, fuel);
+  code.u8(CODE.i32Add);
+  writeIndexed(code, CODE.localTee, burnt);
+  writeConst(code, CODE.i32Const, LOOP_FUEL);
+  code.raw(CODE.i32GtU, CODE.if, NO_VALUES);
+  writeIndexed(code, CODE.globalGet, counters.fuel);
+  writeIndexed(code, CODE.localGet, burnt);
+  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
+  writeIndexed(code, CODE.localTee, local);
+  writeIndexed(code, CODE.globalSet, counters.fuel);
+  writeLoopReset(code, locals);
   writeStopIfNegative(code, local);
-  writeIndexed(code, CODE.localGet, local);
-  writeConst(code, CODE.i64Const, LOOP_FUEL);
-  code.u8(CODE.i64Sub);
-  writeIndexed(code, CODE.localSet, floor);
   code.u8(CODE.end);
 }
 
