@@ -123,6 +123,12 @@ describe("wep wasm run", () => {
     ],
     [["run", "greet.wasm", "--env", "A"], 78, '--env: expected NAME=VALUE, got "A"'],
     [["run", "greet.wasm", "--live", "--seed", "1"], 78, "leave --seed and --start-ms out"],
+    [
+      ["run", "greet.wasm", "--http", "a b"],
+      78,
+      '--http: expected a host, or a host and its port, got "a b"',
+    ],
+    [["run", "greet.wasm", "--http", "a*b"], 78, "--http: [EGRESS_BAD_REQUEST]"],
     [["run", "greet.wasm", "--memory", "1"], 78, "did you mean --memory-mb?"],
     [["run", "greet.wasm", "x"], 78, "arguments of the program go after --arg"],
     [["run", "greet.wasm", "--input", "", "--profile", "no/such/x.svg"], 78, "[CANNOT_WRITE] no/such/x.svg"],

@@ -1,12 +1,17 @@
 import { fstatSync } from "node:fs";
+import { isIP } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { systemClock } from "@subnet-worker/kit";
 import { parseDuration } from "@subnet-worker/kit/config";
+import { createEgress, type Egress, EgressError, type EgressPolicy } from "@subnet-worker/kit/egress";
 import type { Abi, Limits, RunRequest } from "@subnet-worker/wasm";
-import { flagOption, type Invocation, misuse, textOption, textsOption } from "./command.ts";
+import { flagOption, type Invocation, type Io, misuse, textOption, textsOption } from "./command.ts";
 import { readBytes } from "./wasm-file.ts";
 
 const ABIS: readonly Abi[] = ["execute", "command", "cli", "handler"];
 const MIB = 1_048_576;
+/** Standard input that takes longer is spoken of. */
+const HINT_MS = 2_000;
 
 /** Options that are counts, the limit that each is, and its unit. */
 const COUNTS = [
@@ -29,10 +34,13 @@ export async function readRunOptions(
   const limits = limitsOf(invocation);
   const world = worldOf(invocation);
   const env = Object.fromEntries(textsOption(invocation, "env").map(pairOf));
+  const send = sendTo(textsOption(invocation, "http"));
+  // Last: what is wrong is told before anything is waited for.
   const input = await inputOf(invocation);
   return {
     limits,
     request: {
+      ...send,
       input,
       args: textsOption(invocation, "arg"),
       env,
@@ -94,15 +102,50 @@ function pairOf(text: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
+/** What whoever types the command names is granted, also in plain text and on this machine. */
+function sendTo(places: readonly string[]): Pick<RunRequest, "send"> {
+  if (places.length === 0) return {};
+  const urls = places.map((place) => {
+    if (URL.canParse(`http://${place}/`)) return new URL(`http://${place}/`);
+    throw misuse(`--http: expected a host, or a host and its port, got ${JSON.stringify(place)}`);
+  });
+  const hosts = urls.map(({ hostname }) => hostname.replaceAll(/[[\]]/g, ""));
+  const ports = urls.flatMap(({ port }) => (port === "" ? [] : [Number(port)]));
+  const egress = egressTo({
+    hosts,
+    ports: [80, 443, ...ports],
+    schemes: ["http", "https"],
+    networks: hosts.filter((host) => isIP(host) !== 0),
+  });
+  return { send: (request, signal) => egress.send(request, signal) };
+}
+
+function egressTo(policy: EgressPolicy): Egress {
+  try {
+    return createEgress({ policy });
+  } catch (error) {
+    if (error instanceof EgressError) throw misuse(`--http: ${error.message}`);
+    throw error;
+  }
+}
+
 async function inputOf(invocation: Invocation): Promise<Uint8Array> {
   const text = textOption(invocation, "input");
-  if (text === "-" || (text === undefined && isPiped())) return await buffer(process.stdin);
+  if (text === "-" || (text === undefined && isPiped())) return await standardInput(invocation.io);
   if (text === undefined) return new Uint8Array();
   const isFile = text.startsWith("@") && !text.startsWith("@@");
   // As in the options of wep send.
   return isFile
     ? readBytes(invocation.io, text.slice(1))
     : new TextEncoder().encode(text.replace(/^@@/, "@"));
+}
+
+/** Who starts a program may leave a pipe open that nothing is written to. */
+async function standardInput(io: Io): Promise<Uint8Array> {
+  using _ = systemClock.timer(HINT_MS, () =>
+    io.err("wep: waiting for the end of standard input; --input gives the input otherwise\n"),
+  );
+  return await buffer(process.stdin);
 }
 
 /** A terminal, and what a program has that is started without one, are not waited for. */

@@ -17,8 +17,8 @@ type Ended = RunOutcome & { readonly profile?: RunProfile };
 export async function wasmRun(invocation: Invocation): Promise<number> {
   const { io, args, signal } = invocation;
   const path = argumentAt(args, 0);
-  const { request, limits } = await readRunOptions(invocation);
   const bytes = readBytes(io, path);
+  const { request, limits } = await readRunOptions(invocation);
   const profilePath = textOption(invocation, "profile");
   // What is asked for is the most that there is.
   await using engine = createEngine({ threads: 1, limits });

@@ -24,6 +24,12 @@ export const WASM_COMMANDS: Readonly<Record<string, CommandEntry>> = {
       "host-calls": { value: "COUNT", about: "default 1000000" },
       seed: { value: "NUMBER", about: "where its randomness comes from; default 0" },
       "start-ms": { value: "NUMBER", about: "where its clocks begin, in milliseconds since 1970; default 0" },
+      http: {
+        value: "HOST[:PORT]",
+        isMultiple: true,
+        about:
+          "a host that the program may send HTTP requests to; one of this machine or network by its address",
+      },
       live: { about: "real clocks and real randomness" },
       profile: { value: "FILE.svg", about: "writes a flame graph of fuel by function" },
       json: { about: "one JSON document on standard output, in place of output and table" },

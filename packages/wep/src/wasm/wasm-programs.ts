@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Engine, Program } from "@subnet-worker/wasm";
 import { TerminalError } from "@subnet-worker/wep-sdk";
 import { refused } from "./wasm-inputs.ts";
@@ -42,7 +41,7 @@ export class WasmPrograms {
     const known = name === undefined ? undefined : this.#known.get(name);
     if (name !== undefined && known !== undefined) return this.#keep(name, known);
     const bytes = await this.#read(source, signal);
-    if (source.sha256 !== undefined) checkSha256(bytes, source.sha256);
+    if (source.sha256 !== undefined) await checkSha256(bytes, source.sha256);
     const program = await this.#deps.engine.prepare(bytes, signal);
     return name === undefined ? program : this.#keep(name, program);
   }
@@ -94,8 +93,10 @@ function nameOf(source: ModuleSource): string | undefined {
   return place === undefined ? undefined : JSON.stringify([source.kind, place, source.sha256]);
 }
 
-function checkSha256(bytes: Uint8Array, expected: string): void {
-  const actual = createHash("sha256").update(bytes).digest("hex");
+/** Off this thread, which is the stream's: a large module takes a while. */
+async function checkSha256(bytes: Uint8Array, expected: string): Promise<void> {
+  const digest = await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes));
+  const actual = Buffer.from(digest).toString("hex");
   if (actual === expected) return;
   throw new TerminalError(
     `[WASM_OTHER_MODULE] the module's SHA-256 is ${actual}, and ${expected} was asked for; send the right module, or correct module_sha256`,
