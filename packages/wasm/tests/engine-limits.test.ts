@@ -1,3 +1,4 @@
+import { FakeClock } from "@subnet-worker/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, RunRequest } from "../src/engine.ts";
@@ -49,11 +50,21 @@ describe("limits", () => {
     expect(outcome).toMatchObject({ kind: "out_of_fuel", limit: 1_000_000n, fuel: 1_000_000n });
   });
 
-  it("an infinite loop ends when its time does, and says what it burned", async () => {
+  it("an infinite loop ends when its time does", async () => {
     const { outcome } = await stop("loop", commandModule(SPIN), { limits: { timeMs: 100 } });
     expect(outcome).toMatchObject({ kind: "timed_out", limitMs: 100 });
+  });
+
+  it("a thread that watches its run's time says what was burned, and goes on to the next", async () => {
+    // The engine's own clock stands still, so it is the thread that ends the run.
+    await using watched = createEngine({ threads: 1, limits: { fuel: LOTS } }, { clock: new FakeClock() });
+    const program = await watched.prepare(commandModule(SPIN));
+    const outcome = await watched.run(program, { limits: { timeMs: 100 } });
+    expect(outcome).toMatchObject({ kind: "timed_out", limitMs: 100, memoryBytes: 65_536 });
     expect(outcome.fuel).toBeGreaterThan(0n);
     expect(outcome.timeMs).toBeGreaterThanOrEqual(99);
+    expect((await watched.run(await watched.prepare(executeModule()))).kind).toBe("completed");
+    expect(watched.stats.replacedThreads).toBe(0);
   });
 
   it("a run that only its thread's end can stop costs that thread, and is answered before it is gone", async () => {

@@ -22,7 +22,7 @@ const MOST_KEPT = 64;
 const LEAST_SPEED_PER_MS = 200_000n;
 
 /** What the engine gives a thread that should have stopped by itself, milliseconds. */
-const GRACE_MS = 60;
+const GRACE_MS = 85;
 
 type Outcome = RunOutcome & { readonly profile?: RunProfile };
 
