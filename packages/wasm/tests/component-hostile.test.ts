@@ -80,12 +80,12 @@ const fill = (word: string, count: number) => `
 const forever = (body: string) => `(loop $again ${body} (br $again))`;
 
 describe("a component cannot take the machine's memory by", () => {
-  it("a list of a million borrowed handles", async () => {
+  it("a list of 200,100 borrowed handles", async () => {
     const body = `${fill("(call $subscribe (i64.const 0))", 1)}
       (i32.store (i32.const 4) (i32.load (i32.const 0)))
       (memory.copy (i32.const 4) (i32.const 0) (i32.const 4))
-      ${fill("(i32.load (i32.const 0))", 1_000_100)}
-      (call $poll (i32.const 0) (i32.const 1000100) (i32.const 65536))`;
+      ${fill("(i32.load (i32.const 0))", 200_100)}
+      (call $poll (i32.const 0) (i32.const 200100) (i32.const 65536))`;
     expect(await run(body)).toMatchObject({
       kind: "trap",
       message: expect.stringContaining("too long") as string,
@@ -156,7 +156,10 @@ describe("resources", () => {
         `(drop (call $ready (i32.const ${handle})))`,
         `(call $block (i32.const ${handle}))`,
       ]) {
-        expect(await run(call)).toMatchObject({ kind: "bad_output" });
+        expect(await run(call)).toMatchObject({
+          kind: "bad_output",
+          message: expect.stringContaining("a handle that it does not have") as string,
+        });
       }
     }
   }, 120_000);

@@ -84,13 +84,19 @@ export function err<E>(val: E): Err<E> {
 
 /** Something of the host's that a component holds by a handle. */
 export abstract class Resource {
-  protected readonly guest: GuestHost;
+  readonly #guest: GuestHost;
   #isOpen = true;
   #heldBytes = 0;
 
   constructor(guest: GuestHost) {
-    this.guest = guest;
+    this.#guest = guest;
     guest.countResource(1);
+  }
+
+  /** The run it belongs to. For a handle that a component has not, jco makes up an object that is none of these. */
+  protected get guest(): GuestHost {
+    if (!(#guest in this)) throw new TypeError("it uses a handle that it does not have");
+    return this.#guest;
   }
 
   /** Bytes that the host holds for it. */

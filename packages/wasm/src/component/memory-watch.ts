@@ -5,7 +5,7 @@ import type { GuestHost } from "./guest-host.ts";
  * component says that they are, and each element may point at the same bytes: a list within a small memory could fill
  * the machine's. Real calls look some dozens of times, and once for each element of a list.
  */
-const MOST_LOOKS = 1_000_000;
+const MOST_LOOKS = 200_000;
 
 interface Memory {
   readonly buffer: ArrayBuffer;
