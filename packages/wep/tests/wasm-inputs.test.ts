@@ -168,7 +168,9 @@ describe("what a run is given", () => {
   });
 
   it("is of the media type that it is said to be, or that its object has", async () => {
-    expect((await lastRun({ input: "{}" })).inputType).toBeUndefined();
+    expect((await lastRun({ input: "{}" })).inputType).toBe("text/plain");
+    expect((await lastRun({ input: { a: 1 } })).inputType).toBe("application/json");
+    expect((await lastRun({ input: new Uint8Array([1]) })).inputType).toBeUndefined();
     expect((await lastRun({ input: "{}", input_type: "application/json" })).inputType).toBe(
       "application/json",
     );

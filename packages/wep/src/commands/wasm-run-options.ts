@@ -6,6 +6,7 @@ import { parseDuration } from "@subnet-worker/kit/config";
 import { createEgress, type Egress, EgressError, type EgressPolicy } from "@subnet-worker/kit/egress";
 import type { Abi, Limits, RunRequest } from "@subnet-worker/wasm";
 import { flagOption, type Invocation, type Io, misuse, textOption, textsOption } from "./command.ts";
+import { mediaTypeOf } from "./media-type.ts";
 import { readBytes } from "./wasm-file.ts";
 
 const ABIS: readonly Abi[] = ["execute", "command", "cli", "handler"];
@@ -30,7 +31,7 @@ export async function readRunOptions(
   invocation: Invocation,
 ): Promise<{ readonly request: RunRequest; readonly limits: Partial<Limits> }> {
   const abi = abiOf(textOption(invocation, "abi"));
-  const inputType = textOption(invocation, "input-type");
+  const inputType = textOption(invocation, "input-type") ?? typeOf(textOption(invocation, "input"));
   const limits = limitsOf(invocation);
   const world = worldOf(invocation);
   const env = Object.fromEntries(textsOption(invocation, "env").map(pairOf));
@@ -49,6 +50,16 @@ export async function readRunOptions(
       ...(inputType === undefined ? {} : { inputType }),
     },
   };
+}
+
+/** Of what is typed, and of a file by its name; nobody knows what comes through a pipe. */
+function typeOf(input: string | undefined): string | undefined {
+  if (input === undefined || input === "-") return undefined;
+  return namesFile(input) ? mediaTypeOf(input) : "text/plain";
+}
+
+function namesFile(input: string): boolean {
+  return input.startsWith("@") && !input.startsWith("@@");
 }
 
 function abiOf(text: string | undefined): Abi | undefined {
@@ -133,9 +144,8 @@ async function inputOf(invocation: Invocation): Promise<Uint8Array> {
   const text = textOption(invocation, "input");
   if (text === "-" || (text === undefined && isPiped())) return await standardInput(invocation.io);
   if (text === undefined) return new Uint8Array();
-  const isFile = text.startsWith("@") && !text.startsWith("@@");
   // As in the options of wep send.
-  return isFile
+  return namesFile(text)
     ? readBytes(invocation.io, text.slice(1))
     : new TextEncoder().encode(text.replace(/^@@/, "@"));
 }

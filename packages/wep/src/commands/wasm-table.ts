@@ -12,7 +12,11 @@ export const WASM_COMMANDS: Readonly<Record<string, CommandEntry>> = {
         about:
           "the input, or stdin of a command; - for standard input; default standard input where it is piped",
       },
-      "input-type": { value: "TYPE", about: "media type of the input, for components of the world handler" },
+      "input-type": {
+        value: "TYPE",
+        about:
+          "media type of the input, for components of the world handler; default text/plain, and of a file by its name",
+      },
       arg: { value: "TEXT", isMultiple: true, about: "an argument of a command" },
       env: { value: "NAME=VALUE", isMultiple: true, about: "a variable of a command's environment" },
       abi: { value: "ABI", about: "execute, command, cli or handler; default what the file looks like" },

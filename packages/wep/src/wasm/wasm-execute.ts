@@ -137,10 +137,7 @@ function rethrow(error: unknown): never {
 }
 
 function requestOf(task: WasmTask, input: Uint8Array, { ctx, deps: { send } }: Execution): RunRequest {
-  // Objects and inputs that are files say themselves what they are.
-  const mediaType = isInputFile(task.input) ? task.input.mediaType : "";
   return {
-    ...(mediaType === "" ? {} : { inputType: mediaType }),
     ...task.request,
     input,
     signal: ctx.signal,

@@ -79,13 +79,17 @@ export class WasmInputs {
     return this.#no(name, value, "an object in storage; its sender must know that it is an object key");
   }
 
-  /** Anything: bytes as they are, text as UTF-8, everything else as JSON. */
-  content(name: string): Uint8Array | undefined {
+  /** Anything: bytes as they are, text as UTF-8, everything else as JSON; and the media type of that. */
+  content(name: string): { readonly bytes: Uint8Array; readonly type: string | undefined } | undefined {
     const value = this.#value(name);
-    if (value === undefined || value instanceof Uint8Array) return value;
+    if (value === undefined) return undefined;
+    if (value instanceof Uint8Array) return { bytes: value, type: undefined };
     if (isInputFile(value))
       return this.#no(name, value, `a value; an object in storage goes to ${name}_object_key`);
-    return new TextEncoder().encode(typeof value === "string" ? value : toJson(value));
+    const encode = (text: string) => new TextEncoder().encode(text);
+    return typeof value === "string"
+      ? { bytes: encode(value), type: "text/plain" }
+      : { bytes: encode(toJson(value)), type: "application/json" };
   }
 
   #value(name: string): InputValue | undefined {

@@ -64,10 +64,11 @@ export const WASM_INPUTS: readonly string[] = [
 export function parseTask(values: Readonly<Record<string, InputValue>>, config: WasmConfig): WasmTask {
   const inputs = new WasmInputs(values, WASM_INPUTS);
   const abi = inputs.oneOf("abi", ABIS);
-  const inputType = inputs.text("input_type");
+  const { input, type } = inputOf(inputs);
+  const inputType = inputs.text("input_type") ?? type;
   return {
     module: moduleOf(inputs, config),
-    input: inputOf(inputs),
+    input,
     request: {
       ...(abi === undefined ? {} : { abi }),
       ...(inputType === undefined ? {} : { inputType }),
@@ -129,13 +130,17 @@ function sha256Of(inputs: WasmInputs): string | undefined {
   throw refused("INVALID_INPUT", `input "module_sha256": expected 64 hex digits or 32 bytes`);
 }
 
-function inputOf(inputs: WasmInputs): Uint8Array | InputFile {
-  const given = [
-    inputs.content("input"),
-    inputs.bytes("input_base64", fromBase64),
-    inputs.file("input_object_key"),
-  ].filter((each) => each !== undefined);
-  if (given.length < 2) return given[0] ?? new Uint8Array();
+/** The input, and its media type where that is seen from how it came. */
+function inputOf(inputs: WasmInputs): Pick<WasmTask, "input"> & { readonly type: string | undefined } {
+  const content = inputs.content("input");
+  const file = inputs.file("input_object_key");
+  const given = [content?.bytes, inputs.bytes("input_base64", fromBase64), file].filter(
+    (each) => each !== undefined,
+  );
+  // A file of which nobody said what it is has an empty one.
+  const ofFile = file?.mediaType === "" ? undefined : file?.mediaType;
+  const type = content?.type ?? ofFile;
+  if (given.length < 2) return { input: given[0] ?? new Uint8Array(), type };
   throw refused("INVALID_INPUT", "two inputs; give one of input, input_base64, input_object_key");
 }
 
