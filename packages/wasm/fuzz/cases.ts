@@ -39,7 +39,7 @@ export function makeCase(seed: number, number: number, real: readonly Uint8Array
     callSeed: dice.bits(),
   };
   if (dice.once(3)) {
-    return { number, origin: "generated", bytes: generateModule(dice.bits()).bytes, options };
+    return { number, origin: "generated", bytes: generateModule(dice.bits(), dice.once(2)).bytes, options };
   }
   const draw = (): Uint8Array =>
     real.length > 0 && dice.once(4) ? dice.pick(real) : generateModule(dice.bits()).bytes;

@@ -20,6 +20,9 @@ export class CodeGenerator extends ValueGenerator {
 
   /** A function does nothing once there were too many calls: recursion ends. */
   #guardEntry(): void {
+    if (this.around.isEndless && this.dice.once(3)) {
+      return;
+    }
     const { entriesGlobal } = this.around;
     this.code.raw(0x23).u32(entriesGlobal).raw(0x45, 0x04, EMPTY);
     this.constants(this.signature.results);
@@ -182,8 +185,10 @@ export class CodeGenerator extends ValueGenerator {
   ): void {
     const { counter, hasBudget, params: carried, results } = loop;
     this.forget(carried);
-    this.code.raw(0x20).u32(counter).raw(0x45, 0x0d, 1); // none left: out
-    this.code.raw(0x20).u32(counter).raw(0x41, 1, 0x6b, 0x21).u32(counter);
+    if (!this.around.isEndless || this.dice.once(3)) {
+      this.code.raw(0x20).u32(counter).raw(0x45, 0x0d, 1); // none left: out
+      this.code.raw(0x20).u32(counter).raw(0x41, 1, 0x6b, 0x21).u32(counter);
+    }
     if (hasBudget) {
       this.code.raw(0x23).u32(this.around.loopsGlobal).raw(0x45, 0x0d, 1);
       this.#decrement(this.around.loopsGlobal);

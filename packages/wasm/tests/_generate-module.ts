@@ -6,7 +6,7 @@ import { Wasm, type WasmImports } from "../src/web-assembly.ts";
 
 const { i32, i64, f32, f64, v128, funcref, externref } = TYPE;
 
-/** A valid module that ends, whatever is called. */
+/** A valid module. */
 export interface GeneratedModule {
   readonly seed: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -63,10 +63,10 @@ interface Plan extends Surroundings {
   readonly exported: readonly number[];
 }
 
-/** The same seed gives the same module. */
-export function generateModule(seed: number): GeneratedModule {
+/** The same seed gives the same module. It ends whatever is called, unless it may be endless. */
+export function generateModule(seed: number, isEndless: boolean = false): GeneratedModule {
   const dice = new Dice(seed);
-  const plan = drawPlan(dice);
+  const plan = drawPlan(dice, isEndless);
   const { types, functions } = plan;
   const bodies = functions
     .slice(plan.importedFunctions)
@@ -88,7 +88,7 @@ export function generateModule(seed: number): GeneratedModule {
   };
 }
 
-function drawPlan(dice: Dice): Plan {
+function drawPlan(dice: Dice, isEndless: boolean): Plan {
   const simd = dice.once(3);
   const exceptions = dice.once(3);
   const types = drawTypes(dice, simd);
@@ -124,6 +124,7 @@ function drawPlan(dice: Dice): Plan {
     simd,
     exceptions,
     tailCalls,
+    isEndless,
     size: dice.pick([40, 120, 300]),
     hasStart: dice.once(4),
     exported: canExport.filter((_, place) => place === 0 || dice.once(2)).slice(0, 3),

@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly simd: boolean;
   readonly exceptions: boolean;
   readonly tailCalls: boolean;
+  /** Some loops and functions have nothing that ends them. */
+  readonly isEndless: boolean;
   /** How much code a function has, roughly in operators. */
   readonly size: number;
 }
