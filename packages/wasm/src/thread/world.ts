@@ -1,4 +1,4 @@
-import { createCipheriv, randomFillSync } from "node:crypto";
+import { type Cipheriv, createCipheriv, randomFillSync } from "node:crypto";
 import type { ThreadRun } from "./protocol.ts";
 
 /** Where clocks and randomness of one run come from. */
@@ -15,6 +15,10 @@ export interface World {
 const NS_PER_MS = 1_000_000n;
 /** What each reading of a seeded clock advances it by. */
 const TICK_NS = 1000n;
+/** V8 adds what it waits to the time of day in nanoseconds, and would not wait at all for what overflows; 34 years. */
+const LONGEST_SLEEP_MS = 2 ** 40;
+/** Randomness is made in pieces of this size: asking for it costs far more than the bytes. */
+const RANDOM_BYTES = 1024;
 
 /** Makes the world that a run asks for. */
 export function createWorld(world: ThreadRun["world"]): World {
@@ -29,9 +33,9 @@ function createLiveWorld(): World {
     sleepNs(durationNs) {
       // Nothing wakes it but the end of the thread, or of the run's time.
       const cell = new Int32Array(new SharedArrayBuffer(4));
-      Atomics.wait(cell, 0, 0, Number(durationNs) / Number(NS_PER_MS));
+      Atomics.wait(cell, 0, 0, Math.min(Number(durationNs) / Number(NS_PER_MS), LONGEST_SLEEP_MS));
     },
-    randomBytes: (length) => randomFillSync(new Uint8Array(length)),
+    randomBytes: inPieces((length) => randomFillSync(new Uint8Array(length))),
   };
 }
 
@@ -46,12 +50,10 @@ function createSeededWorld(seeded: { readonly seed: bigint; readonly startMs: nu
     passedNs += TICK_NS;
     return passedNs;
   };
-  let randomBytes = (length: number): Uint8Array => {
-    const key = new Uint8Array(32);
-    new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, seeded.seed), true);
-    const cipher = createCipheriv("aes-256-ctr", key, new Uint8Array(16));
-    randomBytes = (more) => cipher.update(new Uint8Array(more));
-    return randomBytes(length);
+  let cipher: Cipheriv | undefined;
+  const keystream = (length: number): Uint8Array => {
+    cipher ??= createKeystream(seeded.seed);
+    return cipher.update(new Uint8Array(length));
   };
   return {
     wallClockNs: () => startNs + readNs(),
@@ -59,6 +61,34 @@ function createSeededWorld(seeded: { readonly seed: bigint; readonly startMs: nu
     sleepNs(durationNs) {
       passedNs += durationNs;
     },
-    randomBytes: (length) => randomBytes(length),
+    randomBytes: inPieces(keystream),
+  };
+}
+
+function createKeystream(seed: bigint): Cipheriv {
+  const key = new Uint8Array(32);
+  new DataView(key.buffer).setBigUint64(0, BigInt.asUintN(64, seed), true);
+  return createCipheriv("aes-256-ctr", key, new Uint8Array(16));
+}
+
+/** The same bytes in the same order as `make` gives, asked of it in pieces that are worth the call. */
+function inPieces(make: (length: number) => Uint8Array): (length: number) => Uint8Array {
+  let piece: Uint8Array = new Uint8Array(0);
+  let used = 0;
+  return (length) => {
+    const left = piece.length - used;
+    if (length > left) {
+      const bytes = new Uint8Array(length);
+      bytes.set(piece.subarray(used));
+      // What is more than a piece is made at once, and whatever follows begins a new one.
+      const missing = length - left;
+      piece = make(Math.max(missing, RANDOM_BYTES));
+      bytes.set(piece.subarray(0, missing), left);
+      used = missing;
+      return bytes;
+    }
+    const bytes = piece.slice(used, used + length);
+    used += length;
+    return bytes;
   };
 }
