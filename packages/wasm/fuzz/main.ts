@@ -14,7 +14,7 @@ const USAGE = `pnpm fuzz:wasm [--minutes 10] [--cases N] [--threads 2] [--seed N
 const ROOT = resolve(import.meta.dirname, "../../..");
 const FAILURES = join(ROOT, ".cache/fuzz-wasm");
 const METER_URL = new URL("../src/meter/meter-module.ts", import.meta.url).href;
-const HANG_MS = 60_000;
+const HANG_MS = 150_000;
 
 const { values } = parseArgs({
   options: {

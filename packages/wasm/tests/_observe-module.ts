@@ -40,6 +40,8 @@ export interface Burnt {
   /** Below 0: out of fuel. */
   readonly fuelLeft: bigint;
   readonly fault: number;
+  /** Pages that memories grew by. */
+  readonly grownPages: number;
 }
 
 /** A module that can be run many times. */
@@ -49,6 +51,7 @@ export interface Runnable {
   readonly start: string | undefined;
 }
 
+const MOST_PAGES = 65_536;
 const LIMITS: MeterOptions["limits"] = { functionBytes: 4 * 1024 * 1024, functions: 100_000 };
 
 export function meter(
@@ -105,6 +108,7 @@ export function observeMetered(
     state: stateOf(started),
     fuelLeft: counters?.fuel.value ?? allowance.fuel,
     fault: counters?.fault.value ?? 0,
+    grownPages: counters === undefined ? 0 : (allowance.pages ?? MOST_PAGES) - counters.pages.value,
   };
 }
 
@@ -134,7 +138,7 @@ function countersOf(instance: WasmInstance): Counters {
 function allow(counters: Counters, allowance: Allowance): void {
   counters.fuel.value = allowance.fuel;
   counters.stack.value = allowance.stackBytes ?? 64 * 1024 * 1024;
-  counters.pages.value = allowance.pages ?? 65_536;
+  counters.pages.value = allowance.pages ?? MOST_PAGES;
   counters.elements.value = allowance.elements ?? 10_000_000;
 }
 

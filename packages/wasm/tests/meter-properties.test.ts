@@ -33,7 +33,12 @@ function meteredBy(
 
 /** `allowance`: fuel, or more. */
 function observe(module: Runnable, call: Call, allowance: bigint | Allowance) {
-  const { fuelLeft, fault, ...seen } = observeMetered(module, call, {
+  const {
+    fuelLeft,
+    fault,
+    grownPages: _,
+    ...seen
+  } = observeMetered(module, call, {
     imports: generatedImports(),
     allowance: typeof allowance === "bigint" ? { fuel: allowance } : allowance,
   });
