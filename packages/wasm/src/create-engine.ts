@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Abi } from "./abi/abi.ts";
+import { checkRequest } from "./check-request.ts";
 import { CompileJob } from "./cache/compile-job.ts";
 import type { Compiled, FromCompileThread } from "./cache/compile-protocol.ts";
 import { MemoryCache } from "./cache/memory-cache.ts";
@@ -160,20 +161,21 @@ class ThreadedEngine implements Engine {
     if (held === undefined) {
       throw new WasmError("BAD_REQUEST", "The program is of another engine; prepare it with this one");
     }
+    checkRequest(request);
     const limits = capLimits(request.limits, this.#options.limits);
     const abi = this.#abiOf(program, request);
     const isProfiled = request.profile === true;
-    const { compiled, id: programId } = isProfiled
+    const prepared = isProfiled
       ? await this.#prepare({ sha256: held.sha256, bytes: held.bytes, isProfiled })
       : held;
     const job = new RunJob(
       {
         run: {
           id: this.#nextRunId++,
-          programId,
+          programId: prepared.id,
           abi,
-          args: request.args ?? [],
-          env: request.env ?? {},
+          args: [...(request.args ?? [])],
+          env: { ...request.env },
           limits,
           world: worldOf(request),
           maySend: request.send !== undefined,
@@ -181,7 +183,10 @@ class ThreadedEngine implements Engine {
           inputType: request.inputType,
         },
         input: request.input ?? new Uint8Array(),
-        program: compiled.program,
+        program: prepared.compiled.program,
+        programBytes: sizeOf(prepared),
+        // All threads together keep no more than the cache may hold.
+        keptBytes: this.#options.memoryCacheBytes / this.#options.threads,
         request,
         clock: this.#clock,
       },
@@ -230,9 +235,7 @@ class ThreadedEngine implements Engine {
       this.#counts[compiled.source === "folder" ? "folderHits" : "misses"] += 1;
       return { id: this.#nextProgramId++, sha256, compiled, bytes };
     };
-    return this.#cache.make(key, make, ({ compiled }) =>
-      compiled.modules.reduce((sum, { meteredBytes }) => sum + meteredBytes, bytes.length),
-    );
+    return this.#cache.make(key, make, sizeOf);
   }
 
   #programOf(prepared: Prepared, prepareMs: number): Program {
@@ -256,6 +259,10 @@ class ThreadedEngine implements Engine {
   #checkOpen(): void {
     if (this.#isClosed) throw new WasmError("CLOSED", "The engine is closed; create another");
   }
+}
+
+function sizeOf({ bytes, compiled }: Prepared): number {
+  return compiled.modules.reduce((sum, { meteredBytes }) => sum + meteredBytes, bytes.length);
 }
 
 function worldOf({ world = { kind: "seeded" } }: RunRequest): ThreadRun["world"] {

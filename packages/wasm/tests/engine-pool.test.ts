@@ -167,6 +167,20 @@ describe("the pool of threads", () => {
     });
   }
 
+  it("work that cannot be sent is lost with the thread that was to have it", async () => {
+    const { pool } = openPool(1);
+    const unsendable = new TestJob("unsendable");
+    unsendable.begin = (thread) => thread.post(() => "no thread can be sent a function", []);
+    pool.submit(unsendable);
+    const next = submit(pool, "next");
+    expect(await unsendable.ended.promise).toMatchObject({
+      kind: "died",
+      reason: expect.stringContaining("could not be cloned"),
+    });
+    expect(await next.ended.promise).toMatchObject({ kind: "done" });
+    expect(pool).toMatchObject({ busy: 0, waiting: 0, replaced: 1 });
+  });
+
   it("threads that cannot begin lose the jobs instead of being started for ever", async () => {
     const { pool } = openPool(1, { fails: true });
     const job = submit(pool, "a");

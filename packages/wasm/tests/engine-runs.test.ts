@@ -5,9 +5,12 @@ import { createDeferred } from "@subnet-worker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import { createEngine } from "../src/create-engine.ts";
-import type { Engine, EngineOptions, Program } from "../src/engine.ts";
+import type { Engine, EngineOptions, Program, RunRequest } from "../src/engine.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
+import { KeptPrograms } from "../src/pool/kept-programs.ts";
+import type { PoolThread } from "../src/pool/pool-thread.ts";
 import { RunJob } from "../src/pool/run-job.ts";
+import { CELL, type ThreadProgram, type ToRunThread } from "../src/thread/protocol.ts";
 import { commandModule, executeModule } from "./_wat.ts";
 
 const SPIN = commandModule("(loop (br 0))");
@@ -119,6 +122,84 @@ describe("runs", () => {
     }
   });
 
+  it("a thread keeps of its programs what it may, the last used ones", () => {
+    const kept = new KeptPrograms();
+    const most = { programs: 3, bytes: 100 };
+    expect([1, 2, 3].map((id) => kept.use(id, 10, most))).toEqual([[], [], []]);
+    expect(kept.use(1, 10, most)).toEqual([]);
+    expect(kept.use(4, 10, most)).toEqual([2]);
+    expect(kept.use(5, 85, most)).toEqual([3, 1]);
+    expect(kept.use(5, 85, most)).toEqual([]);
+    expect(kept.use(6, 500, most)).toEqual([4, 5]);
+    expect([1, 2, 3, 4, 5, 6].filter((id) => kept.has(id))).toEqual([6]);
+    expect(kept.use(7, 10, most)).toEqual([6]);
+  });
+
+  it("a thread is told to forget programs that are more than it may keep", () => {
+    const posted: ToRunThread[] = [];
+    const cells = new BigInt64Array(new SharedArrayBuffer(8 * CELL.count));
+    const post = (message: unknown) => void posted.push(message as ToRunThread);
+    const thread = { kept: new KeptPrograms(), cells, post } as unknown as PoolThread;
+    for (const programId of [1, 2, 2, 1]) {
+      const options = runOptions({});
+      const run = { ...options.run, programId };
+      const program = { kind: "module" } as ThreadProgram;
+      new RunJob({ ...options, run, program, programBytes: 60, keptBytes: 100 }, () => undefined).begin(
+        thread,
+      );
+    }
+    expect(posted.map((each) => each.kind === "run" && [each.forget, each.run.program?.kind])).toEqual([
+      [[], "module"],
+      [[1], "module"],
+      [[], undefined],
+      [[2], "module"],
+    ]);
+  });
+
+  it("requests that make no sense are refused before they are queued", async () => {
+    const { engine, quick } = await open();
+    const bad = [
+      { input: "123" },
+      { input: new ArrayBuffer(3) },
+      { inputType: 7 },
+      { abi: "toString" },
+      { args: "abc" },
+      { args: [() => 1] },
+      { env: { A: 1 } },
+      { env: null },
+      { world: { kind: "other" } },
+      { world: null },
+      { signal: {} },
+      { send: "https://example.org" },
+      { onLog: 1 },
+      { limits: { timeMS: 5 } },
+      { limits: { hostCalls: 0.5 } },
+    ] as unknown as RunRequest[];
+    for (const request of bad) {
+      await expect(engine.run(quick, request)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    }
+    expect(engine.stats).toMatchObject({ waitingRuns: 0, busyThreads: 0, replacedThreads: 0 });
+  });
+
+  it("limits may be as high as numbers go", async () => {
+    const { engine } = await open({ limits: { fuel: 2n ** 62n, timeMs: Number.MAX_SAFE_INTEGER } });
+    expect(await engine.run(await engine.prepare(executeModule()))).toMatchObject({ kind: "completed" });
+  });
+
+  it("options that make no sense are refused", () => {
+    const bad = [
+      { threads: 0 },
+      { threads: 100_000 },
+      { limits: { fule: 1n } },
+      { moduleLimits: { bytes: 1 } },
+      { cache: { folder: 7 } },
+      { cache: { folder: "" } },
+    ] as unknown as EngineOptions[];
+    for (const options of bad) {
+      expect(() => createEngine(options)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
+    }
+  });
+
   it("an engine that nothing waits for lets the process end, and one with a run does not", async () => {
     const script = `
       const { createEngine } = await import("./create-engine.ts");
@@ -172,5 +253,13 @@ function runOptions(
     maySend: false,
     isProfiled: false,
   } as const;
-  return { run, input: new Uint8Array(), program: undefined as never, request, clock: systemClock };
+  return {
+    run,
+    input: new Uint8Array(),
+    program: undefined as never,
+    programBytes: 1,
+    keptBytes: 1,
+    request,
+    clock: systemClock,
+  };
 }

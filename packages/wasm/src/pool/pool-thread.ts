@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { CELL } from "../thread/protocol.ts";
+import { KeptPrograms } from "./kept-programs.ts";
 
 /** What a thread is started with. */
 export interface ThreadOptions {
@@ -31,8 +32,8 @@ export class PoolThread {
   readonly cells: BigInt64Array<SharedArrayBuffer> = new BigInt64Array(
     new SharedArrayBuffer(CELL.count * BigInt64Array.BYTES_PER_ELEMENT),
   );
-  /** Ids of what it was sent once and keeps, the longest unused first. */
-  readonly kept: Set<number> = new Set();
+  /** What it was sent once and keeps. */
+  readonly kept: KeptPrograms = new KeptPrograms();
   readonly exited: Promise<void>;
   readonly #worker: Worker;
   readonly #port: MessagePort;

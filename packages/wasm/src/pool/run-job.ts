@@ -12,7 +12,7 @@ import {
 import type { PoolThread } from "./pool-thread.ts";
 import type { Job, Loss } from "./thread-pool.ts";
 
-/** Programs that a thread keeps. Their code is shared by all threads; what is kept of each is little. */
+/** Programs that a thread keeps, however small they are. */
 const MOST_KEPT = 64;
 
 /**
@@ -24,6 +24,9 @@ const LEAST_SPEED_PER_MS = 200_000n;
 /** What the engine gives a thread that should have stopped by itself, milliseconds. */
 const GRACE_MS = 85;
 
+/** `node:vm` takes no longer times. */
+const LONGEST_WATCH_MS = 2 ** 31 - 1;
+
 type Outcome = RunOutcome & { readonly profile?: RunProfile };
 
 export interface RunJobOptions {
@@ -31,6 +34,10 @@ export interface RunJobOptions {
   readonly run: Omit<ThreadRun, "program" | "input">;
   readonly input: Uint8Array;
   readonly program: ThreadProgram;
+  /** What the cache in memory counts for the program. */
+  readonly programBytes: number;
+  /** What a thread may keep of programs, by the same measure. */
+  readonly keptBytes: number;
   readonly request: Pick<RunRequest, "send" | "onProgress" | "onLog">;
   readonly clock: Clock;
 }
@@ -53,7 +60,7 @@ export class RunJob implements Job<FromRunThread> {
     this.outcome = this.#settled.promise;
     const { fuel, timeMs } = options.run.limits;
     const isWatched = fuel > BigInt(Math.ceil(timeMs)) * LEAST_SPEED_PER_MS;
-    this.#watchMs = isWatched ? Math.max(1, Math.ceil(timeMs)) : undefined;
+    this.#watchMs = isWatched ? Math.min(Math.max(1, Math.ceil(timeMs)), LONGEST_WATCH_MS) : undefined;
     this.timeMs = isWatched ? timeMs + GRACE_MS : timeMs;
   }
 
@@ -64,12 +71,12 @@ export class RunJob implements Job<FromRunThread> {
   begin(thread: PoolThread): void {
     const { run, program } = this.#options;
     thread.cells.fill(0n);
-    const isKept = thread.kept.delete(run.programId);
-    thread.kept.add(run.programId);
-    const forget = [...thread.kept].slice(0, Math.max(0, thread.kept.size - MOST_KEPT));
-    for (const programId of forget) thread.kept.delete(programId);
+    const { programBytes, keptBytes } = this.#options;
+    const isKept = thread.kept.has(run.programId);
+    const most = { programs: MOST_KEPT, bytes: keptBytes };
+    const forget = thread.kept.use(run.programId, programBytes, most);
     // A copy of its own: a view's whole buffer would be copied, with whatever else is in it.
-    const input = Uint8Array.from(this.#options.input);
+    const input = new Uint8Array(this.#options.input);
     const message: ToRunThread = {
       kind: "run",
       run: { ...run, input, program: isKept ? undefined : program },

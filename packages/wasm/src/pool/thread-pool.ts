@@ -161,10 +161,19 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
       this.#waiting.delete(job);
       slot.job = job;
       slot.timer = this.#clock.timer(job.timeMs, () => this.#timeOut(slot));
-      job.begin(slot.thread);
+      this.#begin(slot, job);
       this.#look ??= this.#clock.timer(LOOK_MS, () => this.#lookAtHeaps());
     }
     this.#hold();
+  }
+
+  /** Work that cannot be sent, for want of memory, costs the thread that was to have it, and not the process. */
+  #begin(slot: Slot<Message>, job: Job<Message>): void {
+    try {
+      job.begin(slot.thread);
+    } catch (error) {
+      this.#loseSlot(slot, { kind: "died", reason: `it could not be sent the work: ${String(error)}` });
+    }
   }
 
   /** Ends threads that hold too much. There is one timer, and none while nothing runs. */
