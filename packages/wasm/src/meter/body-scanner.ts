@@ -362,6 +362,9 @@ export class BodyScanner extends ByteReader {
       checkValueType(this.u8());
       return { params: NO_VALUES.params, results: this.bytes.subarray(this.pos - 1, this.pos) };
     }
+    if (this.skipNegative()) {
+      return NO_VALUES; // in more bytes than one, as V8 takes no other type
+    }
     const type = this.#parts.types[this.u32()];
     if (type === undefined) {
       throw badModule(`the block before byte ${this.pos} has no such type`);

@@ -60,6 +60,17 @@ export class ByteReader {
     }
   }
 
+  /** Steps over a LEB128 if it is negative, and says so; bit 6 of its last byte is its sign. */
+  skipNegative(): boolean {
+    let { pos } = this;
+    while ((this.bytes[pos] as number) >= 0x80) {
+      pos++;
+    }
+    const isNegative = ((this.bytes[pos] as number) & 0x40) !== 0;
+    this.pos = isNegative ? pos + 1 : this.pos;
+    return isNegative;
+  }
+
   /** Steps over bytes. */
   skip(length: number): void {
     if (length > this.end - this.pos) {

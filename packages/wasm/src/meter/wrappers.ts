@@ -4,9 +4,11 @@ import { VALUE_TYPE } from "./facts.ts";
 import type { FunctionPlan } from "./flow-graph.ts";
 import { CODE, type CounterGlobals, writeCharge, writeIndexed } from "./injected.ts";
 import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
-import { tooLargeOnceMetered } from "./refusals.ts";
+import { tooLarge, tooLargeOnceMetered } from "./refusals.ts";
 
 const MAX_PARAMETERS = 1000;
+/** A wrapper is as long as its parameters are many, so that a megabyte of functions could ask for hundreds. */
+const MAX_WRAPPER_BYTES = 16 * 1024 * 1024;
 
 interface WrapperContext {
   readonly parts: ModuleParts;
@@ -25,31 +27,48 @@ export function twinTypes(
   types: AppendedTypes,
 ): Int32Array {
   const twins = new Int32Array(plans.length).fill(-1);
+  // By index of the original type: a hostile module gives the same thousand parameters to each of its functions.
+  const known = new Map<number, number>();
   const imported = parts.imported[EXTERN.function] as number;
   for (const [own, { carriesStack }] of plans.entries()) {
     if (carriesStack) {
-      const type = typeOfFunction(parts, own + imported);
-      if (type.params.length >= MAX_PARAMETERS) {
-        throw tooLargeOnceMetered(`${type.params.length + 1} parameters`, MAX_PARAMETERS);
-      }
-      twins[own] = types.twinOf(type, VALUE_TYPE.i32);
+      const index = parts.functions[own + imported] as number;
+      const twin = known.get(index) ?? twinType(parts.types[index] as FunctionType, types);
+      known.set(index, twin);
+      twins[own] = twin;
     }
   }
   return twins;
 }
 
-/** Appends functions of the original types for those who do not pass on the stack that is left. */
+function twinType(type: FunctionType, types: AppendedTypes): number {
+  if (type.params.length >= MAX_PARAMETERS) {
+    throw tooLargeOnceMetered(`${type.params.length + 1} parameters`, MAX_PARAMETERS);
+  }
+  return types.twinOf(type, VALUE_TYPE.i32);
+}
+
+/**
+ * Appends functions of the original types for those who do not pass on the stack that is left.
+ *
+ * @throws {WasmError} `MODULE_TOO_LARGE`
+ */
 export function appendWrappers(context: WrapperContext): Uint32Array {
   const { parts, plans, functions } = context;
   const imported = parts.imported[EXTERN.function] as number;
   const wrappers = new Uint32Array(plans.length);
   const code = new ByteWriter();
+  let bytes = 0;
   for (const [own, plan] of plans.entries()) {
     if (plan.needsWrapper) {
       const index = functions.declare(parts.functions[own + imported] as number);
       code.clear();
       writeWrapper(code, own + imported, context);
       functions.define(index, code.view());
+      bytes += code.length;
+      if (bytes > MAX_WRAPPER_BYTES) {
+        throw tooLarge("bytes of wrappers of its functions", MAX_WRAPPER_BYTES, bytes);
+      }
       wrappers[own] = index;
     }
   }
