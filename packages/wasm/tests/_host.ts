@@ -108,6 +108,7 @@ export function factsOfImports(imports: Readonly<Record<string, FunctionTypeFact
     })),
     exports: [],
     functionCount: 0,
+    memoryCount: 0,
     memoryMinPages: 0,
     tableMinElements: 0,
     hasStart: false,

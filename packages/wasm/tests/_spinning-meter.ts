@@ -32,6 +32,7 @@ export const meterModule: MeterModule = () => {
       imports: [],
       exports: [{ name: "spin", type: { kind: "function", params: [], results: [] } }],
       functionCount: 1,
+      memoryCount: 0,
       memoryMinPages: 0,
       tableMinElements: 0,
       hasStart: false,

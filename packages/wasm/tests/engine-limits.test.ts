@@ -133,6 +133,17 @@ describe("limits", () => {
     expect(outcome).toMatchObject({ kind: "completed", memoryBytes: 9 * MIB + 65_536 });
   });
 
+  it("memories are so many and no more, since each takes addresses from all runs", async () => {
+    const memories = (count: number) =>
+      wat(`(module ${"(memory 0)".repeat(count)} (func (export "_start")))`);
+    expect((await stop("memories", memories(100), {})).outcome).toMatchObject({ kind: "completed" });
+    expect((await stop("memories", memories(101), {})).outcome).toMatchObject({
+      kind: "trap",
+      message: expect.stringContaining("101 memories"),
+    });
+    expect((await stop("memories", memories(20_000), {})).outcome).toMatchObject({ kind: "trap" });
+  });
+
   it("tables likewise", async () => {
     const large = commandModule("", "(table 9999999 funcref)");
     expect((await stop("table", large, {})).outcome).toMatchObject({

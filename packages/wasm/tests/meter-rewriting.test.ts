@@ -109,6 +109,7 @@ describe("facts", () => {
       ],
       exports: [{ name: "x", type: { kind: "function", params: ["v128"], results: [] } }],
       functionCount: 2,
+      memoryCount: 1,
       memoryMinPages: 4,
       tableMinElements: 5,
       hasStart: true,

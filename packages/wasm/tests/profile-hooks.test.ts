@@ -31,6 +31,7 @@ function facts(functionNames: ModuleFacts["functionNames"]): ModuleFacts {
     imports: [{ module: "host", name: "log", type }],
     exports: [],
     functionCount: 5,
+    memoryCount: 0,
     memoryMinPages: 0,
     tableMinElements: 0,
     hasStart: false,

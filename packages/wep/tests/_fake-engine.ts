@@ -26,6 +26,7 @@ function factsOf({ byteLength: bytes }: Uint8Array): ModuleFacts {
     imports: [],
     exports: [],
     functionCount: 0,
+    memoryCount: 0,
     memoryMinPages: 0,
     tableMinElements: 0,
     hasStart: false,

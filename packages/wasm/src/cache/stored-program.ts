@@ -16,7 +16,7 @@ export type StoredProgram =
     };
 
 /** Raised when what the meter writes changes, or how it is kept: what was written before is then not found. */
-export const STORED_VERSION = 1;
+export const STORED_VERSION = 2;
 
 const MAGIC = Buffer.from("subnet-worker metered 1\n");
 const DIGEST_BYTES = 32;

@@ -40,6 +40,8 @@ export interface ModuleFacts {
   readonly exports: readonly { readonly name: string; readonly type: ExternFact }[];
   /** Functions of its own. */
   readonly functionCount: number;
+  /** Memories of its own. */
+  readonly memoryCount: number;
   /** All memories of its own from the start, pages of 64 KiB. */
   readonly memoryMinPages: number;
   /** All tables of its own from the start. */

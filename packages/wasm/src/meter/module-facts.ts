@@ -109,6 +109,7 @@ export function moduleFacts(parts: ModuleParts, meteredBytes: number): ModuleFac
     })),
     exports: parts.exports.map(({ name, ...extern }) => ({ name, type: externFact(parts, extern) })),
     functionCount: parts.functions.length - (parts.imported[EXTERN.function] as number),
+    memoryCount: parts.memories.length - (parts.imported[EXTERN.memory] as number),
     memoryMinPages: total(parts.memories, parts.imported[EXTERN.memory] as number),
     tableMinElements: total(parts.tables, parts.imported[EXTERN.table] as number),
     hasStart: parts.start !== undefined,

@@ -11,6 +11,12 @@ const MOST_PAGES = 65_536;
 const MOST_ELEMENTS = 2 ** 31 - 1;
 const MOST_STACK_BYTES = 2 ** 31 - 1;
 
+/**
+ * Memories that a run may have, however small. V8 sets 8 GiB of addresses aside for each, and a process has room for
+ * 16,000 of them: whoever took all would leave none for the others.
+ */
+const MOST_MEMORIES = 100;
+
 /** What one run may still use, and has used, over all instances that it has. */
 export class RunCounters {
   readonly #limits: Limits;
@@ -21,6 +27,7 @@ export class RunCounters {
   /** Held back for memories and tables that there are from the start. */
   #takenPages = 0;
   #takenElements = 0;
+  #memories = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -89,6 +96,11 @@ export class RunCounters {
 
   /** Takes what a module has from the start; says why not when that is more than is left. */
   take(facts: ModuleFacts): RunEnd | undefined {
+    this.#memories += facts.memoryCount;
+    if (this.#memories > MOST_MEMORIES) {
+      const message = `it has ${this.#memories} memories, and a run may have ${MOST_MEMORIES}`;
+      return { kind: "trap", reason: "other", message };
+    }
     const pagesLeft = this.#counters?.pages.value ?? this.#pages - this.#takenPages;
     const elementsLeft = this.#counters?.elements.value ?? this.#elements - this.#takenElements;
     if (facts.memoryMinPages > pagesLeft) {
