@@ -370,6 +370,27 @@ describe("costs beyond what numbers hold", () => {
     }
   });
 
+  test("a way out of a loop that costs more than an i32 holds", () => {
+    const calls = 2100;
+    // The loop knows how many of them it will come to: each has 2^20 paid ahead.
+    const bytes =
+      wat(`(module ${doubling(18).replace(/\(func \(export.*$/, "")} (func (export "run") (param i32)
+      (block $dear (block $cheap
+        (loop $l
+          (br_if $dear (i32.eq (local.get 0) (i32.const 1)))
+          (br_if $cheap (i32.eq (local.get 0) (i32.const 2)))
+          (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 3))))))
+        (return))
+      ${"(call $f0)".repeat(calls)}))`);
+    const { bytes: metered } = meter(bytes, "fast");
+    const burn = (arg: number, fuel: bigint): bigint =>
+      observeMetered(runnable(metered), { name: "run", args: [arg] }, { imports: {}, allowance: { fuel } })
+        .fuelLeft;
+    expect([burn(5, 22n), burn(5, 21n) < 0n]).toEqual([0n, true]);
+    const cost = 18n + BigInt(calls) * (1n + 3n * (2n ** 18n - 1n) + 2n * 2n ** 18n);
+    expect([burn(4, cost), burn(4, 2n ** 31n) < -2n]).toEqual([0n, true]);
+  });
+
   test.each(["memory.fill", "memory.copy"])("%s of 4 GiB less one costs that, and no less", (operator) => {
     const bytes = wat(`(module (memory 1) (func (export "run")
       (${operator} (i32.const 0) (i32.const 0) (i32.const -1))))`);
@@ -385,6 +406,26 @@ describe("costs beyond what numbers hold", () => {
         "RuntimeError: memory access out of bounds",
       ]);
       expect(runs.map(({ fuelLeft }) => fuelLeft)).toEqual([0n, -1n, 2n ** 63n - 1n - cost]);
+    }
+  });
+});
+
+describe("the end of the fuel", () => {
+  test("loops one after the other do not each go on for a while without", () => {
+    const loop = `(local.set $i (i32.const 800)) (loop $l
+      (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))`;
+    const bytes = wat(`(module (func (export "run") (local $i i32) ${loop.repeat(2000)}))`);
+    // More than what is charged ahead of the first loop.
+    const fuel = 30_000n;
+    for (const { placement, ...options } of WAYS) {
+      const module = runnable(meter(bytes, placement, options).bytes);
+      const { fuelLeft } = observeMetered(
+        module,
+        { name: "run", args: [] },
+        { imports: {}, allowance: { fuel } },
+      );
+      expect(fuelLeft).toBeLessThan(0n);
+      expect(fuelLeft).toBeGreaterThanOrEqual(-4200n);
     }
   });
 });
