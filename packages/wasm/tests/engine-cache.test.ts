@@ -1,8 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { FakeClock } from "@subnet-worker/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decodeStored, encodeStored } from "../src/cache/stored-program.ts";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, EngineOptions } from "../src/engine.ts";
 import { largeModule } from "./_hostile-modules.ts";
@@ -210,6 +212,60 @@ describe("the folder of metered modules", () => {
     await using engine = open({ folder: file });
     await expectRight(engine, executeModule());
     expect(engine.stats.folderFailure).toMatch(/EEXIST|ENOTDIR/);
+  });
+
+  it("a file that is that of another program is not taken for it", async () => {
+    const other = executeModule({ body: "i32.const -7" });
+    {
+      await using engine = open({ folder });
+      await expectRight(engine, executeModule());
+      const [right] = await filesWritten(1);
+      await engine.prepare(other);
+      const files = await filesWritten(2);
+      await copyFile(
+        files.find((path) => path !== right)!,
+        right!,
+      );
+    }
+    await using next = open({ folder });
+    await expectRight(next, executeModule());
+    expect(next.stats).toMatchObject({ folderHits: 0, misses: 1 });
+  });
+
+  it("a file that V8 does not take is made anew, and the reason told", async () => {
+    {
+      await using engine = open({ folder });
+      await expectRight(engine, executeModule());
+    }
+    const [path] = await filesWritten(1);
+    const key = basename(path!, ".metered");
+    const stored = decodeStored(key, await readFile(path!));
+    if (stored?.kind !== "module") throw new Error("no module was kept");
+    const core = { ...stored.core, bytes: Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 99]) };
+    await writeFile(path!, encodeStored(key, { ...stored, core }));
+    await using next = open({ folder });
+    await expectRight(next, executeModule());
+    expect(next.stats).toMatchObject({ folderHits: 0, misses: 1 });
+    expect(next.stats.folderFailure).toContain("V8");
+  });
+
+  it("a folder that others may write to is not used", async () => {
+    await chmod(folder, 0o777);
+    await using engine = open({ folder });
+    await expectRight(engine, executeModule());
+    expect(engine.stats.folderFailure).toContain(`chmod 700 ${folder}`);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("a folder that is removed meanwhile is made again", async () => {
+    await using engine = open({ folder });
+    await expectRight(engine, executeModule());
+    await filesWritten(1);
+    await rm(folder, { recursive: true });
+    await engine.prepare(executeModule({ body: "i32.const -1" }));
+    while (!existsSync(folder)) await new Promise((resolve) => setImmediate(resolve));
+    await filesWritten(1);
+    expect(engine.stats.folderFailure).toBeUndefined();
   });
 
   it("what was metered under other limits is not taken", async () => {

@@ -38,11 +38,30 @@ function withFolder<T>(use: () => T): T | undefined {
 
 async function handle({ bytes, sha256, isProfiled }: ToCompileThread): Promise<void> {
   const key = `${sha256}-${STORED_VERSION}-${limits.functionBytes}-${limits.functions}${isProfiled ? "-profiled" : ""}`;
-  const found = folder && withFolder(() => folder.read(key));
-  const stored = found ?? (await meterProgram(bytes, { limits, isProfiled }));
-  const compiled = compileProgram(stored, found === undefined ? "meter" : "folder");
-  say({ kind: "compiled", compiled: isProfiled ? compiled : withoutNames(compiled) });
-  if (found === undefined && folder !== undefined) withFolder(() => folder.write(key, stored));
+  const give = (compiled: Compiled) =>
+    say({ kind: "compiled", compiled: isProfiled ? compiled : withoutNames(compiled) });
+  const found = readCompiled(key);
+  if (found !== undefined) {
+    give(found);
+    return;
+  }
+  const stored = await meterProgram(bytes, { limits, isProfiled });
+  give(compileProgram(stored, "meter"));
+  if (folder !== undefined) withFolder(() => folder.write(key, stored));
+}
+
+/** The program of the folder; `undefined` when it has none that this version of V8 takes. */
+function readCompiled(key: string): Compiled | undefined {
+  return withFolder(() => {
+    const stored = folder?.read(key);
+    if (stored === undefined) return undefined;
+    try {
+      return compileProgram(stored, "folder");
+    } catch (error) {
+      folder?.remove(key);
+      throw error;
+    }
+  });
 }
 
 /** Names are many, and only a profile looks at them in a thread. */

@@ -17,6 +17,8 @@ const TEMPORARY = ".writing";
 /** What another process may still be writing is younger, milliseconds. */
 const STALE_MS = 60 * 60 * 1000;
 
+const WRITABLE_BY_OTHERS = 0o022;
+
 export interface ProgramFolderOptions {
   readonly folder: string;
   /** What it may hold; the longest unused go first. */
@@ -25,25 +27,32 @@ export interface ProgramFolderOptions {
 
 /**
  * Metered programs in a folder, which several processes may use. A file is there whole or not at all, and is not
- * believed before its checksum was looked at. Everything is synchronous: only the thread that compiles uses it.
+ * believed before its checksum was looked at. A checksum is no signature: what is in the folder is run as if it were
+ * our own, so a folder that others can write to is not used. Everything is synchronous: only the thread that compiles
+ * uses it.
  */
 export class ProgramFolder {
   readonly #options: ProgramFolderOptions;
 
-  /** @throws what the file system says when the folder cannot be made */
+  /** @throws what the file system says when the folder cannot be made, or why it is not to be trusted */
   constructor(options: ProgramFolderOptions) {
     this.#options = options;
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    this.#open();
   }
 
-  /** The program of that key; `undefined` when there is none. A damaged file is removed. */
+  /**
+   * The program of that key; `undefined` when there is none. A damaged file is removed.
+   *
+   * @throws what the file system says
+   */
   read(key: string): StoredProgram | undefined {
+    this.#open();
     const path = this.#pathOf(key);
     const bytes = ifThere(() => readFileSync(path));
     if (bytes === undefined) return undefined;
-    const program = decodeStored(bytes);
+    const program = decodeStored(key, bytes);
     if (program === undefined) {
-      rmSync(path, { force: true });
+      this.remove(key);
       return undefined;
     }
     const now = new Date();
@@ -57,8 +66,9 @@ export class ProgramFolder {
    * @throws what the file system says, with nothing half written left behind
    */
   write(key: string, program: StoredProgram): void {
-    const bytes = encodeStored(program);
+    const bytes = encodeStored(key, program);
     if (bytes.length > this.#options.maxBytes) return;
+    this.#open();
     const path = this.#pathOf(key);
     const temporary = `${path}.${randomUUID()}${TEMPORARY}`;
     try {
@@ -69,6 +79,25 @@ export class ProgramFolder {
       throw error;
     }
     this.#trim();
+  }
+
+  /** Removes the program of that key, if there is one. */
+  remove(key: string): void {
+    rmSync(this.#pathOf(key), { force: true });
+  }
+
+  /** Makes the folder, which someone may have removed in the meantime, and looks whose it is. */
+  #open(): void {
+    const { folder } = this.#options;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const own = process.getuid?.();
+    if (own === undefined) return;
+    const { uid, mode } = statSync(folder);
+    if ((uid !== own && uid !== 0) || (mode & WRITABLE_BY_OTHERS) !== 0) {
+      throw new Error(
+        `${folder} is not used as a cache, since others may write to it; make it your own: chmod 700 ${folder}`,
+      );
+    }
   }
 
   #trim(): void {
