@@ -38,6 +38,16 @@ const STACK_RESERVE_MB = 2;
 /** A larger module is hashed by pieces of this size, between which other work goes on. */
 const HASH_PIECE_BYTES = 4 * MIB;
 
+/** Of a run that nothing was done for. */
+const CANCELLED: RunOutcome = {
+  kind: "cancelled",
+  fuel: 0n,
+  timeMs: 0,
+  memoryBytes: 0,
+  hostCalls: 0,
+  stderr: new Uint8Array(),
+};
+
 /** What an engine takes its time from. */
 export interface EngineDeps {
   /** Default: the machine's. */
@@ -131,6 +141,9 @@ class ThreadedEngine implements Engine {
   async prepare(bytes: Uint8Array, signal?: AbortSignal): Promise<Program> {
     this.#checkOpen();
     signal?.throwIfAborted();
+    if (!(bytes instanceof Uint8Array)) {
+      throw new WasmError("BAD_REQUEST", "The module is not a Uint8Array; give its bytes");
+    }
     const { moduleBytes } = this.#options.moduleLimits;
     if (bytes.length > moduleBytes) {
       throw new WasmError(
@@ -141,14 +154,14 @@ class ThreadedEngine implements Engine {
     }
     const beganMs = this.#clock.monotonicMs();
     // The caller may change its bytes while they are looked at.
-    const own = Uint8Array.from(bytes);
+    const own = new Uint8Array(bytes);
     const sha256 = await hash(own);
     const held = this.#cache.get(sha256);
     if (held !== undefined) {
       this.#counts.memoryHits += 1;
       return this.#programOf(held, 0);
     }
-    const prepared = await unlessAborted(this.#prepare({ sha256, bytes: own, isProfiled: false }), signal);
+    const prepared = await this.#prepare({ sha256, bytes: own, isProfiled: false }, signal);
     return this.#programOf(prepared, this.#clock.monotonicMs() - beganMs);
   }
 
@@ -165,9 +178,8 @@ class ThreadedEngine implements Engine {
     const limits = capLimits(request.limits, this.#options.limits);
     const abi = this.#abiOf(program, request);
     const isProfiled = request.profile === true;
-    const prepared = isProfiled
-      ? await this.#prepare({ sha256: held.sha256, bytes: held.bytes, isProfiled })
-      : held;
+    const prepared = isProfiled ? await this.#prepareProfiled(held, request.signal) : held;
+    if (prepared === undefined) return CANCELLED;
     const job = new RunJob(
       {
         run: {
@@ -213,16 +225,19 @@ class ThreadedEngine implements Engine {
     }
   }
 
-  #prepare(wanted: {
-    readonly sha256: string;
-    readonly bytes: Uint8Array<ArrayBuffer>;
-    readonly isProfiled: boolean;
-  }): Promise<Prepared> {
+  #prepare(
+    wanted: {
+      readonly sha256: string;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly isProfiled: boolean;
+    },
+    signal: AbortSignal | undefined,
+  ): Promise<Prepared> {
     const { sha256, bytes, isProfiled } = wanted;
     const key = isProfiled ? `${sha256} profiled` : sha256;
     const held = this.#cache.get(key);
     if (held !== undefined) return Promise.resolve(held);
-    const make = async (): Promise<Prepared> => {
+    const make = async (ended: AbortSignal): Promise<Prepared> => {
       const job = new CompileJob(
         { bytes, sha256, isProfiled },
         {
@@ -231,11 +246,25 @@ class ThreadedEngine implements Engine {
         },
       );
       this.#compilers.submit(job);
+      ended.addEventListener("abort", () => this.#compilers.cancel(job), { once: true });
       const compiled = await job.compiled;
       this.#counts[compiled.source === "folder" ? "folderHits" : "misses"] += 1;
       return { id: this.#nextProgramId++, sha256, compiled, bytes };
     };
-    return this.#cache.make(key, make, sizeOf);
+    return this.#cache.make(key, { make, sizeOf }, signal);
+  }
+
+  /** `undefined`: the run was cancelled before its program was ready. */
+  async #prepareProfiled(
+    { sha256, bytes }: Prepared,
+    signal: AbortSignal | undefined,
+  ): Promise<Prepared | undefined> {
+    try {
+      return await this.#prepare({ sha256, bytes, isProfiled: true }, signal);
+    } catch (error) {
+      if (signal?.aborted === true) return undefined;
+      throw error;
+    }
   }
 
   #programOf(prepared: Prepared, prepareMs: number): Program {
@@ -284,19 +313,4 @@ async function hash(bytes: Uint8Array): Promise<string> {
     digest.update(bytes.subarray(begin, begin + HASH_PIECE_BYTES));
   }
   return digest.digest("hex");
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  // It is looked at here as well, as it may have come while the bytes were hashed. Nobody else may wait for the promise.
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -124,6 +124,39 @@ describe("preparing", () => {
     await expect(engine.prepare(bytes, leaving.signal)).rejects.toThrow("no time");
   });
 
+  it("what nobody waits for any longer is not made: it frees its place, waiting and under way", async () => {
+    const clock = new FakeClock();
+    await using engine = createEngine({ threads: 1, moduleLimits: { compileMs: 3_600_000 } }, { clock });
+    await engine.prepare(executeModule());
+    const leaving = new AbortController();
+    const modules = Array.from({ length: 5 }, (_, index) => largeModule(16 * MIB + index * 100_000));
+    const left = modules.map((bytes) => engine.prepare(bytes, leaving.signal));
+    const next = executeModule({ body: "i32.const -3" });
+    // Two are under way, each with a timer; the others wait behind them.
+    while (clock.pendingCount < 3) await new Promise((resolve) => setImmediate(resolve));
+    leaving.abort(new Error("no time"));
+    for (const each of await Promise.allSettled(left)) {
+      expect(each).toMatchObject({ status: "rejected", reason: leaving.signal.reason });
+    }
+    expect(await engine.run(await engine.prepare(next))).toMatchObject({ kind: "guest_error", code: -3 });
+    expect(engine.stats).toMatchObject({ misses: 2, replacedThreads: 2 });
+  });
+
+  it("a profiled run that is cancelled does not wait for its program", async () => {
+    await using engine = open();
+    const program = await engine.prepare(largeModule(20 * MIB));
+    const leaving = new AbortController();
+    const run = engine.run(program, { profile: true, signal: leaving.signal });
+    leaving.abort();
+    expect(await run).toMatchObject({ kind: "cancelled", fuel: 0n });
+    expect(engine.stats.misses).toBe(1);
+  });
+
+  it("what is no bytes is refused", async () => {
+    await using engine = open();
+    await expect(engine.prepare("asm" as never)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
   it("a profile is metered anew, once, and counts the same", async () => {
     await using engine = open();
     const program = await engine.prepare(executeModule());

@@ -4,12 +4,27 @@ interface Entry<T> {
   readonly sizeBytes: number;
 }
 
+/** How to make a value, and how large it is. */
+export interface Recipe<T> {
+  /** The signal comes when nobody wants it any more, and after it was made. */
+  readonly make: (ended: AbortSignal) => Promise<T>;
+  /** Bytes of a value; one that is larger than the cache is given out and not kept. */
+  readonly sizeOf: (value: T) => number;
+}
+
+interface Making<T> {
+  readonly value: Promise<T>;
+  readonly ended: AbortController;
+  /** How many wait for it. */
+  waiting: number;
+}
+
 /** The most recently used values, by the bytes that they take; and what is being made is made once. */
 export class MemoryCache<T> {
   readonly #maxBytes: number;
   /** The longest unused first. */
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #making = new Map<string, Promise<T>>();
+  readonly #making = new Map<string, Making<T>>();
   #sizeBytes = 0;
 
   constructor(maxBytes: number) {
@@ -29,30 +44,45 @@ export class MemoryCache<T> {
   }
 
   /**
-   * What is being made for that key, or made now. All who ask in the meantime share it; a failure is not kept.
+   * What is being made for that key, or made now. All who ask in the meantime share it; a failure is not kept. When the
+   * last of those who wait gives up, the making is given up too.
    *
-   * @param sizeOf bytes of a value; one that is larger than the cache is given out and not kept
+   * @throws what `make` throws; the reason of the own signal when that comes first
    */
-  make(key: string, make: () => Promise<T>, sizeOf: (value: T) => number): Promise<T> {
-    const running = this.#making.get(key);
-    if (running !== undefined) return running;
-    const made = this.#make(key, make, sizeOf);
-    this.#making.set(key, made);
-    return made;
+  async make(key: string, recipe: Recipe<T>, signal: AbortSignal | undefined): Promise<T> {
+    signal?.throwIfAborted();
+    const making = this.#making.get(key) ?? this.#begin(key, recipe);
+    making.waiting += 1;
+    try {
+      return await unlessAborted(making.value, signal);
+    } finally {
+      making.waiting -= 1;
+      if (making.waiting === 0) this.#giveUp(key, making);
+    }
   }
 
-  async #make(key: string, make: () => Promise<T>, sizeOf: (value: T) => number): Promise<T> {
-    try {
-      const value = await make();
-      this.#put(key, { value, sizeBytes: sizeOf(value) });
-      return value;
-    } finally {
-      this.#making.delete(key);
-    }
+  #begin(key: string, { make, sizeOf }: Recipe<T>): Making<T> {
+    const ended = new AbortController();
+    const value = make(ended.signal).then((made) => {
+      this.#put(key, { value: made, sizeBytes: sizeOf(made) });
+      return made;
+    });
+    // Those who gave up do not hear how it went.
+    value.catch(() => undefined);
+    const making = { value, ended, waiting: 0 };
+    this.#making.set(key, making);
+    return making;
+  }
+
+  /** Changes nothing when it was made. */
+  #giveUp(key: string, making: Making<T>): void {
+    if (this.#making.get(key) === making) this.#making.delete(key);
+    making.ended.abort();
   }
 
   #put(key: string, entry: Entry<T>): void {
     if (entry.sizeBytes > this.#maxBytes) return;
+    this.#sizeBytes -= this.#entries.get(key)?.sizeBytes ?? 0;
     this.#entries.set(key, entry);
     this.#sizeBytes += entry.sizeBytes;
     for (const [oldest, { sizeBytes }] of this.#entries) {
@@ -60,5 +90,17 @@ export class MemoryCache<T> {
       this.#entries.delete(oldest);
       this.#sizeBytes -= sizeBytes;
     }
+  }
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
