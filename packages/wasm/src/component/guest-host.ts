@@ -1,3 +1,4 @@
+import { isUint8Array } from "node:util/types";
 import type { RunEnd } from "../outcome.ts";
 import type { RunHost } from "../thread/protocol.ts";
 
@@ -29,6 +30,7 @@ export class GuestHost {
   /** To be called first in whatever a component can call. `costBytes` are those that pass, and burn fuel. */
   enter(costBytes = 0): void {
     this.onEnter();
+    this.expect(costBytes >= 0, "a list or text was expected");
     this.ask((host) => {
       host.enter();
       if (costBytes > 0) host.charge(costBytes);
@@ -53,6 +55,29 @@ export class GuestHost {
   /** Ends the run for what the component model calls a trap, or what no program needs. */
   trap(message: string): never {
     return this.stop({ kind: "trap", reason: "other", message });
+  }
+
+  /**
+   * What a component passes has the types that it says its imports have, which nobody compares with those of WASI. So
+   * whatever is counted, kept or given on is looked at here; else it ends the run.
+   */
+  expect(isRight: boolean, what: string): void {
+    if (!isRight) this.trap(`it imports a function with other types than it has: ${what}`);
+  }
+
+  /** {@link expect} for a string. */
+  expectText(value: unknown): void {
+    this.expect(typeof value === "string", "text was expected");
+  }
+
+  /** {@link expect} for a list of u8. */
+  expectBytes(value: unknown): void {
+    this.expect(isUint8Array(value), "bytes were expected");
+  }
+
+  /** {@link expect} for a u64. */
+  expectU64(value: unknown): void {
+    this.expect(typeof value === "bigint" && value >= 0n, "a number of 64 bits was expected");
   }
 
   /** Counts a resource in, or with -1 out. */
@@ -82,7 +107,12 @@ export function err<E>(val: E): Err<E> {
   return { tag: "err", val };
 }
 
-/** Something of the host's that a component holds by a handle. */
+/**
+ * Something of the host's that a component holds by a handle.
+ *
+ * A component may import a method of any name, and jco calls it by that name. Names of WIT have no `$`: so those of
+ * methods and properties that are the host's alone begin with one.
+ */
 export abstract class Resource {
   readonly #guest: GuestHost;
   #isOpen = true;
@@ -94,28 +124,40 @@ export abstract class Resource {
   }
 
   /** The run it belongs to. For a handle that a component has not, jco makes up an object that is none of these. */
-  protected get guest(): GuestHost {
+  protected get $guest(): GuestHost {
     if (!(#guest in this)) throw new TypeError("it uses a handle that it does not have");
     return this.#guest;
   }
 
   /** Bytes that the host holds for it. */
-  protected hold(bytes: number): void {
+  protected $hold(bytes: number): void {
     this.#heldBytes += bytes;
-    this.guest.holdBytes(bytes);
+    this.$guest.holdBytes(bytes);
   }
 
   /** Gives back what it holds: it was dropped, or passed on. */
-  release(): void {
+  $release(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.guest.countResource(-1);
-    this.guest.holdBytes(-this.#heldBytes);
+    this.$guest.countResource(-1);
+    this.$guest.holdBytes(-this.#heldBytes);
   }
 
   /** The component drops its handle. */
   [Symbol.dispose](): void {
-    this.guest.enter();
-    this.release();
+    this.$guest.enter();
+    this.$release();
   }
 }
+
+/**
+ * Takes from a class what all classes and objects have: as the static method `constructor` of any class, a component
+ * would have that of all functions, which makes code of text.
+ */
+export function withoutInherited<T extends abstract new (...rest: never[]) => object>(Class: T): T {
+  Object.setPrototypeOf(Class, null);
+  Object.setPrototypeOf(Class.prototype as object, null);
+  return Class;
+}
+
+withoutInherited(Resource);

@@ -14,6 +14,10 @@ const HTTP = /^wasi:http\//;
 const CLI_RUN = "wasi:cli/run";
 const HANDLER_RUN = "run";
 
+/** A failure that a component tells is cut to that: it goes into logs and over the network, whatever the output may be. */
+const CODE_CHARS = 256;
+const MESSAGE_CHARS = 8_192;
+
 /**
  * Runs a component that exports `wasi:cli/run`. Its stdin is the input, its stdout the output. `run` that gives an
  * error, and an exit code that is not 0, are a `guest_error` with what it wrote to stderr as the message.
@@ -156,8 +160,9 @@ function failed(payload: unknown, host: RunHost): AbiEnd {
   }
   if (!isFailureRecord(payload))
     return { kind: "bad_output", message: "run failed with no failure of subnet:worker/types" };
-  const failure = { code: payload.code, isRetryable: payload.retryable };
-  return { kind: "guest_error", code: 1, message: payload.message, failure, output: host.output() };
+  const failure = { code: payload.code.slice(0, CODE_CHARS), isRetryable: payload.retryable };
+  const message = payload.message.slice(0, MESSAGE_CHARS);
+  return { kind: "guest_error", code: 1, message, failure, output: host.output() };
 }
 
 function isFailureRecord(

@@ -121,6 +121,9 @@ export class RunCounters {
   }
 
   burn(fuel: number): void {
+    // Whoever charges has counted something of a guest's, and a guest must never get fuel back.
+    if (!(fuel >= 0))
+      throw new RangeError(`[WASM_HOST_FAULT] a charge of ${fuel} is none; this is a fault of ours`);
     if (this.#counters !== undefined) this.#counters.fuel.value -= BigInt(fuel);
   }
 

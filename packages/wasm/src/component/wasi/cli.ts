@@ -1,10 +1,11 @@
-import type { GuestHost, Result } from "../guest-host.ts";
+import { type GuestHost, type Result, withoutInherited } from "../guest-host.ts";
 import { InputStream, OutputStream } from "./io.ts";
 
 /** A terminal; there is none, so a component never gets one. */
 class Terminal {
-  readonly kind = "none";
+  readonly $kind = "none";
 }
+withoutInherited(Terminal);
 
 /** The interfaces of `wasi:cli`. A component of the world `handler` has no stdout: what it prints goes to stderr. */
 export function cliInterfaces(guest: GuestHost): Readonly<Record<string, object>> {
@@ -46,6 +47,7 @@ export function cliInterfaces(guest: GuestHost): Readonly<Record<string, object>
 
 function exit(guest: GuestHost, code: number): never {
   guest.enter();
+  guest.expect(Number.isInteger(code) && code >= 0 && code <= 255, "a number of 8 bits was expected");
   return guest.ask((host) => {
     const output = host.output();
     if (guest.run.abi === "cli" && code === 0) host.stop({ kind: "completed", output });

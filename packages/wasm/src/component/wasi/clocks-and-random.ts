@@ -12,7 +12,10 @@ interface Datetime {
 
 /** The interfaces of `wasi:clocks`, in the world of the run. */
 export function clockInterfaces(guest: GuestHost): Readonly<Record<string, object>> {
-  const subscribe = (atNs: bigint) => new Pollable(guest, { kind: "at", atNs });
+  const subscribe = (atNs: bigint) => {
+    guest.expectU64(atNs);
+    return new Pollable(guest, { kind: "at", atNs });
+  };
   const now = () => {
     guest.enter();
     return guest.ask((host) => host.monotonicNs());
@@ -28,7 +31,10 @@ export function clockInterfaces(guest: GuestHost): Readonly<Record<string, objec
         guest.enter();
         return subscribe(atNs);
       },
-      subscribeDuration: (durationNs: bigint) => subscribe(now() + durationNs),
+      subscribeDuration: (durationNs: bigint) => {
+        guest.expectU64(durationNs);
+        return subscribe(now() + durationNs);
+      },
     },
     "wasi:clocks/wall-clock": {
       now: () => {
@@ -50,6 +56,7 @@ function datetime(ns: bigint): Datetime {
 /** The interfaces of `wasi:random`. All three draw from the same: a seeded run repeats, whichever it uses. */
 export function randomInterfaces(guest: GuestHost): Readonly<Record<string, object>> {
   const bytes = (length: bigint) => {
+    guest.expectU64(length);
     const most = guest.run.limits.memoryBytes;
     if (length > BigInt(most)) guest.trap(`it asks for ${length} random bytes, and its memory holds ${most}`);
     guest.enter(Number(length));

@@ -27,17 +27,19 @@ export class Fields extends Resource {
   #isImmutable = false;
 
   get(name: string): readonly Uint8Array[] {
-    this.guest.enter();
+    this.$guest.enter();
+    this.$guest.expectText(name);
     return this.#entries.filter((entry) => isSame(entry[0], name)).map(([, value]) => value);
   }
 
   has(name: string): boolean {
-    this.guest.enter();
+    this.$guest.enter();
+    this.$guest.expectText(name);
     return this.#entries.some((entry) => isSame(entry[0], name));
   }
 
   set(name: string, values: readonly Uint8Array[]): Result<void, HeaderError> {
-    this.guest.enter();
+    this.$guest.enter();
     const wrong = this.#refusal(name, values);
     if (wrong !== undefined) return err(wrong);
     this.#entries = this.#entries.filter((entry) => !isSame(entry[0], name));
@@ -50,41 +52,41 @@ export class Fields extends Resource {
   }
 
   append(name: string, value: Uint8Array): Result<void, HeaderError> {
-    this.guest.enter();
-    return this.put(name, value);
+    this.$guest.enter();
+    return this.$put(name, value);
   }
 
   entries(): readonly FieldEntry[] {
-    this.guest.enter();
+    this.$guest.enter();
     return this.#entries;
   }
 
   clone(): Fields {
-    this.guest.enter();
+    this.$guest.enter();
     // Made by whatever class the component knows as this one.
-    const copy = new (this.constructor as new (guest: GuestHost) => Fields)(this.guest);
-    copy.fill(this.#entries);
+    const copy = new (this.constructor as new (guest: GuestHost) => Fields)(this.$guest);
+    copy.$fill(this.#entries);
     return copy;
   }
 
   /** Puts in what the worker gives; not asked whether a component may. */
-  fill(entries: readonly FieldEntry[]): void {
+  $fill(entries: readonly FieldEntry[]): void {
     for (const [name, value] of entries) this.#add(name, value);
   }
 
   /** Nothing changes it from now on. */
-  freeze(): this {
+  $freeze(): this {
     this.#isImmutable = true;
     return this;
   }
 
   /** The entries as text, byte by byte. */
-  text(): readonly (readonly [name: string, value: string])[] {
+  $text(): readonly (readonly [name: string, value: string])[] {
     return this.#entries.map(([name, value]) => [name, Buffer.from(value).toString("latin1")]);
   }
 
   /** Appends without counting a call. */
-  put(name: string, value: Uint8Array): Result<void, HeaderError> {
+  $put(name: string, value: Uint8Array): Result<void, HeaderError> {
     const wrong = this.#refusal(name, [value]);
     if (wrong !== undefined) return err(wrong);
     this.#add(name, value);
@@ -93,12 +95,14 @@ export class Fields extends Resource {
 
   #add(name: string, value: Uint8Array): void {
     const bytes = name.length + value.length;
-    this.guest.ask((host) => host.charge(bytes));
-    this.hold(bytes);
+    this.$guest.ask((host) => host.charge(bytes));
+    this.$hold(bytes);
     this.#entries.push([name, value]);
   }
 
   #refusal(name: string, values: readonly Uint8Array[]): HeaderError | undefined {
+    this.$guest.expectText(name);
+    for (const value of values) this.$guest.expectBytes(value);
     if (this.#isImmutable) return { tag: "immutable" };
     if (!TOKEN.test(name) || values.some((value) => !isFieldValue(value))) return { tag: "invalid-syntax" };
     return FORBIDDEN.has(name.toLowerCase()) ? { tag: "forbidden" } : undefined;
@@ -116,7 +120,7 @@ export function fieldsClass(guest: GuestHost): (new () => Fields) & { readonly f
       guest.enter();
       const fields = new RunFields();
       for (const [name, value] of entries) {
-        const put = fields.put(name, value);
+        const put = fields.$put(name, value);
         if (put.tag === "err") return put;
       }
       return ok(fields);

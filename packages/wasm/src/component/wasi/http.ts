@@ -9,18 +9,19 @@ import {
   RequestOptions,
 } from "./http-request.ts";
 import { InputStream, Pollable } from "./io.ts";
+import { NeverGiven } from "./nothing.ts";
 
 type FieldsClass = ReturnType<typeof fieldsClass>;
 
 /** `wasi:http/types.future-trailers`: there never are any. */
 class FutureTrailers extends Resource {
   subscribe(): Pollable {
-    this.guest.enter();
-    return new Pollable(this.guest, { kind: "ready" });
+    this.$guest.enter();
+    return new Pollable(this.$guest, { kind: "ready" });
   }
 
   get(): Result<Result<Fields | undefined, ErrorCode>, void> {
-    this.guest.enter();
+    this.$guest.enter();
     return ok(ok(undefined));
   }
 }
@@ -31,54 +32,60 @@ class IncomingBody extends Resource {
   constructor(guest: GuestHost, bytes: Uint8Array) {
     super(guest);
     this.#bytes = bytes;
-    this.hold(bytes.length);
+    this.$hold(bytes.length);
   }
 
   stream(): Result<InputStream, void> {
-    this.guest.enter();
+    this.$guest.enter();
     if (this.#bytes === undefined) return err(undefined);
-    const stream = new InputStream(this.guest, this.#bytes);
+    this.$hold(-this.#bytes.length);
+    const stream = new InputStream(this.$guest, this.#bytes).$holding();
     this.#bytes = undefined;
     return ok(stream);
   }
 
   static finish(body: IncomingBody): FutureTrailers {
-    body.guest.enter();
-    body.release();
-    return new FutureTrailers(body.guest);
+    body.$guest.enter();
+    body.$release();
+    return new FutureTrailers(body.$guest);
   }
 }
 
 class IncomingResponse extends Resource {
-  readonly #response: HostResponse;
+  readonly #head: Pick<HostResponse, "status" | "headers">;
   readonly #Fields: FieldsClass;
-  #isConsumed = false;
+  #body: Uint8Array | undefined;
 
   constructor(guest: GuestHost, response: HostResponse, RunFields: FieldsClass) {
     super(guest);
-    this.#response = response;
+    const { status, headers, body } = response;
+    this.#head = { status, headers };
+    this.#body = body;
     this.#Fields = RunFields;
+    this.$hold(body.length + headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0));
   }
 
   status(): number {
-    this.guest.enter();
-    return this.#response.status;
+    this.$guest.enter();
+    return this.#head.status;
   }
 
   headers(): Fields {
-    this.guest.enter();
+    this.$guest.enter();
     const fields = new this.#Fields();
-    fields.fill(
-      this.#response.headers.map(([name, value]) => [name, Uint8Array.from(Buffer.from(value, "latin1"))]),
+    fields.$fill(
+      this.#head.headers.map(([name, value]) => [name, Uint8Array.from(Buffer.from(value, "latin1"))]),
     );
-    return fields.freeze();
+    return fields.$freeze();
   }
 
   consume(): Result<IncomingBody, void> {
-    this.guest.enter();
-    if (this.#isConsumed) return err(undefined);
-    this.#isConsumed = true;
-    return ok(new IncomingBody(this.guest, this.#response.body));
+    this.$guest.enter();
+    const body = this.#body;
+    if (body === undefined) return err(undefined);
+    this.#body = undefined;
+    this.$hold(-body.length);
+    return ok(new IncomingBody(this.$guest, body));
   }
 }
 
@@ -97,37 +104,38 @@ class FutureIncomingResponse extends Resource {
   }
 
   subscribe(): Pollable {
-    this.guest.enter();
-    return new Pollable(this.guest, { kind: "when", isReady: () => this.#isComplete() });
+    this.$guest.enter();
+    return new Pollable(this.$guest, { kind: "when", isReady: () => this.#isComplete() });
   }
 
   get(): Got {
-    this.guest.enter();
+    this.$guest.enter();
     if (!this.#isComplete()) return undefined;
     if (this.#isTaken) return err(undefined);
     this.#isTaken = true;
-    if (this.#head.body?.state === "dropped") return ok(err({ tag: "HTTP-protocol-error" }));
+    if (this.#head.body?.$state === "dropped") return ok(err({ tag: "HTTP-protocol-error" }));
     return ok(this.#send());
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.#head.discard();
   }
 
   /** Whether the request is written: it is sent whole, when the component wants the answer. */
   #isComplete(): boolean {
-    return this.#head.body?.state !== "open";
+    return this.#head.body?.$state !== "open";
   }
 
   #send(): Result<IncomingResponse, ErrorCode> {
     const { method, url, headers, body } = this.#head;
-    const bytes = body?.bytes() ?? new Uint8Array();
-    const answer = this.guest.ask((host) => host.send({ method, url, headers, body: bytes }));
+    const bytes = body?.$bytes() ?? new Uint8Array();
+    this.#head.discard();
+    const answer = this.$guest.ask((host) => host.send({ method, url, headers, body: bytes }));
     if ("error" in answer) return err({ tag: "internal-error", val: answer.error });
-    this.guest.ask((host) => host.charge(answer.response.body.length));
-    return ok(new IncomingResponse(this.guest, answer.response, this.#Fields));
+    this.$guest.ask((host) => host.charge(answer.response.body.length));
+    return ok(new IncomingResponse(this.$guest, answer.response, this.#Fields));
   }
-}
-
-/** What only those who serve HTTP get; here nobody does. */
-class NeverGiven {
-  readonly kind = "never given";
 }
 
 /** `wasi:http/types` and `wasi:http/outgoing-handler`, over whatever sends for the run. */
@@ -162,10 +170,12 @@ export function httpInterfaces(guest: GuestHost): Readonly<Record<string, object
     "wasi:http/outgoing-handler": {
       handle: (request: OutgoingRequest, options: RequestOptions | undefined) => {
         guest.enter();
-        request.release();
-        options?.release();
-        const head = request.head();
-        return head.tag === "err" ? head : ok(new FutureIncomingResponse(guest, head.val, RunFields));
+        request.$release();
+        options?.$release();
+        const head = request.$head();
+        if (head.tag === "ok") return ok(new FutureIncomingResponse(guest, head.val, RunFields));
+        request.$discard();
+        return head;
       },
     },
   };

@@ -8,6 +8,8 @@ import { filesystemInterfaces, socketInterfaces } from "./nothing.ts";
 /** Longest text that a component may tell at once; what is more is cut. As the WIT says. */
 const MESSAGE_CHARS = 8_192;
 
+const LEVELS: ReadonlySet<string> = new Set(["debug", "info", "warn", "error"]);
+
 /**
  * All that a component can import, in memory, by the names that jco's glue asks for: without versions, since all of
  * 0.2 fit each other.
@@ -30,10 +32,14 @@ export function hostInterfaces(guest: GuestHost): Readonly<Record<string, object
 function workerInterface(guest: GuestHost): object {
   return {
     progress: (fraction: number | undefined, message: string) => {
+      guest.expectText(message);
+      guest.expect(fraction === undefined || typeof fraction === "number", "a fraction was expected");
       guest.enter(message.length);
       guest.ask((host) => host.progress(clamped(fraction), message.slice(0, MESSAGE_CHARS)));
     },
     log: (level: "debug" | "info" | "warn" | "error", message: string) => {
+      guest.expectText(message);
+      guest.expect(LEVELS.has(level), "a level was expected");
       guest.enter(message.length);
       guest.ask((host) => host.log(level, message.slice(0, MESSAGE_CHARS)));
     },

@@ -13,7 +13,7 @@ export class IoError extends Resource {
   }
 
   toDebugString(): string {
-    this.guest.enter();
+    this.$guest.enter();
     return this.#message;
   }
 }
@@ -26,21 +26,21 @@ export type Readiness =
 
 /** `wasi:io/poll.pollable`. */
 export class Pollable extends Resource {
-  readonly readiness: Readiness;
+  readonly $readiness: Readiness;
 
   constructor(guest: GuestHost, readiness: Readiness) {
     super(guest);
-    this.readiness = readiness;
+    this.$readiness = readiness;
   }
 
   ready(): boolean {
-    this.guest.enter();
-    return isReady(this.readiness, nowNs(this.guest));
+    this.$guest.enter();
+    return isReady(this.$readiness, nowNs(this.$guest));
   }
 
   block(): void {
-    this.guest.enter();
-    waitForAny(this.guest, [this]);
+    this.$guest.enter();
+    waitForAny(this.$guest, [this]);
   }
 }
 
@@ -54,9 +54,11 @@ export function poll(guest: GuestHost, pollables: readonly Pollable[]): Uint32Ar
 function waitForAny(guest: GuestHost, pollables: readonly Pollable[]): readonly number[] {
   for (;;) {
     const now = nowNs(guest);
-    const ready = pollables.flatMap(({ readiness }, index) => (isReady(readiness, now) ? [index] : []));
+    const ready = pollables.flatMap(({ $readiness: readiness }, index) =>
+      isReady(readiness, now) ? [index] : [],
+    );
     if (ready.length > 0) return ready;
-    const first = pollables.reduce<bigint | undefined>((soonest, { readiness }) => {
+    const first = pollables.reduce<bigint | undefined>((soonest, { $readiness: readiness }) => {
       if (readiness.kind !== "at") return soonest;
       return soonest === undefined || readiness.atNs < soonest ? readiness.atNs : soonest;
     }, undefined);
@@ -92,9 +94,15 @@ export class InputStream extends Resource {
     this.#bytes = bytes;
   }
 
+  /** What it gives belongs to it alone, and counts as held until it is dropped. */
+  $holding(): this {
+    this.$hold(this.#bytes.length);
+    return this;
+  }
+
   read(length: bigint): Result<Uint8Array, StreamError> {
-    this.guest.enter();
-    return this.take(length);
+    this.$guest.enter();
+    return this.$take(length);
   }
 
   blockingRead(length: bigint): Result<Uint8Array, StreamError> {
@@ -111,17 +119,18 @@ export class InputStream extends Resource {
   }
 
   subscribe(): Pollable {
-    this.guest.enter();
-    return new Pollable(this.guest, { kind: "ready" });
+    this.$guest.enter();
+    return new Pollable(this.$guest, { kind: "ready" });
   }
 
   /** The next bytes, at most a chunk; `closed` after the last. */
-  take(length: bigint): Result<Uint8Array, StreamError> {
+  $take(length: bigint): Result<Uint8Array, StreamError> {
+    this.$guest.expectU64(length);
     if (this.#offset >= this.#bytes.length) return err(CLOSED);
     const wanted = length > CHUNK_BYTES ? CHUNK_BYTES : Number(length);
     const chunk = this.#bytes.slice(this.#offset, this.#offset + wanted);
     this.#offset += chunk.length;
-    if (chunk.length > 0) this.guest.ask((host) => host.charge(chunk.length));
+    if (chunk.length > 0) this.$guest.ask((host) => host.charge(chunk.length));
     return ok(chunk);
   }
 }
@@ -140,13 +149,14 @@ export class OutputStream extends Resource {
   }
 
   checkWrite(): Result<bigint, StreamError> {
-    this.guest.enter();
+    this.$guest.enter();
     return this.#isClosed ? err(CLOSED) : ok(BigInt(CHUNK_BYTES));
   }
 
   write(bytes: Uint8Array): Result<void, StreamError> {
-    this.guest.enter(bytes.length);
-    return this.put(bytes);
+    this.$guest.expectBytes(bytes);
+    this.$guest.enter(bytes.length);
+    return this.$put(bytes);
   }
 
   blockingWriteAndFlush(bytes: Uint8Array): Result<void, StreamError> {
@@ -154,7 +164,7 @@ export class OutputStream extends Resource {
   }
 
   flush(): Result<void, StreamError> {
-    this.guest.enter();
+    this.$guest.enter();
     return this.#isClosed ? err(CLOSED) : ok(undefined);
   }
 
@@ -163,8 +173,9 @@ export class OutputStream extends Resource {
   }
 
   writeZeroes(length: bigint): Result<void, StreamError> {
+    this.$guest.expectU64(length);
     if (length > CHUNK_BYTES)
-      this.guest.trap("it writes more zeroes at once than a stream said that it takes");
+      this.$guest.trap("it writes more zeroes at once than a stream said that it takes");
     return this.write(new Uint8Array(Number(length)));
   }
 
@@ -173,10 +184,10 @@ export class OutputStream extends Resource {
   }
 
   splice(source: InputStream, length: bigint): Result<bigint, StreamError> {
-    this.guest.enter();
-    const taken = source.take(length);
+    this.$guest.enter();
+    const taken = source.$take(length);
     if (taken.tag === "err") return taken;
-    const put = this.put(taken.val);
+    const put = this.$put(taken.val);
     return put.tag === "ok" ? ok(BigInt(taken.val.length)) : put;
   }
 
@@ -185,11 +196,11 @@ export class OutputStream extends Resource {
   }
 
   subscribe(): Pollable {
-    this.guest.enter();
-    return new Pollable(this.guest, { kind: "ready" });
+    this.$guest.enter();
+    return new Pollable(this.$guest, { kind: "ready" });
   }
 
-  private put(bytes: Uint8Array): Result<void, StreamError> {
+  private $put(bytes: Uint8Array): Result<void, StreamError> {
     if (this.#isClosed) return err(CLOSED);
     if (this.#sink(bytes)) return ok(undefined);
     this.#isClosed = true;

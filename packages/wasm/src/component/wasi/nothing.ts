@@ -1,9 +1,10 @@
-import { err, type GuestHost, Resource } from "../guest-host.ts";
+import { err, type GuestHost, Resource, withoutInherited } from "../guest-host.ts";
 
 /** A resource that no function gives: components name it, and never hold one. */
-class NeverGiven {
-  readonly kind = "never given";
+export class NeverGiven {
+  readonly $kind = "never given";
 }
+withoutInherited(NeverGiven);
 
 class Network extends Resource {}
 
