@@ -1,5 +1,6 @@
 import type { ExternFact, ModuleFacts } from "../src/meter/facts.ts";
 import type { Metered, MeterModule } from "../src/meter/meter.ts";
+import { Wasm } from "../src/web-assembly.ts";
 import { Dice } from "../tests/_generate-bytes.ts";
 import {
   type Burnt,
@@ -50,7 +51,7 @@ export function checkCase(fuzzCase: FuzzCase, meterModule: MeterModule): CaseRep
   if (metered === undefined) {
     return report.done();
   }
-  let modules: { readonly metered: Runnable; readonly original: Runnable };
+  let modules: Pick<CaseModules, "metered" | "original">;
   try {
     modules = {
       metered: runnable(metered.bytes, metered.start),
@@ -61,11 +62,33 @@ export function checkCase(fuzzCase: FuzzCase, meterModule: MeterModule): CaseRep
     return report.done();
   }
   if (isRunnable(metered.facts)) {
-    for (const call of callsOf(metered.facts, fuzzCase.options.callSeed)) {
-      checkCall(call, { ...modules, facts: metered.facts }, report);
+    const { facts } = metered;
+    const oracle = meterEvery(fuzzCase, meterModule);
+    for (const call of callsOf(facts, fuzzCase.options.callSeed)) {
+      checkCall(call, { ...modules, oracle, facts }, report);
     }
   }
   return report.done();
+}
+
+interface CaseModules {
+  readonly metered: Runnable;
+  readonly original: Runnable;
+  /** With a charge of its own for every operator; `undefined` where that is too large for V8. */
+  readonly oracle: Runnable | undefined;
+  readonly facts: ModuleFacts;
+}
+
+function meterEvery({ bytes, options }: FuzzCase, meterModule: MeterModule): Runnable | undefined {
+  try {
+    const every = meterModule(bytes, { placement: "every", counters: options.counters, limits: LIMITS });
+    return runnable(every.bytes, every.start);
+  } catch (error) {
+    if (error instanceof Error && (error.name === "WasmError" || error instanceof Wasm.CompileError)) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function meterCase(fuzzCase: FuzzCase, meterModule: MeterModule, report: ReportDraft): Metered | undefined {
@@ -119,16 +142,16 @@ function callsOf(facts: ModuleFacts, seed: number): readonly Call[] {
   return calls;
 }
 
-function checkCall(
-  call: Call,
-  modules: { readonly metered: Runnable; readonly original: Runnable; readonly facts: ModuleFacts },
-  report: ReportDraft,
-): void {
-  const startedMs = performance.now();
-  const run = observeMetered(modules.metered, call, {
-    imports: stubImports(modules.facts),
+function observeCall(module: Runnable, call: Call, facts: ModuleFacts): Seen & Burnt {
+  return observeMetered(module, call, {
+    imports: stubImports(facts),
     allowance: { fuel: FUEL, stackBytes: STACK_BYTES },
   });
+}
+
+function checkCall(call: Call, modules: CaseModules, report: ReportDraft): void {
+  const startedMs = performance.now();
+  const run = observeCall(modules.metered, call, modules.facts);
   const tookMs = performance.now() - startedMs;
   if (tookMs > MAX_RUN_MS + run.grownPages * MAX_MS_PER_GROWN_PAGE) {
     report.problem(
@@ -150,6 +173,23 @@ function checkCall(
   const { fuelLeft: _, fault: __, grownPages: ___, ...seen } = run;
   if (!isSame(expected, seen)) {
     report.problem("mismatch", `${call.name}: ${JSON.stringify(expected)} became ${JSON.stringify(seen)}`);
+  }
+  if (run.end === "returned") {
+    checkFuel(call, { modules, burnt: FUEL - run.fuelLeft }, report);
+  }
+}
+
+/** What returns has burnt as much as when every operator is charged by itself. */
+function checkFuel(
+  call: Call,
+  { modules, burnt }: { readonly modules: CaseModules; readonly burnt: bigint },
+  report: ReportDraft,
+): void {
+  const { oracle, facts } = modules;
+  const expected = oracle === undefined ? burnt : FUEL - observeCall(oracle, call, facts).fuelLeft;
+  if (burnt !== expected) {
+    const kind = burnt < expected ? "unmetered" : "mismatch";
+    report.problem(kind, `${call.name} burnt ${burnt}, and ${expected} when every operator is charged`);
   }
 }
 

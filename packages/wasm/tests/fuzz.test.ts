@@ -89,6 +89,21 @@ describe("fuzzing the meter", () => {
     expect(new Set(problemsWith(changes, 3))).toEqual(new Set(["mismatch"]));
   });
 
+  test("a meter that charges too little is found", () => {
+    const cheapens: MeterModule = (bytes, options) => {
+      const metered = meterModule(bytes, options);
+      // i64.const and i64.sub around what a charge takes, where one byte holds it.
+      const at = metered.bytes.findIndex(
+        (byte, index, { [index + 1]: fuel = 0, [index + 2]: after }) =>
+          byte === 0x42 && fuel > 1 && fuel < 64 && after === 0x7d,
+      );
+      if (options.placement === "fast" && at >= 0) metered.bytes[at + 1]! -= 1;
+      return metered;
+    };
+    const kinds = new Set(problemsWith(cheapens, 10));
+    expect(kinds).toEqual(new Set(["unmetered"]));
+  });
+
   test("a case that is kept is the same case when it is tried again", async () => {
     const folder = mkdtempSync(join(tmpdir(), "fuzz-"));
     const options = { seed: 5, real: [], folder };
