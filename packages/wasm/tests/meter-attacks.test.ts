@@ -1,7 +1,7 @@
 /** Modules made to get past the meter: what runs is charged, and all placements count the same. */
 import { describe, expect, test } from "vitest";
 import { FAULT } from "../src/meter/meter.ts";
-import type { WasmImports } from "../src/web-assembly.ts";
+import { Wasm, type WasmImports } from "../src/web-assembly.ts";
 import { type Attack, CALLS, IN_LOOPS } from "./_attacks.ts";
 import { Bytes } from "./_generate-bytes.ts";
 import {
@@ -117,6 +117,19 @@ describe("bytes that can be read in two ways", () => {
     expect(runs.map(({ fault, fuelLeft }) => ({ fault, fuelLeft }))).toEqual(
       runs.map(() => ({ fault: FAULT.stack, fuelLeft: runs[0]!.fuelLeft })),
     );
+  });
+});
+
+describe("names", () => {
+  test("with the mark of a byte order are those that V8 reads", () => {
+    const bytes = wat(`(module (import "\\ef\\bb\\bfenv" "f" (func))
+      (func (export "run")) (func (export "\\ef\\bb\\bfrun")))`);
+    const { facts } = meter(bytes, "fast");
+    const module = new Wasm.Module(bytes);
+    expect(facts.exports.map(({ name }) => name)).toEqual(
+      Wasm.Module.exports(module).map(({ name }) => name),
+    );
+    expect(facts.imports[0]!.module).toBe("\uFEFFenv");
   });
 });
 

@@ -1,6 +1,6 @@
 import { badModule } from "./refusals.ts";
 
-const textDecoder = new TextDecoder("utf-8", { fatal: true });
+const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Reads the binary format within bounds. Every method throws `BAD_MODULE` for bytes that end or encode too much. */
 export class ByteReader {
@@ -108,6 +108,9 @@ export class ByteReader {
   }
 }
 
+/** From here on a copy by V8's own means is faster, though it makes a view. */
+const LONG_COPY_BYTES = 128;
+
 /** Appends to bytes that grow. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -131,6 +134,17 @@ export class ByteWriter {
   u8(value: number): void {
     const bytes = this.#reserve(1);
     bytes[this.length++] = value;
+  }
+
+  /** An operator and the LEB128 after it, unsigned; up to 32 bits. */
+  indexed(operator: number, index: number): void {
+    const bytes = this.#reserve(6);
+    bytes[this.length++] = operator;
+    if (index < 0x80) {
+      bytes[this.length++] = index;
+    } else {
+      this.u32(index);
+    }
   }
 
   /** Bytes as they are. */
@@ -175,14 +189,15 @@ export class ByteWriter {
   copy(source: Uint8Array, from: number, to: number): void {
     const length = to - from;
     const bytes = this.#reserve(length);
-    if (length < 24) {
-      for (let index = from; index < to; index++) {
-        bytes[this.length++] = source[index] as number;
+    const start = this.length;
+    this.length = start + length;
+    if (length < LONG_COPY_BYTES) {
+      for (let index = 0; index < length; index++) {
+        bytes[start + index] = source[from + index] as number;
       }
       return;
     }
-    bytes.set(source.subarray(from, to), this.length);
-    this.length += length;
+    bytes.set(source.subarray(from, to), start);
   }
 
   /** All of another writer's bytes. */
