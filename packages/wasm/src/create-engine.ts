@@ -38,6 +38,9 @@ const STACK_RESERVE_MB = 2;
 /** A larger module is hashed by pieces of this size, between which other work goes on. */
 const HASH_PIECE_BYTES = 4 * MIB;
 
+/** Of its time; a program whose last run took less is taken to be quick. */
+const QUICK_SHARE = 0.1;
+
 /** Of a run that nothing was done for. */
 const CANCELLED: RunOutcome = {
   kind: "cancelled",
@@ -88,6 +91,8 @@ class ThreadedEngine implements Engine {
   readonly #cache: MemoryCache<Prepared>;
   /** What {@link Program}s stand for. */
   readonly #prepared = new WeakMap<Program, Prepared>();
+  /** Whose last run took a small share of its time. The thread need not watch the time of the next. */
+  readonly #quick = new WeakSet<Prepared>();
   readonly #counts = { memoryHits: 0, folderHits: 0, misses: 0 };
   #folderFailure: string | undefined;
   #nextProgramId = 1;
@@ -197,6 +202,7 @@ class ThreadedEngine implements Engine {
         input: request.input ?? new Uint8Array(),
         program: prepared.compiled.program,
         programBytes: sizeOf(prepared),
+        isKnownQuick: this.#quick.has(prepared),
         // All threads together keep no more than the cache may hold.
         keptBytes: this.#options.memoryCacheBytes / this.#options.threads,
         request,
@@ -204,7 +210,10 @@ class ThreadedEngine implements Engine {
       },
       (lost) => this.#runners.cancel(lost),
     );
-    return this.#await(job, request.signal);
+    const outcome = await this.#await(job, request.signal);
+    if (outcome.timeMs < limits.timeMs * QUICK_SHARE) this.#quick.add(prepared);
+    else this.#quick.delete(prepared);
+    return outcome;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -67,9 +67,28 @@ describe("limits", () => {
     expect(watched.stats.replacedThreads).toBe(0);
   });
 
+  it("a program that is slow by its operators says what it burned, and is watched again when it was quick once", async () => {
+    const grows = executeModule({
+      body: "(loop (drop (memory.grow (i32.const 0))) (br_if 0 (local.get 1))) (i32.const 100)",
+    });
+    await using own = createEngine({ threads: 1 });
+    const program = await own.prepare(grows);
+    const limits = { fuel: 15_000_000n, timeMs: 100 };
+    const slow = { limits, input: Uint8Array.of(1) };
+    const first = await own.run(program, slow);
+    expect(first.kind).toBe("timed_out");
+    expect(first.fuel).toBeGreaterThan(100n);
+    expect(await own.run(program, { limits: { ...limits, timeMs: 60_000 } })).toMatchObject({ fuel: 6n });
+    expect(own.stats.replacedThreads).toBe(0);
+    await own.run(program, slow);
+    const next = await own.run(program, slow);
+    expect(next.kind).toBe("timed_out");
+    expect(next.fuel).toBeGreaterThan(100n);
+  });
+
   it("a run that only its thread's end can stop costs that thread, and is answered before it is gone", async () => {
     // Fuel and time such that the thread does not watch.
-    const limits = { fuel: 20_000_000n, timeMs: 100 };
+    const limits = { fuel: 100_000n, timeMs: 100 };
     const sleeps = commandModule(
       `(i32.store8 (i32.const 0) (i32.const 0))
        (i64.store (i32.const 24) (i64.const 1000000000000))

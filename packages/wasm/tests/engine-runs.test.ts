@@ -258,6 +258,7 @@ function runOptions(
     input: new Uint8Array(),
     program: undefined as never,
     programBytes: 1,
+    isKnownQuick: false,
     keptBytes: 1,
     request,
     clock: systemClock,

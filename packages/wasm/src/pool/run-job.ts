@@ -16,10 +16,12 @@ import type { Job, Loss } from "./thread-pool.ts";
 const MOST_KEPT = 64;
 
 /**
- * Operators that any machine does in a millisecond. A run whose fuel lasts longer than its time is watched by its
- * thread, so that its time ends it in good order.
+ * Operators that programs do in a millisecond, where machines are not overloaded and memory answers fast. A run whose
+ * fuel lasts longer than its time is watched by its thread, so that its time ends it in good order.
  */
-const LEAST_SPEED_PER_MS = 200_000n;
+const USUAL_SPEED_PER_MS = 200_000n;
+/** Those that the slowest operators do: growing a memory, over and over. For programs that are not known to be quick. */
+const LEAST_SPEED_PER_MS = 1000n;
 
 /** What the engine gives a thread that should have stopped by itself, milliseconds. */
 const GRACE_MS = 85;
@@ -38,6 +40,8 @@ export interface RunJobOptions {
   readonly programBytes: number;
   /** What a thread may keep of programs, by the same measure. */
   readonly keptBytes: number;
+  /** Whether the program's last run ended long before its time. */
+  readonly isKnownQuick: boolean;
   readonly request: Pick<RunRequest, "send" | "onProgress" | "onLog">;
   readonly clock: Clock;
 }
@@ -59,7 +63,8 @@ export class RunJob implements Job<FromRunThread> {
     this.#giveUp = giveUp;
     this.outcome = this.#settled.promise;
     const { fuel, timeMs } = options.run.limits;
-    const isWatched = fuel > BigInt(Math.ceil(timeMs)) * LEAST_SPEED_PER_MS;
+    const speedPerMs = options.isKnownQuick ? USUAL_SPEED_PER_MS : LEAST_SPEED_PER_MS;
+    const isWatched = fuel > BigInt(Math.ceil(timeMs)) * speedPerMs;
     this.#watchMs = isWatched ? Math.min(Math.max(1, Math.ceil(timeMs)), LONGEST_WATCH_MS) : undefined;
     this.timeMs = isWatched ? timeMs + GRACE_MS : timeMs;
   }
