@@ -41,7 +41,8 @@ export async function exchange(request: EgressRequest, options: ExchangeOptions)
   const sent = open(request, options);
   const received = Promise.withResolvers<IncomingMessage>();
   sent.once("response", received.resolve);
-  sent.once("error", received.reject);
+  // On and not once: an error that nobody listens to would end the process.
+  sent.on("error", received.reject);
   // Asked for nothing else, so what speaks another protocol from here on is no response.
   sent.once("upgrade", () => sent.destroy(new Error("the server changes to another protocol")));
   try {
