@@ -272,7 +272,9 @@ export class BodyRewriter {
         break;
       case SITE.firstLocal:
         if (this.#plan.carriesStack) {
-          this.#replace(pos, end, [this.#bytes[pos] as number, this.#locals.movedFirst]);
+          // The most of all that is replaced: no array for it.
+          writeIndexed(this.#copyTo(pos), this.#bytes[pos] as number, this.#locals.movedFirst);
+          this.#at = end;
         }
         break;
       default:

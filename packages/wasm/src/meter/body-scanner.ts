@@ -47,6 +47,8 @@ const SLOT_BYTES = 8;
  * stack.
  */
 const CODE_BYTES_PER_BYTE = 32;
+/** By {@link ACTION} up to `memarg`: the first byte of an immediate that needs more of a look is this or above. */
+const LONG_FROM = new Uint16Array([0, 0x100, 0x80, 0x40]);
 const NO_TYPES = new Uint32Array();
 const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
 
@@ -131,20 +133,26 @@ export class BodyScanner extends ByteReader {
   #skipStraightCode(): void {
     const { bytes, flow, end } = this;
     const { isLive } = flow;
+    const firstLocal = this.#firstLocal;
     let { pos } = this;
     let { height, maxHeight } = flow;
     let cost = 0;
     while (pos < end) {
       const figures = STRAIGHT[bytes[pos] as number] as number;
       const action = figures & STRAIGHT_ACTION;
-      if (action > ACTION.memarg || (action !== ACTION.plain && !this.#isShort(pos + 1, action))) {
-        break;
-      }
-      pos += action === ACTION.memarg ? 2 : 1;
-      if (action !== ACTION.plain) {
+      if (action === ACTION.plain) {
+        pos++;
+      } else if (action <= ACTION.memarg) {
+        const first = bytes[pos + 1] as number;
+        if (first >= (LONG_FROM[action] as number) || (action === ACTION.local && first === firstLocal)) {
+          break;
+        }
+        pos += action === ACTION.memarg ? 2 : 1;
         while ((bytes[pos++] as number) >= 0x80) {
           // An immediate of LEB128 ends with a byte below.
         }
+      } else {
+        break;
       }
       cost += (figures >> STRAIGHT_COST_SHIFT) & 1;
       height += figures >> STRAIGHT_HEIGHT_SHIFT;
@@ -154,15 +162,6 @@ export class BodyScanner extends ByteReader {
     flow.height = height;
     flow.maxHeight = maxHeight;
     flow.graph.cost += cost;
-  }
-
-  /** Whether an operator's immediate is read by stepping over it. */
-  #isShort(pos: number, action: number): boolean {
-    const first = this.bytes[pos] as number;
-    if (action === ACTION.local) {
-      return first < 0x80 && first !== this.#firstLocal;
-    }
-    return action === ACTION.leb || first < 0x40;
   }
 
   #step(): void {
@@ -271,7 +270,7 @@ export class BodyScanner extends ByteReader {
         break;
       case OP.loop: {
         const type = this.#blockType();
-        this.flow.loop([at, this.pos], type);
+        this.flow.loop(at, this.pos, type);
         break;
       }
       case OP.if: {
@@ -280,10 +279,10 @@ export class BodyScanner extends ByteReader {
         break;
       }
       case OP.else:
-        this.flow.else([at, this.pos]);
+        this.flow.else(at, this.pos);
         break;
       case OP.end:
-        this.flow.end([at, this.pos]);
+        this.flow.end(at, this.pos);
         break;
       case OP.br:
       case OP.brIf:
@@ -303,7 +302,7 @@ export class BodyScanner extends ByteReader {
         break;
       case OP.brIf: {
         const label = this.u32();
-        this.flow.brIf([at, this.pos], label);
+        this.flow.brIf(at, this.pos, label);
         break;
       }
       case OP.brTable: {
@@ -336,7 +335,7 @@ export class BodyScanner extends ByteReader {
         break;
       case OP.delegate:
         this.skipLeb();
-        this.flow.close([at, this.pos]);
+        this.flow.close(at, this.pos);
         break;
       default:
         if (op !== OP.unreachable) {
@@ -349,7 +348,7 @@ export class BodyScanner extends ByteReader {
 
   #catch(at: number, values: number): void {
     this.hasHandlers = true;
-    this.flow.handler([at, this.pos], values);
+    this.flow.handler(at, this.pos, values);
   }
 
   #blockType(): FunctionType {

@@ -6,10 +6,10 @@ import type { FunctionType } from "./module-parts.ts";
 import { badModule } from "./refusals.ts";
 import { SITE, Sites } from "./sites.ts";
 
-/** First byte of an operator, and the byte after it. */
-export type Span = readonly [at: number, after: number];
-
-/** What the open blocks, the height of the stack and the graph of a body come to, operator by operator. */
+/**
+ * What the open blocks, the height of the stack and the graph of a body come to, operator by operator; `at` is the first
+ * byte of one, `after` the byte after it.
+ */
 export class ControlFlow {
   readonly sites: Sites;
   readonly graph: FlowBuilder = new FlowBuilder();
@@ -89,7 +89,7 @@ export class ControlFlow {
     this.#open(FRAME.block, type);
   }
 
-  loop([at, after]: Span, type: FunctionType): void {
+  loop(at: number, after: number, type: FunctionType): void {
     const frame = this.#open(FRAME.loop, type);
     if (!this.isLive) {
       return;
@@ -123,7 +123,7 @@ export class ControlFlow {
     this.sites.add(SITE.node, after, this.graph.beginNode(0));
   }
 
-  else([at, after]: Span): void {
+  else(at: number, after: number): void {
     const { frames } = this;
     const frame = frames.depth - 1;
     this.#fallToEnd(frame, at);
@@ -158,7 +158,7 @@ export class ControlFlow {
   }
 
   /** A handler that gets so many values. */
-  handler([at, after]: Span, values: number): void {
+  handler(at: number, after: number, values: number): void {
     const { frames } = this;
     const frame = frames.depth - 1;
     this.#fallToEnd(frame, at);
@@ -172,7 +172,7 @@ export class ControlFlow {
   }
 
   /** `end` of whatever is open. */
-  end([at, after]: Span): void {
+  end(at: number, after: number): void {
     const frame = this.frames.depth - 1;
     const kind = this.frames.get(frame, FIELD.kind);
     if (kind === FRAME.function) {
@@ -181,7 +181,7 @@ export class ControlFlow {
     } else if (kind === FRAME.loop) {
       this.#loopEnd(frame, at);
     } else {
-      this.close([at, after]);
+      this.close(at, after);
     }
   }
 
@@ -201,7 +201,7 @@ export class ControlFlow {
   }
 
   /** `end` or `delegate` of a block that branches lead to. */
-  close([at, after]: Span): void {
+  close(at: number, after: number): void {
     const { frames } = this;
     const frame = frames.depth - 1;
     const isLoneIf = frames.get(frame, FIELD.kind) === FRAME.if && frames.get(frame, FIELD.isLive) === 1;
@@ -248,7 +248,7 @@ export class ControlFlow {
     this.graph.endNode();
   }
 
-  brIf([at, after]: Span, label: number): void {
+  brIf(at: number, after: number, label: number): void {
     const frame = this.#target(label);
     this.height--;
     if (!this.isLive) {

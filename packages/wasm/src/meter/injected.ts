@@ -71,8 +71,7 @@ export const COUNTER_TYPES: readonly (readonly [name: keyof CounterGlobals, type
 
 /** An operator and the index after it. */
 export function writeIndexed(code: ByteWriter, operator: number, index: number): void {
-  code.u8(operator);
-  code.u32(index);
+  code.indexed(operator, index);
 }
 
 /** A constant. */
@@ -81,10 +80,21 @@ export function writeConst(code: ByteWriter, operator: number, value: number): v
   code.sleb(value);
 }
 
+/** If the i64 on the stack is below 0, the run stops. */
+const STOP_IF_NEGATIVE = Uint8Array.of(
+  CODE.i64Const,
+  0,
+  CODE.i64LtS,
+  CODE.if,
+  NO_VALUES,
+  CODE.unreachable,
+  CODE.end,
+);
+
 /** If the local is below 0, stops the run. */
 function writeStopIfNegative(code: ByteWriter, local: number): void {
   writeIndexed(code, CODE.localGet, local);
-  code.raw(CODE.i64Const, 0, CODE.i64LtS, CODE.if, NO_VALUES, CODE.unreachable, CODE.end);
+  code.copy(STOP_IF_NEGATIVE, 0, STOP_IF_NEGATIVE.length);
 }
 
 /** Burns fuel in the global counter, using an i64 local; stops when there was not enough. */
@@ -115,7 +125,7 @@ export interface LoopLocals {
 export function writeLoopStart(code: ByteWriter, locals: LoopLocals): void {
   writeLoopReset(code, locals);
   writeIndexed(code, CODE.globalGet, locals.counters.fuel);
-  code.raw(CODE.i64Const, 0, CODE.i64LtS, CODE.if, NO_VALUES, CODE.unreachable, CODE.end);
+  code.copy(STOP_IF_NEGATIVE, 0, STOP_IF_NEGATIVE.length);
 }
 
 /** Nothing is burnt that the counter does not know. */

@@ -47,6 +47,8 @@ class ChargePlanner {
   readonly charges: readonly Charges[];
   readonly #shape: ModuleShape;
   readonly #facts: FunctionFacts;
+  /** 1 for functions of which it is found what is prepaid. */
+  readonly #isKnown: Uint8Array;
   /** For the function that is being looked at; as long as the longest. */
   readonly #figures: NodeFigures;
 
@@ -54,6 +56,7 @@ class ChargePlanner {
     this.#shape = shape;
     this.#facts = facts;
     this.prepaid = new Float64Array(shape.graphs.length);
+    this.#isKnown = new Uint8Array(shape.graphs.length);
     this.charges = allocateCharges(shape.graphs);
     let longest = 0;
     for (const graph of shape.graphs) {
@@ -71,19 +74,34 @@ class ChargePlanner {
     // Callees first. Of functions that call each other, what is prepaid is found with what is known by then, which is
     // never more than in the end, and what is missing they charge at their entries.
     const { order, isCyclic } = findComponents(directCalls(this.#shape));
+    const again: number[] = [];
     for (const own of order) {
       this.#findRests(own);
       this.prepaid[own] = this.#mayPrepay(own);
-      if (isCyclic[own] === 0) {
+      const isFinal = isCyclic[own] === 0 || this.#knowsCallees(own);
+      this.#isKnown[own] = 1;
+      if (isFinal) {
         this.#place(own);
+      } else {
+        again.push(own);
       }
     }
-    for (const own of order) {
-      if (isCyclic[own] === 1) {
-        this.#findRests(own);
-        this.#place(own);
+    for (const own of again) {
+      this.#findRests(own);
+      this.#place(own);
+    }
+  }
+
+  /** Whether all that is prepaid for its callees is found. */
+  #knowsCallees(own: number): boolean {
+    const { callTarget } = this.#shape.graphs[own] as FlowGraph;
+    for (let at = 0; at < callTarget.length; at += 1) {
+      const callee = (callTarget[at] as number) - this.#shape.importedFunctions;
+      if (callee >= 0 && this.#isKnown[callee] === 0) {
+        return false;
       }
     }
+    return true;
   }
 
   #findRests(own: number): void {
