@@ -146,12 +146,11 @@ describe("the pool of threads", () => {
     const { pool, clock } = openPool(1);
     const fills = submit(pool, "fills", "fill_heap");
     const next = submit(pool, "next");
-    while (!events.includes("fills died")) {
+    while (!events.includes("fills overgrown")) {
       await clock.advance(1);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const reason = "it held more than the 64 MiB of memory that it may";
-    expect(await fills.ended.promise).toEqual({ kind: "died", reason });
+    expect(await fills.ended.promise).toEqual({ kind: "overgrown", limitMb: 64 });
     expect(await next.ended.promise).toMatchObject({ kind: "done" });
   });
 

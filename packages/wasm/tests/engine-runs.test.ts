@@ -226,6 +226,12 @@ describe("runs", () => {
     });
   });
 
+  it("a program that makes its thread hold too much is at fault itself", async () => {
+    const job = new RunJob(runOptions({}), () => undefined);
+    job.lose({ kind: "overgrown", limitMb: 512 }, undefined);
+    expect(await job.outcome).toMatchObject({ kind: "trap", message: expect.stringContaining("512 MiB") });
+  });
+
   it("a callback that throws is told to whoever runs, and ends the run", async () => {
     const givenUp = createDeferred();
     const fault = new Error("fault of the caller");

@@ -57,6 +57,12 @@ function errorOfLoss(loss: Loss, limitMs: number): WasmError {
         `The module was not read, metered and compiled within ${limitMs} ms; give a smaller one, or raise moduleLimits.compileMs`,
         { details: { limitMs } },
       );
+    case "overgrown":
+      return new WasmError(
+        "MODULE_TOO_LARGE",
+        `Metering the module takes more than ${loss.limitMb} MiB of memory; give a smaller one`,
+        { details: { limit: loss.limitMb } },
+      );
     case "died":
       return new WasmError(
         "HOST_FAULT",

@@ -132,6 +132,11 @@ export class RunJob implements Job<FromRunThread> {
       case "cancelled":
       case "closed":
         return { kind: "cancelled" };
+      // The same each time, so it is no fault of the host's: trying again would only cost another thread.
+      case "overgrown": {
+        const message = `it made the host hold more than ${loss.limitMb} MiB for it, besides its own memory`;
+        return { kind: "trap", reason: "other", message };
+      }
       case "died":
         return { kind: "host_fault", message: `the thread of the run died: ${loss.reason}; try again` };
       default:

@@ -15,7 +15,9 @@ export type Loss =
   | { readonly kind: "timed_out" }
   | { readonly kind: "cancelled" }
   | { readonly kind: "closed" }
-  | { readonly kind: "died"; readonly reason: string };
+  | { readonly kind: "died"; readonly reason: string }
+  /** The thread held more JavaScript than it may, for what the job made it do. */
+  | { readonly kind: "overgrown"; readonly limitMb: number };
 
 /** One piece of work for a thread. */
 export interface Job<Message> {
@@ -187,10 +189,7 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
     const { heapMb } = this.#options.thread;
     const heapBytes = (await slot.thread.heapBytes()) ?? 0;
     if (heapBytes <= heapMb * 1024 * 1024 || slot.job !== job || slot.isEnded) return;
-    this.#loseSlot(slot, {
-      kind: "died",
-      reason: `it held more than the ${heapMb} MiB of memory that it may`,
-    });
+    this.#loseSlot(slot, { kind: "overgrown", limitMb: heapMb });
   }
 
   #timeOut(slot: Slot<Message>): void {
