@@ -155,4 +155,26 @@ describe("a component that imports what WASI does not have", () => {
     });
     expect(outcome).toMatchObject({ kind: "trap", message: expect.stringContaining("8 bits") as string });
   });
+
+  it("cannot take the machine's memory by a list of texts that all are the same", async () => {
+    const outcome = await outcomeOf(
+      {
+        imports: `(import "wasi:io/poll@0.2.0" (instance $poll
+          (export "poll" (func (param "in" (list string)) (result (list u32))))))`,
+        lowered: { poll: { of: '$poll "poll"', type: "(param i32 i32 i32)" } },
+        run: `
+          (loop $fill
+            (i32.store (i32.mul (local.get $f) (i32.const 8)) (i32.const 0))
+            (i32.store offset=4 (i32.mul (local.get $f) (i32.const 8)) (i32.const 262144))
+            (br_if $fill
+              (i32.lt_u (local.tee $f (i32.add (local.get $f) (i32.const 1))) (i32.const 5000))))
+          (call $poll (i32.const 0) (i32.const 5000) (i32.const 131072))`,
+      },
+      { limits: { memoryBytes: 1024 * 1024 } },
+    );
+    expect(outcome).toMatchObject({
+      kind: "trap",
+      message: expect.stringContaining("than its memory") as string,
+    });
+  });
 });

@@ -34,6 +34,9 @@ export function toScript(glue: string): string {
 
 const scripts = new WeakMap<ComponentProgram, Script>();
 
+/** Hears of each text before it is decoded, how many bytes it has; may throw. */
+export type OnDecode = (sizeBytes: number) => void;
+
 /**
  * Evaluates the JavaScript of a component in a new context, for one run.
  *
@@ -45,7 +48,7 @@ const scripts = new WeakMap<ComponentProgram, Script>();
  * Strings are decoded strictly, since invalid UTF-8 is a trap in the component model and jco's own decoder would mend
  * it.
  */
-export function evaluateGlue(program: ComponentProgram): Instantiate {
+export function evaluateGlue(program: ComponentProgram, onDecode: OnDecode = ignore): Instantiate {
   let script = scripts.get(program);
   if (script === undefined) {
     script = new Script(program.glue, { filename: "component.js" });
@@ -56,17 +59,21 @@ export function evaluateGlue(program: ComponentProgram): Instantiate {
     name: "component",
     codeGeneration: { strings: false, wasm: false },
   });
-  Object.assign(context, globalsOfGlue());
+  Object.assign(context, globalsOfGlue(onDecode));
   return script.runInContext(context) as Instantiate;
 }
 
-class StrictDecoder extends TextDecoder {
-  constructor(label?: string) {
-    super(label, { fatal: true, ignoreBOM: true });
-  }
-}
+function globalsOfGlue(onDecode: OnDecode): object {
+  class StrictDecoder extends TextDecoder {
+    constructor(label?: string) {
+      super(label, { fatal: true, ignoreBOM: true });
+    }
 
-function globalsOfGlue(): object {
+    override decode(bytes?: NodeJS.ArrayBufferView | ArrayBuffer): string {
+      onDecode(bytes?.byteLength ?? 0);
+      return super.decode(bytes);
+    }
+  }
   return {
     // No Module and no Instance: core modules come only from the engine.
     WebAssembly: Object.freeze({ Global: Wasm.Global, RuntimeError: Wasm.RuntimeError, promising }),

@@ -54,6 +54,13 @@ export class MemoryWatch {
     );
   }
 
+  /** To be called before bytes are copied out of a memory. Those of a call may all be the same. */
+  copies(sizeBytes: number): void {
+    this.#bytes += sizeBytes;
+    if (this.#bytes > this.#mostBytes)
+      this.#guest.trap("it passes more to one call than its memory can hold");
+  }
+
   #watch(memory: Memory): Memory {
     const look = (): ArrayBuffer => {
       this.#looks += 1;
@@ -71,9 +78,7 @@ export class MemoryWatch {
   #watchCopies(buffer: ArrayBuffer): void {
     const slice = (begin: number, end: number) => {
       if (end > buffer.byteLength) this.#guest.trap("it passes a list that ends outside of its memory");
-      this.#bytes += end - begin;
-      if (this.#bytes > this.#mostBytes)
-        this.#guest.trap("it passes more to one call than its memory can hold");
+      this.copies(end - begin);
       return ArrayBuffer.prototype.slice.call(buffer, begin, end);
     };
     Object.defineProperty(buffer, "slice", { value: slice });

@@ -102,7 +102,8 @@ function instantiate(program: ComponentProgram, host: RunHost, guest: GuestHost)
     if (core === undefined) throw new Error("the glue makes an instance of a module that is not its own");
     return { exports: watch.watched(host.instantiate(core, watch.unwatched(imports))) };
   };
-  return evaluateGlue(program)(getCore, refusing(hostInterfaces(guest), guest), instantiateCore);
+  const onDecode = (sizeBytes: number) => watch.copies(sizeBytes);
+  return evaluateGlue(program, onDecode)(getCore, refusing(hostInterfaces(guest), guest), instantiateCore);
 }
 
 /** A component may import a function of an interface that the interface does not have. */

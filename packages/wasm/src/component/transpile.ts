@@ -66,7 +66,13 @@ function read(answer: FromJcoThread): Transpiled {
       "Components need @bytecodealliance/jco, which is not installed; run: npm install @bytecodealliance/jco@^1.35.0",
     );
   }
-  if (answer.kind === "failed") throw unreadable(answer.message, undefined);
+  if (answer.kind === "failed") {
+    // No fault of the component: the machine had no memory for jco itself.
+    if (answer.message.includes("Cannot allocate Wasm memory")) {
+      throw new WasmError("HOST_FAULT", "There was no memory to take the component apart; try again");
+    }
+    throw unreadable(answer.message, undefined);
+  }
   const cores = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const [name, bytes] of Object.entries(answer.files)) {
     if (name.endsWith(".wasm")) cores.set(name, Uint8Array.from(bytes));

@@ -12,6 +12,8 @@ export function cliInterfaces(guest: GuestHost): Readonly<Record<string, object>
   const { run } = guest;
   const isCommand = run.abi === "cli";
   const stdin = isCommand ? run.input : new Uint8Array();
+  // In the order of its names, so that a run is the same wherever its request comes from.
+  const environment = Object.entries(run.env).sort(([a], [b]) => (a < b ? -1 : 1));
   const noTerminal = () => {
     guest.enter();
     return undefined;
@@ -24,7 +26,7 @@ export function cliInterfaces(guest: GuestHost): Readonly<Record<string, object>
   };
   return {
     "wasi:cli/environment": {
-      getEnvironment: () => stream(() => Object.entries(run.env)),
+      getEnvironment: () => stream(() => environment),
       getArguments: () => stream(() => ["program", ...run.args]),
       initialCwd: noTerminal,
     },
