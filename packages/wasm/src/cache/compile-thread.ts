@@ -13,7 +13,7 @@ import { STORED_VERSION } from "./stored-program.ts";
 const { port, limits, folder: folderOptions } = workerData as CompileThreadData;
 
 /** How often the sample is metered: until V8 has optimized the meter. */
-const WARM_ROUNDS = 40;
+const WARM_ROUNDS = 60;
 
 const folder = openFolder();
 

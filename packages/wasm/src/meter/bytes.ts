@@ -253,7 +253,7 @@ export class NumberList {
   }
 }
 
-const POOL_BYTES = 256 * 1024;
+const POOL_BYTES = 16 * 1024;
 const NONE = new Uint32Array();
 
 /** Small arrays as views of large ones: a module has thousands of functions, and a buffer for each would cost more. */
