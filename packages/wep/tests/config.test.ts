@@ -107,6 +107,10 @@ describe("the configuration", () => {
     ["sources: [url]", "wasm.source_hosts: names no host"],
     ["limits: { memory_mb: 65537 }", "wasm.limits.memory_mb: must be at most 65536"],
     ["limits: { stack_kb: 16385 }", "wasm.limits.stack_kb: must be at most 16384"],
+    ["limits: { output_mb: 99999999999 }", "wasm.limits.output_mb: must be at most 65536"],
+    ["limits: { time_s: 9000000000000 }", "wasm.limits.time_s: must be at most 31536000"],
+    ["threads: 257", "wasm.threads: must be at most 256"],
+    ["cache: { memory_mb: 9000000000000 }", "wasm.cache.memory_mb: must be at most 1048576"],
     [
       'http: { allowed_hosts: ["a b"] }',
       'wasm.http: [EGRESS_BAD_REQUEST] The policy is wrong: "a b" is no host',

@@ -68,6 +68,11 @@ describe("wep wasm run", () => {
     expect(late.stderr).toContain("[WASM_TIMED_OUT] the program ran for its 50 ms");
   });
 
+  it("takes every seed and all the fuel that there is", async () => {
+    const most = ["--seed", String(2n ** 64n - 1n), "--fuel", String(2n ** 62n)];
+    expect(await inFolder("run", "greet.wasm", "--input", "you", ...most)).toMatchObject({ code: 0 });
+  });
+
   it("tells programs everything in one document", async () => {
     const { stdout, stderr } = await inFolder("run", "greet.wasm", "--input", "a", "--json");
     expect(stderr).toBe("");
@@ -114,8 +119,12 @@ describe("wep wasm run", () => {
     [["run", "text.wasm", "--input", ""], 1, "text.wasm: [WASM_BAD_MODULE]"],
     [["run", "plain.wasm", "--input", ""], 1, "plain.wasm: [WASM_BAD_REQUEST]"],
     [["run", "foreign.wasm", "--input", ""], 1, "[WASM_REFUSED_IMPORT]"],
-    [["run", "greet.wasm", "--fuel", "lots"], 78, '--fuel: expected a whole number from 0, got "lots"'],
+    [["run", "greet.wasm", "--fuel", "lots"], 78, "--fuel: expected a whole number from 0 to"],
     [["run", "greet.wasm", "--time", "5"], 78, "--time:"],
+    [["run", "greet.wasm", "--time", "0s"], 78, '--time: "0s" leaves no time to run'],
+    [["run", "greet.wasm", "--fuel", String(2n ** 62n + 1n)], 78, `from 0 to ${2n ** 62n}`],
+    [["run", "greet.wasm", "--stack-kb", "16385"], 78, "--stack-kb: expected a whole number from 0 to 16384"],
+    [["run", "greet.wasm", "--seed", String(2n ** 64n)], 78, "--seed: expected a whole number from 0 to"],
     [
       ["run", "greet.wasm", "--abi", "wasi"],
       78,

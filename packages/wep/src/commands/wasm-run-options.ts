@@ -14,13 +14,17 @@ const MIB = 1_048_576;
 /** Standard input that takes longer is spoken of. */
 const HINT_MS = 2_000;
 
-/** Options that are counts, the limit that each is, and its unit. */
+/** Options that are counts, the limit that each is, its unit, and the most that the engine takes of it. */
 const COUNTS = [
-  ["memory-mb", "memoryBytes", MIB],
-  ["stack-kb", "stackBytes", 1_024],
-  ["output-mb", "outputBytes", MIB],
-  ["host-calls", "hostCalls", 1],
+  ["memory-mb", "memoryBytes", MIB, 65_536n],
+  ["stack-kb", "stackBytes", 1_024, 16_384n],
+  ["output-mb", "outputBytes", MIB, 65_536n],
+  ["host-calls", "hostCalls", 1, BigInt(Number.MAX_SAFE_INTEGER)],
 ] as const;
+const MOST_FUEL = 2n ** 62n;
+const MOST_SEED = 2n ** 64n - 1n;
+/** Below the year 2255, as wasm.execute has it. */
+const LATEST_MS = 9_000_000_000_000n;
 
 /**
  * What the options of `wep wasm run` ask for. Reads the input.
@@ -70,10 +74,10 @@ function abiOf(text: string | undefined): Abi | undefined {
 }
 
 function limitsOf(invocation: Invocation): Partial<Limits> {
-  const fuel = numberOf(invocation, "fuel");
+  const fuel = numberOf(invocation, "fuel", MOST_FUEL);
   const time = textOption(invocation, "time");
-  const counts = COUNTS.flatMap(([option, limit, unit]) => {
-    const count = numberOf(invocation, option);
+  const counts = COUNTS.flatMap(([option, limit, unit, most]) => {
+    const count = numberOf(invocation, option, most);
     return count === undefined ? [] : [[limit, Number(count) * unit] as const];
   });
   return {
@@ -84,6 +88,12 @@ function limitsOf(invocation: Invocation): Partial<Limits> {
 }
 
 function timeOf(text: string): number {
+  const timeMs = durationOf(text);
+  if (timeMs > 0) return timeMs;
+  throw misuse(`--time: ${JSON.stringify(text)} leaves no time to run; give more than 0`);
+}
+
+function durationOf(text: string): number {
   try {
     return parseDuration(text);
   } catch (error) {
@@ -91,16 +101,16 @@ function timeOf(text: string): number {
   }
 }
 
-function numberOf(invocation: Invocation, option: string): bigint | undefined {
+function numberOf(invocation: Invocation, option: string, most: bigint): bigint | undefined {
   const text = textOption(invocation, option);
   if (text === undefined) return undefined;
-  if (/^\d{1,19}$/.test(text)) return BigInt(text);
-  throw misuse(`--${option}: expected a whole number from 0, got ${JSON.stringify(text)}`);
+  if (/^\d{1,30}$/.test(text) && BigInt(text) <= most) return BigInt(text);
+  throw misuse(`--${option}: expected a whole number from 0 to ${most}, got ${JSON.stringify(text)}`);
 }
 
 function worldOf(invocation: Invocation): NonNullable<RunRequest["world"]> {
-  const seed = numberOf(invocation, "seed");
-  const startMs = numberOf(invocation, "start-ms");
+  const seed = numberOf(invocation, "seed", MOST_SEED);
+  const startMs = numberOf(invocation, "start-ms", LATEST_MS);
   if (!flagOption(invocation, "live"))
     return { kind: "seeded", seed: seed ?? 0n, startMs: Number(startMs ?? 0n) };
   if (seed === undefined && startMs === undefined) return { kind: "live" };

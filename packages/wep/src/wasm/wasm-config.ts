@@ -123,19 +123,38 @@ export const WASM_SCHEMA: ConfigSchema<WasmConfig> = {
 
 /** What is wrong with the section beyond what its formats say. */
 export function wasmProblems(config: WasmConfig): readonly string[] {
-  const { sources, source_hosts: hosts, limits } = config;
+  const { sources, source_hosts: hosts } = config;
   const unknown = sources.filter((source) => !MODULE_SOURCES.some((known) => known === source));
   return [
     ...unknown.map((source) => `wasm.sources: there is no "${source}"; use ${MODULE_SOURCES.join(", ")}`),
     ...(sources.includes("url") && hosts.length === 0
       ? ["wasm.source_hosts: names no host, and wasm.sources has url; name the hosts or take url out"]
       : []),
-    ...(limits.memory_mb > 65_536 ? ["wasm.limits.memory_mb: must be at most 65536"] : []),
-    // Of V8's stack, a run's is a fraction; threads cannot have more.
-    ...(limits.stack_kb > 16_384 ? ["wasm.limits.stack_kb: must be at most 16384"] : []),
+    ...tooMuch(config),
     ...policyProblems("wasm.source_hosts", modulePolicyOf(config)),
     ...policyProblems("wasm.http", httpPolicyOf(config)),
   ];
+}
+
+/** What can only be a mistake, or what no machine has; the engine would find out when it starts, or the machine. */
+function tooMuch({ threads, limits, module, cache }: WasmConfig): readonly string[] {
+  const rows: readonly (readonly [setting: string, value: number, most: number])[] = [
+    // All are started at once, and each takes tens of MiB.
+    ["threads", threads, 256],
+    ["limits.memory_mb", limits.memory_mb, 65_536],
+    // Of V8's stack, a run's is a fraction; threads cannot have more.
+    ["limits.stack_kb", limits.stack_kb, 16_384],
+    ["limits.time_s", limits.time_s, 31_536_000],
+    ["limits.output_mb", limits.output_mb, 65_536],
+    // V8 takes no larger ones.
+    ["module.max_mb", module.max_mb, 1_024],
+    ["module.compile_s", module.compile_s, 86_400],
+    ["cache.memory_mb", cache.memory_mb, 1_048_576],
+    ["cache.folder_mb", cache.folder_mb, 1_073_741_824],
+  ];
+  return rows
+    .filter(([, value, most]) => value > most)
+    .map(([setting, , most]) => `wasm.${setting}: must be at most ${most}`);
 }
 
 /** The engine that the section describes. */
