@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createDeferred } from "@subnet-worker/testkit";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createEgress } from "../../kit/src/egress/index.ts";
 import { createEngine } from "../src/create-engine.ts";
@@ -201,6 +202,39 @@ describe("HTTP", () => {
     });
     expect(outputOf(refused)).toMatch(/refused: /);
     expect(seen.length).toBe(1);
+  });
+
+  it("that nobody answers ends with the run: by its time, and by a cancel", async () => {
+    const asked = (request: RunRequest) => {
+      const begun = createDeferred<AbortSignal>();
+      const send: SendRequest = (_request, signal) => {
+        begun.resolve(signal);
+        return new Promise(() => undefined);
+      };
+      return { outcome: run("fetch", "http://a.example/", { send, ...request }), begun: begun.promise };
+    };
+    const late = asked({ limits: { timeMs: 3000 } });
+    expect(await late.outcome).toMatchObject({ kind: "timed_out", limitMs: 3000 });
+    expect((await late.begun).aborted).toBe(true);
+
+    const leaving = new AbortController();
+    const left = asked({ signal: leaving.signal });
+    const signal = await left.begun;
+    expect(signal.aborted).toBe(false);
+    leaving.abort();
+    const outcome = await left.outcome;
+    expect(outcome.kind).toBe("cancelled");
+    expect(outcome.fuel).toBeGreaterThan(0n);
+    expect(signal.aborted).toBe(true);
+    expect(outputOf(await run("reach", "https://example.org/"))).toMatch(/refused: /);
+  });
+
+  it("that is answered with what is no answer is an error inside", async () => {
+    const answers = [undefined, { status: 200 }, { status: 200, headers: [[Symbol("x"), "y"]], body: [] }];
+    for (const answer of answers) {
+      const send = () => Promise.resolve(answer as never);
+      expect(outputOf(await run("reach", "https://example.org/", { send }))).toMatch(/refused: /);
+    }
   });
 
   it("that is refused outside is an error inside", async () => {

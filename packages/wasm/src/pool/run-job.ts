@@ -177,8 +177,12 @@ export class RunJob implements Job<FromRunThread> {
   ): Promise<void> {
     const answer = await this.#askSender(request);
     if (this.#ended.signal.aborted) return;
-    const message: ToRunThread = { kind: "answer", answer };
-    thread.post(message, []);
+    const post = (message: ToRunThread) => thread.post(message, []);
+    try {
+      post({ kind: "answer", answer });
+    } catch (error) {
+      post({ kind: "answer", answer: { error: `the answer cannot be passed on: ${String(error)}` } });
+    }
     Atomics.add(thread.cells, CELL.answers, 1n);
     Atomics.notify(thread.cells, CELL.answers);
   }
