@@ -248,4 +248,22 @@ describe("the end of the fuel", () => {
       expect(fuelLeft).toBeGreaterThanOrEqual(-4200n);
     }
   });
+
+  test("a loop that tells of its fuel at every turn, since it may be left there, looks at what is left", () => {
+    const bytes = wat(`(module (func (export "run") (local $i i32)
+      (local.set $i (i32.const 1000000))
+      (block $out (loop $l
+        (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+        (br_table $l $out (i32.eqz (local.get $i)))))))`);
+    for (const { placement, ...options } of WAYS) {
+      const module = runnable(meter(bytes, placement, options).bytes);
+      const { fuelLeft } = observeMetered(
+        module,
+        { name: "run", args: [] },
+        { imports: {}, allowance: { fuel: 30_000n } },
+      );
+      expect(fuelLeft).toBeLessThan(0n);
+      expect(fuelLeft).toBeGreaterThanOrEqual(-4200n);
+    }
+  });
 });

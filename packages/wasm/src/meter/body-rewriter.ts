@@ -13,7 +13,6 @@ import {
   writeConst,
   writeIndexed,
   writeLoopCharge,
-  writeLoopReset,
   writeLoopStart,
   writeLoopStore,
   writeStackCheck,
@@ -227,8 +226,8 @@ export class BodyRewriter {
       case SITE.branchTable:
         this.#writeLeaving(pos, 0, b);
         if (this.#leavesLoop(b)) {
-          // Other targets of it may be in the loop.
-          writeLoopReset(this.#code, this.#loopLocals());
+          // Other targets of it may be in the loop, which then never has kept so much that it looks.
+          writeLoopStart(this.#code, this.#loopLocals());
         }
         break;
       case SITE.return:

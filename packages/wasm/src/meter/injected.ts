@@ -119,8 +119,8 @@ export interface LoopLocals {
 }
 
 /**
- * A loop that keeps account begins. Without the check, a loop around it whose every charge is in here would go on
- * without fuel, as nothing is checked when it is left.
+ * A loop that keeps account begins, or goes on after it told of all. Without the check, a loop around it whose every
+ * charge is in here would go on without fuel, as nothing is checked when it is left.
  */
 export function writeLoopStart(code: ByteWriter, locals: LoopLocals): void {
   writeLoopReset(code, locals);
@@ -129,7 +129,7 @@ export function writeLoopStart(code: ByteWriter, locals: LoopLocals): void {
 }
 
 /** Nothing is burnt that the counter does not know. */
-export function writeLoopReset(code: ByteWriter, { burnt }: LoopLocals): void {
+function writeLoopReset(code: ByteWriter, { burnt }: LoopLocals): void {
   code.raw(CODE.i32Const, 0);
   writeIndexed(code, CODE.localSet, burnt);
 }
