@@ -1,8 +1,10 @@
 import { workerData } from "node:worker_threads";
+import { forbidCodeOfText } from "./no-code-of-text.ts";
 import type { FromRunThread, RunThreadData, ThreadProgram, ToRunThread } from "./protocol.ts";
 import { runProgram } from "./run-program.ts";
 import { createUncatchable } from "./uncatchable.ts";
 
+forbidCodeOfText();
 const { port, cells } = workerData as RunThreadData;
 const deps = { port, cells, uncatchable: createUncatchable() };
 const programs = new Map<number, ThreadProgram>();
