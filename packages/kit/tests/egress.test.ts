@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { TestAuthority } from "../../testkit/src/certificates.ts";
 import { createEgress, type EgressDeps, EgressError, type EgressRequest } from "../src/egress/index.ts";
@@ -47,11 +48,12 @@ function header(response: { readonly headers: readonly (readonly [string, string
 }
 
 test("a request reaches its server with method, headers and body, and the response comes back", async () => {
-  const port = await serve(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    response.writeHead(201, { "x-seen": `${request.method} ${request.url} ${request.headers["x-mine"]}` });
-    response.end(`${request.headers.host} ${Buffer.concat(chunks).toString()}`);
+  const port = await serve((request, response) => {
+    void text(request).then((body) => {
+      const mine = String(request.headers["x-mine"]);
+      response.writeHead(201, { "x-seen": `${request.method} ${request.url} ${mine}` });
+      response.end(`${request.headers.host} ${body}`);
+    });
   });
   const response = await egressTo(port).send(
     get(`http://api.example.org:${port}/a?b=c`, {
