@@ -52,7 +52,7 @@ test("a request reaches its server with method, headers and body, and the respon
     void text(request).then((body) => {
       const mine = String(request.headers["x-mine"]);
       response.writeHead(201, { "x-seen": `${request.method} ${request.url} ${mine}` });
-      response.end(`${request.headers.host} ${body}`);
+      return response.end(`${request.headers.host} ${body}`);
     });
   });
   const response = await egressTo(port).send(
