@@ -134,11 +134,16 @@ function writeLoopReset(code: ByteWriter, { burnt }: LoopLocals): void {
   writeIndexed(code, CODE.localSet, burnt);
 }
 
+/** The fuel that is left without as much as an i32 local says. */
+function writeFuelLess(code: ByteWriter, counters: CounterGlobals, amount: number): void {
+  writeIndexed(code, CODE.globalGet, counters.fuel);
+  writeIndexed(code, CODE.localGet, amount);
+  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
+}
+
 /** Tells the counter of what a loop has burnt; the loop is left. */
 export function writeLoopStore(code: ByteWriter, { counters, burnt }: LoopLocals): void {
-  writeIndexed(code, CODE.globalGet, counters.fuel);
-  writeIndexed(code, CODE.localGet, burnt);
-  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
+  writeFuelLess(code, counters, burnt);
   writeIndexed(code, CODE.globalSet, counters.fuel);
 }
 
@@ -158,9 +163,7 @@ export function writeLoopCharge(code: ByteWriter, fuel: number, locals: LoopLoca
   writeIndexed(code, CODE.localTee, burnt);
   writeConst(code, CODE.i32Const, LOOP_FUEL);
   code.raw(CODE.i32GtU, CODE.if, NO_VALUES);
-  writeIndexed(code, CODE.globalGet, counters.fuel);
-  writeIndexed(code, CODE.localGet, burnt);
-  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
+  writeFuelLess(code, counters, burnt);
   writeIndexed(code, CODE.localTee, local);
   writeIndexed(code, CODE.globalSet, counters.fuel);
   writeLoopReset(code, locals);
@@ -174,9 +177,7 @@ export function writeChargeParam(
   param: number,
   { counters, scratch }: { readonly counters: CounterGlobals; readonly scratch: number },
 ): void {
-  writeIndexed(code, CODE.globalGet, counters.fuel);
-  writeIndexed(code, CODE.localGet, param);
-  code.raw(CODE.i64ExtendI32U, CODE.i64Sub);
+  writeFuelLess(code, counters, param);
   writeIndexed(code, CODE.localTee, scratch);
   writeIndexed(code, CODE.globalSet, counters.fuel);
   writeStopIfNegative(code, scratch);
