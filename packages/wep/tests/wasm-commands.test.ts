@@ -109,6 +109,18 @@ describe("wep wasm run", () => {
     );
   });
 
+  it("gives back what the program did where its profile cannot be written", async () => {
+    const { code, stdout } = await inFolder(
+      "run",
+      "greet.wasm",
+      "--input",
+      "you",
+      "--profile",
+      "no/such/x.svg",
+    );
+    expect([code, stdout.trim()]).toEqual([78, "hello, you"]);
+  });
+
   it.each([
     [["run"], 78, "an argument is missing"],
     [

@@ -27,10 +27,11 @@ export async function wasmRun(invocation: Invocation): Promise<number> {
   const outcome = await withFile(path, () =>
     engine.run(program, { ...request, onLog, signal, profile: profilePath !== undefined }),
   );
-  if (profilePath !== undefined)
-    writeBytes(io, profilePath, renderFlameGraph(outcome.profile?.foldedStacks ?? ""));
   if (flagOption(invocation, "json")) io.out(`${JSON.stringify(toJson(outcome, program), null, 2)}\n`);
   else tell(io, outcome, { prepareMs: program.prepareMs, profilePath });
+  // Last: where it cannot be written, what the program gave back is not lost.
+  if (profilePath !== undefined)
+    writeBytes(io, profilePath, renderFlameGraph(outcome.profile?.foldedStacks ?? ""));
   return exitCodeOf(outcome);
 }
 
