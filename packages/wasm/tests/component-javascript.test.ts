@@ -12,7 +12,13 @@ import { handlerInTypeScript } from "./_components.ts";
 /** Building it takes most of a minute where it is not kept, and metering its engine of 12 MB some seconds. */
 const BUILD_MS = 300_000;
 
-const engine = createEngine({ threads: 1, moduleLimits: { compileMs: 120_000 } });
+// Fuel for longer than any machine runs in the time that a test gives.
+const LOTS = 10n ** 15n;
+const engine = createEngine({
+  threads: 1,
+  limits: { fuel: LOTS },
+  moduleLimits: { compileMs: 120_000 },
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 
 let program: Program;
@@ -112,7 +118,7 @@ describe("its limits hold:", () => {
   });
 
   it("time", async () => {
-    expect((await run("spin", "", { limits: { fuel: 10n ** 15n, timeMs: 2_000 } })).kind).toBe("timed_out");
+    expect((await run("spin", "", { limits: { fuel: LOTS, timeMs: 2_000 } })).kind).toBe("timed_out");
   });
 
   it("memory: growth fails in the program, which then ends itself", async () => {
