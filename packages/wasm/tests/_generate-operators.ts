@@ -1,13 +1,7 @@
+import { VALUE_TYPE } from "../src/meter/facts.ts";
+
 /** Value types of generated code, by their bytes. */
-export const TYPE = {
-  i32: 0x7f,
-  i64: 0x7e,
-  f32: 0x7d,
-  f64: 0x7c,
-  v128: 0x7b,
-  funcref: 0x70,
-  externref: 0x6f,
-} as const;
+export const TYPE = VALUE_TYPE;
 
 export type Type = (typeof TYPE)[keyof typeof TYPE];
 

@@ -1,4 +1,4 @@
-import { ByteReader, NumberList } from "./bytes.ts";
+import { NumberList } from "./bytes.ts";
 import { checkCompilable } from "./compilable.ts";
 import { ControlFlow } from "./control-flow.ts";
 import {
@@ -9,7 +9,6 @@ import {
   nameOfRefused,
   OP,
   PREFIX_BASE,
-  SKIP_BYTES,
   STRAIGHT,
   STRAIGHT_ACTION,
   STRAIGHT_COST_SHIFT,
@@ -17,6 +16,7 @@ import {
 } from "./decode-table.ts";
 import type { FlowGraph } from "./flow-graph.ts";
 import { EXTERN, type FunctionType, type ModuleParts, typeOfFunction } from "./module-parts.ts";
+import { OperatorReader } from "./operator-reader.ts";
 import { badModule, unsupported } from "./refusals.ts";
 import { SITE } from "./sites.ts";
 import { checkValueType, hasVectors, V128 } from "./value-types.ts";
@@ -50,13 +50,12 @@ const CODE_BYTES_PER_BYTE = 32;
 /** By {@link ACTION} up to `memarg`: the first byte of an immediate that needs more of a look is this or above. */
 const LONG_FROM = new Uint16Array([0, 0x100, 0x80, 0x40]);
 const NO_TYPES = new Uint32Array();
-const NO_VALUES: FunctionType = { params: new Uint8Array(), results: new Uint8Array() };
 
 /**
  * Scans bodies one after the other, each once. It is iterative, since a hostile module nests millions of blocks, and
  * makes no object per operator.
  */
-export class BodyScanner extends ByteReader {
+export class BodyScanner extends OperatorReader {
   readonly flow: ControlFlow;
   /** Functions of `ref.func`. */
   readonly referenced: NumberList = new NumberList();
@@ -185,7 +184,7 @@ export class BodyScanner extends ByteReader {
     }
     flow.changeHeight(HEIGHT_OF[op] as number);
     if (action !== ACTION.plain) {
-      this.#skipImmediates(op, action);
+      this.skipImmediates(op, action);
     }
   }
 
@@ -205,52 +204,6 @@ export class BodyScanner extends ByteReader {
     return op;
   }
 
-  #skipImmediates(op: number, action: number): void {
-    switch (action) {
-      case ACTION.leb:
-        this.skipLeb();
-        break;
-      case ACTION.memarg:
-        this.#skipMemarg();
-        break;
-      case ACTION.bytes:
-        this.#skipBytes(op);
-        break;
-      case ACTION.twoLebs:
-        this.skipLeb();
-        this.skipLeb();
-        break;
-      case ACTION.memargLane:
-        this.#skipMemarg();
-        this.skip(1);
-        break;
-      case ACTION.types:
-        for (let left = this.count(); left > 0; left--) {
-          checkValueType(this.u8());
-        }
-        break;
-      default:
-        throw unsupported(nameOfRefused(0, op));
-    }
-  }
-
-  #skipBytes(op: number): void {
-    const isType = op === 0xd0;
-    if (isType) {
-      checkValueType(this.u8());
-      return;
-    }
-    this.skip(SKIP_BYTES[op] as number);
-  }
-
-  /** Bit 6 of the alignment says that a memory's index follows. */
-  #skipMemarg(): void {
-    if ((this.u32() & 0x40) !== 0) {
-      this.skipLeb();
-    }
-    this.skipLeb();
-  }
-
   #ownStep(op: number, at: number): void {
     if (op <= OP.return || op === OP.delegate || op === OP.catchAll) {
       this.#controlStep(op, at);
@@ -266,15 +219,15 @@ export class BodyScanner extends ByteReader {
   #controlStep(op: number, at: number): void {
     switch (op) {
       case OP.block:
-        this.flow.block(this.#blockType());
+        this.flow.block(this.blockType(this.#parts.types));
         break;
       case OP.loop: {
-        const type = this.#blockType();
+        const type = this.blockType(this.#parts.types);
         this.flow.loop(at, this.pos, type);
         break;
       }
       case OP.if: {
-        const type = this.#blockType();
+        const type = this.blockType(this.#parts.types);
         this.flow.if(this.pos, type);
         break;
       }
@@ -321,7 +274,7 @@ export class BodyScanner extends ByteReader {
   #exceptionStep(op: number, at: number): void {
     switch (op) {
       case OP.try: {
-        const type = this.#blockType();
+        const type = this.blockType(this.#parts.types);
         this.flow.try(this.pos, type);
         break;
       }
@@ -349,26 +302,6 @@ export class BodyScanner extends ByteReader {
   #catch(at: number, values: number): void {
     this.hasHandlers = true;
     this.flow.handler(at, this.pos, values);
-  }
-
-  #blockType(): FunctionType {
-    const first = this.bytes[this.pos] as number;
-    if (first === 0x40) {
-      this.pos++;
-      return NO_VALUES;
-    }
-    if ((first & 0xc0) === 0x40) {
-      checkValueType(this.u8());
-      return { params: NO_VALUES.params, results: this.bytes.subarray(this.pos - 1, this.pos) };
-    }
-    if (this.skipNegative()) {
-      return NO_VALUES; // in more bytes than one, as V8 takes no other type
-    }
-    const type = this.#parts.types[this.u32()];
-    if (type === undefined) {
-      throw badModule(`the block before byte ${this.pos} has no such type`);
-    }
-    return type;
   }
 
   #callStep(op: number, at: number): void {
