@@ -53,7 +53,9 @@ export class RunJob implements Job<FromRunThread> {
   readonly #options: RunJobOptions;
   readonly #watchMs: number | undefined;
   readonly #settled = Promise.withResolvers<Outcome>();
-  readonly #ended = new AbortController();
+  /** Made for the first request that is sent: most runs send none, and aborting costs as much as a short run. */
+  #sending: AbortController | undefined;
+  #isEnded = false;
   /** Called when the job must be given up, see {@link ThreadPool.cancel}. */
   readonly #giveUp: (job: RunJob) => void;
   #beganMs = 0;
@@ -82,6 +84,7 @@ export class RunJob implements Job<FromRunThread> {
     const forget = thread.kept.use(run.programId, programBytes, most);
     // A copy of its own: a view's whole buffer would be copied, with whatever else is in it.
     const input = new Uint8Array(this.#options.input);
+    const given = input.length > 0 ? [input.buffer] : [];
     const message: ToRunThread = {
       kind: "run",
       run: { ...run, input, program: isKept ? undefined : program },
@@ -89,7 +92,7 @@ export class RunJob implements Job<FromRunThread> {
       watchMs: this.#watchMs,
     };
     this.#beganMs = this.#options.clock.monotonicMs();
-    thread.post(message, [input.buffer]);
+    thread.post(message, given);
   }
 
   hear(message: FromRunThread, thread: PoolThread): boolean {
@@ -115,7 +118,7 @@ export class RunJob implements Job<FromRunThread> {
   }
 
   lose(loss: Loss, thread: PoolThread | undefined): void {
-    this.#ended.abort();
+    this.#stopSending();
     const spent: Spent = {
       fuel: thread?.cells[CELL.fuel] ?? 0n,
       timeMs: thread === undefined ? 0 : this.#options.clock.monotonicMs() - this.#beganMs,
@@ -145,15 +148,20 @@ export class RunJob implements Job<FromRunThread> {
   }
 
   #end(message: Extract<FromRunThread, { readonly kind: "ended" }>): void {
-    this.#ended.abort();
+    this.#stopSending();
     const { spent, stderr, end, foldedStacks } = message;
     const outcome: Outcome = { ...spent, stderr, ...end };
     this.#settled.resolve(foldedStacks === undefined ? outcome : { ...outcome, profile: { foldedStacks } });
   }
 
   #fail(error: unknown): void {
-    this.#ended.abort();
+    this.#stopSending();
     this.#settled.reject(error);
+  }
+
+  #stopSending(): void {
+    this.#isEnded = true;
+    this.#sending?.abort();
   }
 
   #report(message: Extract<FromRunThread, { readonly kind: "progress" | "log" }>, thread: PoolThread): void {
@@ -176,7 +184,7 @@ export class RunJob implements Job<FromRunThread> {
     thread: PoolThread,
   ): Promise<void> {
     const answer = await this.#askSender(request);
-    if (this.#ended.signal.aborted) return;
+    if (this.#isEnded) return;
     const post = (message: ToRunThread) => thread.post(message, []);
     try {
       post({ kind: "answer", answer });
@@ -190,8 +198,9 @@ export class RunJob implements Job<FromRunThread> {
   async #askSender(
     request: Extract<FromRunThread, { readonly kind: "send" }>["request"],
   ): Promise<Extract<ToRunThread, { readonly kind: "answer" }>["answer"]> {
+    this.#sending ??= new AbortController();
     try {
-      const response = await this.#options.request.send?.(request, this.#ended.signal);
+      const response = await this.#options.request.send?.(request, this.#sending.signal);
       if (response === undefined) return { error: "this run may not send requests" };
       const { status, headers, body } = response;
       // Of its own, as whatever else the caller put there may not be a thing that threads can be sent.
