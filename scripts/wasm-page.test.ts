@@ -1,6 +1,14 @@
 // docs/wasm.md is done as it is written: its files are made, its commands run, and what they print is compared.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -66,6 +74,8 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "wasm-page-"));
   const modules = join(ROOT, "examples", "wasm", "node_modules");
   symlinkSync(modules, join(folder, "node_modules"));
+  // What the page says to put beside the program.
+  copyFileSync(join(ROOT, "examples", "wasm", "rust", "subnet_worker.rs"), join(folder, "subnet_worker.rs"));
   mkdirSync(join(folder, "bin"));
   const wep = `exec '${process.execPath}' --conditions=@subnet-worker/source '${ROOT}/packages/wep/src/main.ts' "$@"`;
   const npx = [
@@ -104,6 +114,7 @@ describe(PAGE, () => {
       "command in Rust",
       "cli from a command",
       "handler in TypeScript",
+      "handler in Rust",
     ]);
   });
 

@@ -12,6 +12,7 @@ import {
   C_HANDLER,
   RUST_COMMAND,
   RUST_EXECUTE,
+  RUST_HANDLER,
 } from "./toolchain/flags.ts";
 import type { Recipe } from "./toolchain/recipe.ts";
 
@@ -80,6 +81,21 @@ const EXAMPLES: readonly Recipe[] = [
     kind: "core-component",
     tool: "clang",
     source: join(BUILD, "slug.core.wasm"),
+    wit: HANDLER_WIT,
+    world: "handler",
+  },
+  {
+    name: "readings.core.wasm",
+    kind: "rust",
+    tool: "rustc",
+    source: from("rust", "readings.rs"),
+    flags: RUST_HANDLER,
+  },
+  {
+    name: "readings.component.wasm",
+    kind: "core-component",
+    tool: "rustc",
+    source: join(BUILD, "readings.core.wasm"),
     wit: HANDLER_WIT,
     world: "handler",
   },

@@ -160,6 +160,42 @@ describe("handler", () => {
     });
   });
 
+  example("readings.component.wasm", async () => {
+    const told: unknown[] = [];
+    const request = {
+      inputType: "text/plain",
+      onProgress: (fraction: number | undefined, message: string) => told.push([fraction, message]),
+      onLog: (level: string, message: string) => told.push(`${level} ${message}`),
+    };
+    const lines = Array.from({ length: 2_000 }, (_, at) => `roof ${at % 10}.5`);
+    const input = ["cellar -7", ...lines, "no number", 'the"sensor 1', "cellar 1e101", "cellar 9"].join("\n");
+    expect(await run("readings.component.wasm", { ...request, input })).toEqual({
+      kind: "completed",
+      output: JSON.stringify({
+        cellar: { count: 2, min: -7, max: 9, mean: 1 },
+        roof: { count: 2_000, min: 0.5, max: 9.5, mean: 5 },
+      }),
+    });
+    expect(told.slice(0, 7)).toEqual([
+      [0, "line 1"],
+      [1_000 / 2_005, "line 1001"],
+      [2_000 / 2_005, "line 2001"],
+      "warn line 2002 is left out: no number",
+      'warn line 2003 is left out: the"sensor 1',
+      "warn line 2004 is left out: cellar 1e101",
+      "info read 2 sensors",
+    ]);
+    for (const [inputType, code] of [
+      ["text/plain", "no-readings"],
+      ["application/json", "not-text"],
+    ] as const) {
+      expect(await run("readings.component.wasm", { inputType, input: "" })).toMatchObject({
+        kind: "guest_error",
+        failure: { code, isRetryable: false },
+      });
+    }
+  });
+
   example("invoice.component.wasm", async () => {
     const fractions: (number | undefined)[] = [];
     const lines = [

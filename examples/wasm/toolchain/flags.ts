@@ -40,3 +40,6 @@ export const ASSEMBLYSCRIPT: readonly string[] = [
 
 /** C without a library that follows the canonical ABI: a component's host allocates where the input goes. */
 export const C_HANDLER: readonly string[] = ["-O2", "-nostdlib", "-mbulk-memory", "-Wl,--no-entry"];
+
+/** Rust without WASI that follows the canonical ABI. */
+export const RUST_HANDLER: readonly string[] = RUST_EXECUTE;
