@@ -143,7 +143,12 @@ function composeRunner(
   parts: Pick<RunnerDeps, "source" | "book" | "storage">,
 ): Runner {
   return new Runner(
-    { verify: config.storage.verify, inputPrefixes: config.storage.input_prefixes },
+    {
+      verify: config.storage.verify,
+      inputPrefixes: config.storage.input_prefixes,
+      inputPatienceMs: config.storage.input_patience,
+      resultPatienceMs: config.storage.result_patience,
+    },
     {
       ...parts,
       clock,
@@ -151,6 +156,7 @@ function composeRunner(
       metadataOf: traces?.metadataOf,
       onRefusal: (reason) => metrics.onStorageRefusal(reason),
       onChecked: (verdict) => metrics.onResultChecked(verdict),
+      onGivenUp: (what, why) => metrics.onStorageGivenUp(what, why),
     },
   );
 }

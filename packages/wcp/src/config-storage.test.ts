@@ -24,6 +24,8 @@ function settings({ storage, subnet_api: api }: Changes = {}): StorageSettings {
       folder_port: 0,
       url_lifetime: 900_000,
       request_timeout: 10_000,
+      input_patience: 1_800_000,
+      result_patience: 7_200_000,
       verify: "size",
       input_prefixes: [],
       ...storage,
@@ -93,6 +95,16 @@ describe("storage settings that are not", () => {
       /R2 encrypts always/,
     ],
     ["URLs of eight days", { storage: { url_lifetime: 8 * 86_400_000 } }, /between 1 second and 7 days/],
+    [
+      "no time for inputs",
+      { storage: { input_patience: 59_999 } },
+      /^storage\.input_patience: must be at least 1m/,
+    ],
+    [
+      "no time for results",
+      { storage: { result_patience: 0 } },
+      /^storage\.result_patience: must be at least 1m/,
+    ],
     ["URLs of no time", { storage: { url_lifetime: 0 } }, /between 1 second and 7 days/],
     ["a broker without a scheme", { subnet_api: { grpc_endpoint: "storage.example:443" } }, /is not a URL/],
     [

@@ -19,6 +19,8 @@ export interface StorageSettings {
     readonly folder_port: number;
     readonly url_lifetime: number;
     readonly request_timeout: number;
+    readonly input_patience: number;
+    readonly result_patience: number;
     readonly verify: "strict" | "exists" | "off";
     readonly input_prefixes: readonly string[];
   };
@@ -91,6 +93,14 @@ export const STORAGE_SCHEMA: Pick<ConfigSchema<StorageSettings>, "storage" | "su
       "A request to the store without an answer for this long is tried again.",
       "10s",
     ),
+    input_patience: duration(
+      "An activity whose inputs storage gives no URLs for, because it does not answer, waits so long with its slot and lease, and no longer than its deadline; then it is left to another worker.",
+      "30m",
+    ),
+    result_patience: duration(
+      "A result whose objects cannot be looked at, because storage does not answer, waits so long with its slot and lease, and no longer than its deadline; then the run has failed, and is made again as scheduler.max_attempts and its spec allow. Also for an activity whose run a WEP may have from before a restart of this node.",
+      "2h",
+    ),
     verify: {
       doc: "What of a result's objects is held against storage before it is settled: `strict` (they exist, with the size and SHA-256 that the WEP told, and no larger than their spec allows), `exists`, or `off`.",
       format: ["strict", "exists", "off"],
@@ -104,6 +114,7 @@ export const STORAGE_SCHEMA: Pick<ConfigSchema<StorageSettings>, "storage" | "su
   },
 };
 
+const LEAST_PATIENCE_MS = 60_000;
 const LONGEST_LIFETIME_MS = 7 * 24 * 60 * 60 * 1_000;
 
 /** What is wrong with how objects are to be kept, as sentences for the operator. */
@@ -122,6 +133,9 @@ export function storageProblems(settings: StorageSettings): readonly string[] {
     ...(storage.url_lifetime < 1_000 || storage.url_lifetime > LONGEST_LIFETIME_MS
       ? ["storage.url_lifetime: must be between 1 second and 7 days, which is all that signed URLs know"]
       : []),
+    ...(["input_patience", "result_patience"] as const)
+      .filter((key) => storage[key] < LEAST_PATIENCE_MS)
+      .map((key) => `storage.${key}: must be at least 1m, which a store takes to start again; write 30m`),
     ...(api.grpc_endpoint === "" ? [] : apiProblems(api)),
     ...storage.input_prefixes
       .filter((prefix) => !isPrefix(prefix))

@@ -67,6 +67,12 @@ export class Metrics {
     help: "Requests of runs for objects that storage itself did not answer or refused.",
     registers: [this.registry],
   });
+  readonly #givenUp: Counter<"what" | "why"> = new Counter({
+    name: "wcp_storage_given_up_total",
+    help: "Activities that waited for storage for as long as they may: what for (input, result), and why no longer (patience, deadline).",
+    labelNames: ["what", "why"],
+    registers: [this.registry],
+  });
   readonly #checks: Counter<"verdict"> = new Counter({
     name: "wcp_storage_verifications_total",
     help: "Results with objects that were held against storage, by verdict (verified, missing, different, outside, too_large).",
@@ -227,6 +233,10 @@ export class Metrics {
 
   onStorageRefusal(reason: ObjectRefusal): void {
     this.#refusals.inc({ reason });
+  }
+
+  onStorageGivenUp(what: string, why: string): void {
+    this.#givenUp.inc({ what, why });
   }
 
   onResultChecked(verdict: string): void {

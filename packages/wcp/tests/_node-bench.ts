@@ -49,6 +49,8 @@ export class NodeBench implements AsyncDisposable {
   readonly refusals: string[] = [];
   /** What results came to that were held against storage, in order. */
   readonly verdicts: string[] = [];
+  /** `input patience`: who waited for storage for as long as he may, in order. */
+  readonly givenUp: string[] = [];
   readonly logs: Logs = captureLogs();
   readonly book: TaskBook;
   readonly dispatcher: Dispatcher;
@@ -88,6 +90,7 @@ export class NodeBench implements AsyncDisposable {
         logger,
         onRefusal: (reason) => void this.refusals.push(reason),
         onChecked: (verdict) => void this.verdicts.push(verdict),
+        onGivenUp: (what, why) => void this.givenUp.push(`${what} ${why}`),
       },
     );
     const { runner } = this;

@@ -4,7 +4,7 @@ import { ObjectKeyError, type ObjectRefusal, showName } from "../domain/object-k
 import { parseResult } from "../domain/run-result.ts";
 import { type AssignedOutput, type RunOutcome, type RunResult, TaskDataError } from "../ports.ts";
 import { type StorageBroker, StorageError, type StoredObject, type WrittenObject } from "../storage-ports.ts";
-import type { StoragePatience } from "./storage-patience.ts";
+import { type StoragePatience, WaitOver } from "./storage-patience.ts";
 import type { TaskRun } from "./task-run.ts";
 
 /**
@@ -27,6 +27,7 @@ export type Verdict = "verified" | "missing" | "different" | "outside" | "too_la
 
 const INVALID_RESULT = 1003;
 const RESOURCE_UNAVAILABLE = 2002;
+const CANCELLED_BY_TIMEOUT = 5002;
 /**
  * Longest JSON text that is read as a result. What a transaction carries is 128 KiB, and JSON takes at most six
  * times the bytes of the text that it holds.
@@ -55,10 +56,12 @@ class Mismatch extends Error {
 /** Holds results against what is stored. A result without objects costs nothing here. */
 export class ResultCheck {
   readonly #mode: VerifyMode;
+  readonly #patienceMs: number;
   readonly #deps: ResultCheckDeps;
 
-  constructor(options: { readonly mode: VerifyMode }, deps: ResultCheckDeps) {
+  constructor(options: { readonly mode: VerifyMode; readonly patienceMs: number }, deps: ResultCheckDeps) {
     this.#mode = options.mode;
+    this.#patienceMs = options.patienceMs;
     this.#deps = deps;
   }
 
@@ -77,9 +80,10 @@ export class ResultCheck {
    */
   async check(run: TaskRun, result: RunResult, signal: AbortSignal): Promise<RunOutcome | undefined> {
     const { patience } = this.#deps;
-    const { task, runId } = run.assignment;
+    const { task, runId, deadlineMs } = run.assignment;
+    const waiting = { task, runId, signal, deadlineMs, patienceMs: this.#patienceMs };
     try {
-      const outcome = await patience.ask(() => this.#settleable(run, result), { task, runId, signal });
+      const outcome = await patience.ask(() => this.#settleable(run, result), waiting);
       if (outcome !== undefined) this.#deps.onChecked("verified");
       return outcome;
     } catch (error) {
@@ -91,6 +95,13 @@ export class ResultCheck {
     if (error instanceof Mismatch) {
       this.#deps.onChecked(error.verdict);
       return failed(error.message);
+    }
+    if (error instanceof WaitOver) {
+      if (error.why === "deadline") {
+        throw new TaskDataError(CANCELLED_BY_TIMEOUT, error.message, { cause: error });
+      }
+      // Another run writes other objects, which storage may not stumble on.
+      return failed(`its objects could not be verified: ${error.message}`);
     }
     if (error instanceof StorageError) {
       // Storage does not allow this node to look: nothing is settled that nobody has seen.

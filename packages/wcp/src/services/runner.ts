@@ -16,13 +16,17 @@ import {
 import { type StorageBroker, StorageError } from "../storage-ports.ts";
 import { ResultCheck, type Verdict, type VerifyMode } from "./result-check.ts";
 import { runIdOf } from "./run-id.ts";
-import { StoragePatience, type Waiting } from "./storage-patience.ts";
+import { type Awaited, type GivingUp, StoragePatience, type Waiting, WaitOver } from "./storage-patience.ts";
 import type { TaskBook } from "./task-book.ts";
 import { TaskRun } from "./task-run.ts";
 
 export interface RunnerOptions extends InputRules {
   /** How results are held against storage before they are settled. */
   readonly verify: VerifyMode;
+  /** A task waits so long for URLs of its inputs before it is left to another worker. */
+  readonly inputPatienceMs: number;
+  /** What a run has come to waits so long to be held against storage before the run is made again. */
+  readonly resultPatienceMs: number;
 }
 
 export interface RunnerDeps {
@@ -38,9 +42,16 @@ export interface RunnerDeps {
   readonly onRefusal?: ((reason: ObjectRefusal) => void) | undefined;
   /** What holding a result against storage came to. */
   readonly onChecked?: ((verdict: Verdict) => void) | undefined;
+  /** A task has waited for storage for as long as it may. */
+  readonly onGivenUp?: ((what: Awaited, why: GivingUp) => void) | undefined;
 }
 
-export const RUNNER_DEFAULTS: RunnerOptions = { verify: "strict", inputPrefixes: [] };
+export const RUNNER_DEFAULTS: RunnerOptions = {
+  verify: "strict",
+  inputPrefixes: [],
+  inputPatienceMs: 1_800_000,
+  resultPatienceMs: 7_200_000,
+};
 
 const INVALID_INPUT = 1001;
 const RESOURCE_UNAVAILABLE = 2002;
@@ -63,12 +74,12 @@ export class Runner {
   constructor(options: RunnerOptions, deps: RunnerDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#signing = new StoragePatience(deps);
-    this.#checking = new StoragePatience(deps);
+    this.#signing = new StoragePatience("input", deps);
+    this.#checking = new StoragePatience("result", deps);
     const { storage, logger, onRefusal = () => undefined, onChecked = () => undefined } = deps;
-    const { verify: mode } = options;
+    const { verify: mode, resultPatienceMs: patienceMs } = options;
     this.#check = new ResultCheck(
-      { mode },
+      { mode, patienceMs },
       { storage, logger, onRefusal, onChecked, patience: this.#checking },
     );
   }
@@ -92,7 +103,7 @@ export class Runner {
   async run(task: Task, slot: Slot, signal: AbortSignal): Promise<RunOutcome> {
     const { lease, run } = nextRun(task, slot.executor);
     const data = await this.#deps.source.inputs(task);
-    const signed = await this.#signed(data, { task, runId: run.id, signal });
+    const signed = await this.#signed(data, this.#waiting(task, { runId: run.id, data, signal }));
     if (signed.kind === "rejected") return signed;
     const assignment = this.#assignment(task, { lease, run, data: signed.data });
     if (task.state.kind === "claimed") refusePast(assignment, this.#deps.clock.nowMs());
@@ -129,6 +140,23 @@ export class Runner {
     };
   }
 
+  /** A run that an executor may have already waits as its result does: that may be there. */
+  #waiting(
+    task: Task,
+    of: { readonly runId: string; readonly data: TaskInputs; readonly signal: AbortSignal },
+  ): Waiting {
+    const { inputPatienceMs, resultPatienceMs } = this.#options;
+    const { runId, data, signal } = of;
+    const isNew = task.state.kind === "claimed";
+    return {
+      task,
+      runId,
+      signal,
+      patienceMs: isNew ? inputPatienceMs : resultPatienceMs,
+      deadlineMs: isNew ? earliest(task.traits?.deadlineMs, data.deadlineMs) : undefined,
+    };
+  }
+
   /** With URLs of the objects among the inputs. */
   async #signed(data: TaskInputs, waiting: Waiting): Promise<SignedOutcome> {
     const { storage } = this.#deps;
@@ -145,6 +173,7 @@ export class Runner {
       const signed = await this.#signing.ask(sign, waiting);
       return signed === undefined ? LOST : { kind: "signed", data: signed };
     } catch (error) {
+      if (error instanceof WaitOver) return outOfTime(error);
       if (!(error instanceof StorageError)) throw error;
       if (error.code === "NOT_FOUND") {
         throw new TaskDataError(RESOURCE_UNAVAILABLE, `an input is not in storage: ${error.message}`, {
@@ -198,6 +227,13 @@ function presign(inputs: readonly TaskInput[], storage: StorageBroker): Promise<
 
 function isStored(input: TaskInput): input is TaskInput & { readonly objectKey: string } {
   return input.objectKey !== undefined && input.objectKey !== "";
+}
+
+/** Nothing has run, so it is left to another worker. @throws {TaskDataError} when no worker's result would be wanted */
+function outOfTime(error: WaitOver): SignedOutcome {
+  if (error.why === "patience")
+    return { kind: "rejected", code: RESOURCE_UNAVAILABLE, reason: error.message };
+  throw new TaskDataError(CANCELLED_BY_TIMEOUT, error.message, { cause: error });
 }
 
 /** A run that an executor may have already is not refused: its result may be there. @throws {TaskDataError} */
