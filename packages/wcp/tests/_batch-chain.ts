@@ -16,7 +16,7 @@ import type {
   EventLog,
   Signer,
 } from "../src/chain-ports.ts";
-import { nextTurn } from "./_until.ts";
+import { minedBy, type RawReceipt, receiptOf } from "./_mined.ts";
 
 /** The second account of anvil's well-known mnemonic; the first deploys. */
 const WORKER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
@@ -27,12 +27,6 @@ export interface BatchReceipt {
   readonly succeeded: boolean;
   readonly gasUsed: bigint;
   readonly logs: readonly EventLog[];
-}
-
-interface RawReceipt {
-  readonly status: string;
-  readonly gasUsed: string;
-  readonly logs: readonly { readonly address: string; readonly topics: string[]; readonly data: string }[];
 }
 
 export interface Sending {
@@ -71,6 +65,13 @@ export class WalletChain implements AsyncDisposable {
     return result;
   }
 
+  readonly #ask = (method: string, params: readonly unknown[]) => this.rpc(method, ...params);
+
+  /** A transaction's receipt, once a block has it. @throws when it reverted */
+  mined(txHash: string): Promise<RawReceipt> {
+    return minedBy(this.#ask, txHash);
+  }
+
   async nonce(): Promise<number> {
     return Number(await this.rpc("eth_getTransactionCount", this.wallet, "latest"));
   }
@@ -89,11 +90,7 @@ export class WalletChain implements AsyncDisposable {
   }
 
   async receipt(txHash: string): Promise<BatchReceipt> {
-    for (;;) {
-      const receipt = await this.rpc<RawReceipt | null>("eth_getTransactionReceipt", txHash);
-      if (receipt !== null) return receiptOf(receipt);
-      await nextTurn();
-    }
+    return batchReceipt(await receiptOf(this.#ask, txHash));
   }
 
   /** Delegates the wallet; the zero address takes that back. */
@@ -107,7 +104,7 @@ export class WalletChain implements AsyncDisposable {
   }
 }
 
-function receiptOf({ status, gasUsed, logs }: RawReceipt): BatchReceipt {
+function batchReceipt({ status, gasUsed, logs }: RawReceipt): BatchReceipt {
   const place = { blockNumber: 0, blockHash: "0x" };
   return {
     succeeded: status === "0x1",
@@ -133,7 +130,12 @@ export class BatchChain extends WalletChain {
       const contracts = await deployContracts({ leaseDurationS: 600 }, { rpcUrl: anvil.url });
       const chain = new BatchChain(anvil, contracts);
       const data = subnetControlPlaneInterface.encodeFunctionData("registerWorker", [1_024]);
-      await chain.send({ to: contracts.subnetControlPlane, data, gasLimit: 200_000n });
+      const { succeeded } = await chain.send({
+        to: contracts.subnetControlPlane,
+        data,
+        gasLimit: 200_000n,
+      });
+      if (!succeeded) throw new Error("the wallet could not be registered as a worker");
       return chain;
     } catch (error) {
       await anvil[Symbol.asyncDispose]();
@@ -155,11 +157,14 @@ export class BatchChain extends WalletChain {
     };
     const data = taskQueueInterface.encodeFunctionData("enqueueActivity", [params]);
     const request = { from, to: this.contracts.taskQueue, data, gas: "0x100000" };
-    const hashes: string[] = [];
-    for (let sent = 0; sent < count; sent += 1)
-      hashes.push(await this.rpc<string>("eth_sendTransaction", request));
-    const receipts = await Promise.all(hashes.map((hash) => this.receipt(hash)));
-    return receipts.map(({ logs }) => logs[0]?.topics[1] ?? "");
+    const ids: string[] = [];
+    // Each in a block before the next is sent: anvil picks the nonce, and where the one below it is being
+    // mined just then, it can keep the transaction queued for ever.
+    while (ids.length < count) {
+      const { logs } = await this.mined(await this.rpc<string>("eth_sendTransaction", request));
+      ids.push(logs[0]?.topics[1] ?? "");
+    }
+    return ids;
   }
 
   claim(activityId: string, gas: bigint = 400_000n): BatchCall {

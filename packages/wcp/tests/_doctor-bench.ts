@@ -12,6 +12,7 @@ import { openStore } from "../src/adapters/sqlite/store.ts";
 import type { Finding } from "../src/commands/doctor/check.ts";
 import type { Store } from "../src/ports.ts";
 import { type CommandResult, runCommand } from "./_io.ts";
+import { minedBy } from "./_mined.ts";
 
 const SPEC = fileURLToPath(new URL("../../../e2e/fixtures/echo.yaml", import.meta.url));
 const KEY = "WCP__ETHEREUM__WALLET_PRIVATE_KEY";
@@ -78,11 +79,13 @@ export class DoctorBench implements AsyncDisposable {
     await this.rpc("anvil_setBalance", [address, hexWei]);
   }
 
-  /** A call of the control plane from somebody whose key is not needed. */
+  /** A call of the control plane from somebody whose key is not needed; it is in a block afterwards. */
   async sendAs(from: string, name: string, args: readonly unknown[]): Promise<void> {
     const data = subnetControlPlaneInterface.encodeFunctionData(name, args);
     await this.rpc("anvil_impersonateAccount", [from]);
-    await this.rpc("eth_sendTransaction", [{ from, to: this.contracts.subnetControlPlane, data }]);
+    const transaction = { from, to: this.contracts.subnetControlPlane, data };
+    const ask = (method: string, params: readonly unknown[]) => this.rpc(method, params);
+    await minedBy(ask, await this.rpc("eth_sendTransaction", [transaction]));
   }
 
   /** What the WEP says it can run. */
@@ -156,7 +159,8 @@ export class DoctorBench implements AsyncDisposable {
       "ethereum.workflow_engine_address": this.contracts.workflowEngine,
       "ethereum.subnet_control_plane_address": this.contracts.subnetControlPlane,
       "ethereum.multicall3_address": this.contracts.multicall3,
-      "ethereum.rpc_timeout": "2s",
+      // Far beyond what a busy machine takes, or the doctor would rightly find fault with anvil.
+      "ethereum.rpc_timeout": "20s",
       "scheduler.queue_name": ["echo/1.0.0/processing"],
       "specs.files": [SPEC],
       "db.path": "wcp.db",

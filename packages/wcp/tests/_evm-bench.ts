@@ -17,6 +17,7 @@ import { AnvilLane, DevChain, WORKER_KEY } from "./_anvil-lane.ts";
 import { idOf } from "./_builders.ts";
 import { captureLogs, type Logs } from "./_logs.ts";
 import { MemoryDisk } from "./_memory-store.ts";
+import { minedBy, type RawReceipt } from "./_mined.ts";
 import { until } from "./_until.ts";
 
 export const SPEC_TEXT = `
@@ -116,10 +117,6 @@ export interface SourceParts {
   readonly spec?: WorkflowSpec;
 }
 
-interface RawReceipt {
-  readonly logs: readonly { readonly topics: readonly string[] }[];
-}
-
 /** anvil with the contracts, a registered worker on a real lane, and the task source on top. */
 export class EvmBench implements AsyncDisposable {
   readonly dev: DevChain;
@@ -212,7 +209,9 @@ export class EvmBench implements AsyncDisposable {
     };
     const data = taskQueueInterface.encodeFunctionData("enqueueActivity", [params]);
     const { logs: events } = await this.mined(await this.send(this.dev.contracts.owner, data));
-    return events[0]?.topics[1] ?? "";
+    const [event] = events;
+    if (event === undefined) throw new Error("the TaskQueue tells nothing of what was enqueued");
+    return String(event.topics[1]);
   }
 
   /** Another worker, registered. */
@@ -223,11 +222,9 @@ export class EvmBench implements AsyncDisposable {
     return other;
   }
 
-  async mined(hash: unknown): Promise<RawReceipt> {
-    for (;;) {
-      const receipt = (await this.dev.rpc("eth_getTransactionReceipt", hash)) as RawReceipt | null;
-      if (receipt !== null) return receipt;
-    }
+  /** @throws when the transaction reverted */
+  mined(hash: unknown): Promise<RawReceipt> {
+    return minedBy((method, params) => this.dev.rpc(method, ...params), hash);
   }
 
   send(from: string, data: string, to: string = this.dev.contracts.taskQueue): Promise<unknown> {
@@ -261,9 +258,12 @@ export class EvmBench implements AsyncDisposable {
   }
 
   async whenHeadIsNewest(): Promise<void> {
-    const { hash } = (await this.dev.rpc("eth_getBlockByNumber", "latest", false)) as {
-      readonly hash: string;
-    };
-    await until(() => this.on.heads.latest()?.hash === hash, Number.POSITIVE_INFINITY);
+    // Asked again with every look: a block that comes meanwhile would make the one before it never the newest.
+    await until(async () => {
+      const newest = (await this.dev.rpc("eth_getBlockByNumber", "latest", false)) as {
+        readonly hash: string;
+      };
+      return this.on.heads.latest()?.hash === newest.hash;
+    });
   }
 }

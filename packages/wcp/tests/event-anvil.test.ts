@@ -124,11 +124,11 @@ describe("a claim", () => {
     const stop = new AbortController();
     const watching = offers.watch(sink, stop.signal);
     const id = await bench.enqueue();
-    await until(() => sink.ids.includes(id), Number.POSITIVE_INFINITY);
+    await until(() => sink.ids.includes(id));
     gate.isClosed = true;
     let isWon = false;
     const claim = evm.claim(bench.taskOf(id)).then(() => (isWon = true));
-    await until(async () => (await bench.source.inspect([id]))[0]?.kind === "held", Number.POSITIVE_INFINITY);
+    await until(async () => (await bench.source.inspect([id]))[0]?.kind === "held");
     expect(isWon).toBe(false);
     held.resolve();
     await claim;

@@ -22,7 +22,7 @@ describe("an activity on the chain", () => {
   it("is offered, claimed, read, kept and completed", async () => {
     const id = await bench.enqueue();
     const sink = new Sink();
-    await until(() => (bench.on.heads.latest()?.number ?? 0) >= 1, Number.POSITIVE_INFINITY);
+    await until(() => (bench.on.heads.latest()?.number ?? 0) >= 1);
     await bench.watcher.poll(sink);
     expect(sink.offers).toEqual([
       {
@@ -218,7 +218,7 @@ describe("events", () => {
     await until(() => asked === 1 && clock.pendingCount === 2);
     await clock.advance(1_000);
     await bench.dev.rpc("evm_mine");
-    await until(() => asked === 2, Number.POSITIVE_INFINITY);
+    await until(() => asked === 2);
     stop.abort();
     await expect(watching).rejects.toThrow(StoppedError);
   });

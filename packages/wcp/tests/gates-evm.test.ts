@@ -8,6 +8,7 @@ import { JsonRpc } from "../src/adapters/rpc/json-rpc.ts";
 import { directChain } from "../src/commands/direct-rpc.ts";
 import type { Chain } from "../src/chain-ports.ts";
 import type { GateVerdict } from "../src/ports.ts";
+import { minedBy } from "./_mined.ts";
 
 const WALLET = `0x${"aa".repeat(20)}`;
 
@@ -134,7 +135,7 @@ describe("the gate WORKER_ACTIVE", () => {
     const data = subnetControlPlaneInterface.encodeFunctionData(name, args);
     await rpc("anvil_setBalance", [from, "0xde0b6b3a7640000"]);
     await rpc("anvil_impersonateAccount", [from]);
-    await rpc("eth_sendTransaction", [{ from, to: contracts.subnetControlPlane, data }]);
+    await minedBy(rpc, await rpc("eth_sendTransaction", [{ from, to: contracts.subnetControlPlane, data }]));
   };
 
   it("waits for a worker that is not registered or is suspended, and holds for one that deactivated itself", async () => {

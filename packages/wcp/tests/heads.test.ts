@@ -162,7 +162,7 @@ describe("heads on anvil", () => {
     const heard: Head[] = [];
     using _listener = heads.onHead((head) => heard.push(head));
     const running = heads.run(stop.signal);
-    await until(() => heard.length === 1, Number.POSITIVE_INFINITY);
+    await until(() => heard.length === 1);
     // Mined until one arrives by push: the subscription takes its time to stand.
     while (heard.length < 3) await dev.rpc("evm_mine");
     expect(heard[2]?.number).toBeGreaterThan(heard[1]?.number ?? 0);
@@ -189,14 +189,14 @@ describe("heads on anvil", () => {
     const at = await dev.block();
     for (let count = 0; count < 3; count += 1) {
       await dev.rpc("evm_mine");
-      await until(() => heads.latest()?.number === at + count + 1, Number.POSITIVE_INFINITY);
+      await until(() => heads.latest()?.number === at + count + 1);
     }
     const before = heads.latest()?.hash;
     await dev.rpc("evm_revert", snapshot);
     // Another time makes another block.
     await dev.rpc("evm_increaseTime", 100);
     await dev.rpc("evm_mine");
-    await until(() => heads.latest()?.number === at + 1, Number.POSITIVE_INFINITY);
+    await until(() => heads.latest()?.number === at + 1);
     expect(heads.latest()?.hash).not.toBe(before);
     expect(logs.at("info")).toContain("the chain was rewritten");
     stop.abort();

@@ -75,7 +75,7 @@ class ChainNode implements AsyncDisposable {
 
   async whenStored(id: string, kind: TaskState["kind"]): Promise<void> {
     using store = this.#disk.open();
-    await until(() => store.task(id)?.state.kind === kind, Number.POSITIVE_INFINITY);
+    await until(() => store.task(id)?.state.kind === kind);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,7 @@ import { createLocalSigner } from "../src/adapters/signer.ts";
 import type { SendOutcome, TransactionRequest } from "../src/chain-ports.ts";
 import { WORKER_KEY } from "./_anvil-lane.ts";
 import { captureLogs } from "./_logs.ts";
+import { until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;
 const CHAIN_ID = 31_337n;
@@ -21,6 +22,7 @@ function chainOn(...anvils: readonly Anvil[]): RpcChain {
   return new RpcChain({ rpc, decodeRevert: (data) => ({ name: "", message: data }) });
 }
 
+/** What the node says to it; anvil mines what it accepted in its own time. */
 async function send(
   chain: RpcChain,
   request: Partial<TransactionRequest>,
@@ -96,13 +98,11 @@ describe("two anvils", () => {
     const chain = chainOn(first, second);
     expect(await send(chain, {})).toEqual({ kind: "accepted" });
     const others = chainOn(second);
-    // A turn of the loop may be needed for the second to have it.
-    while ((await others.minedCount(signer.address)) === 0);
+    await until(async () => (await others.minedCount(signer.address)) === 1);
     await first[Symbol.asyncDispose]();
     expect(await chain.minedCount(signer.address)).toBe(1);
     expect(await send(chain, { nonce: 1 })).toEqual({ kind: "accepted" });
-    // It is mined in its own time, after it was accepted.
-    await expect.poll(() => others.minedCount(signer.address)).toBe(2);
+    await until(async () => (await others.minedCount(signer.address)) === 2);
   });
 
   it("fault 35: one of another chain is not used", async () => {
@@ -111,7 +111,7 @@ describe("two anvils", () => {
     const chain = chainOn(stranger, anvil);
     expect(await chain.chainId()).toBe(CHAIN_ID);
     expect(await send(chain, {})).toEqual({ kind: "accepted" });
-    // It is mined in its own time; a stranger's chain would never have it.
-    await expect.poll(async () => (await chain.block("latest"))?.number).toBe(1);
+    // A stranger's chain would never have it.
+    await until(async () => (await chain.block("latest"))?.number === 1);
   });
 });
