@@ -8,6 +8,8 @@ export default defineConfig({
     execArgv: ["--conditions=@subnet-worker/source"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Vitest's second is short for a machine that is busy; less than a test has, so that it says what it waited for.
+    expect: { poll: { timeout: 45_000 } },
     projects: [
       {
         extends: true,

@@ -1,7 +1,16 @@
-/** Resolves when `condition` holds, looking once per turn of the event loop. @throws after `turns` turns */
-export async function until(condition: () => boolean | Promise<boolean>, turns = 200_000): Promise<void> {
-  for (let turn = 0; !(await condition()); turn += 1) {
-    if (turn === turns) throw new Error(`it does not come true: ${condition.toString()}`);
+/** Less than a test has, so that it says what it waited for. */
+const PATIENCE_MS = 45_000;
+
+/**
+ * Resolves when `condition` holds, looking once per turn of the event loop. It counts no turns: a quick machine makes
+ * any number of them while a disk, a thread or another process takes its time.
+ *
+ * @throws when it does not hold for long
+ */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > untilMs) throw new Error(`it does not come true: ${condition.toString()}`);
     await nextTurn();
   }
 }
