@@ -61,6 +61,7 @@ export function identityOf(reply: IncomingMessage, fromBytes: number): Identity 
     if (Number(match?.[1]) !== fromBytes) {
       throw new TransientFailure(
         `asked for bytes from ${fromBytes}, was given "${reply.headers["content-range"]}"`,
+        { isRefusal: true },
       );
     }
     return { etag, totalBytes: match?.[2] === "*" ? undefined : Number(match?.[2]) };

@@ -25,6 +25,9 @@ export interface SizeBound {
   readonly advice: string;
 }
 
+/** A connection that could not be had, or broke. */
+const BROKEN = { retryAfterMs: 0, isRefusal: false };
+
 /** What arrived is not what is stored. */
 export class DamagedError extends RetryableError {}
 
@@ -90,13 +93,13 @@ export class ObjectRead {
     if (error instanceof UrlRefused) {
       // Once for whatever reason: keys may have been changed since the URL was signed.
       if (!error.isExpired && this.#hasRenewed) throw error.verdict;
-      if (!(await this.#retry.waitBeforeRetry(0))) throw error.verdict;
+      if (!(await this.#retry.waitBeforeRetry({ retryAfterMs: 0, isRefusal: true }))) throw error.verdict;
       if (!(await this.#renew())) throw error.verdict;
       return;
     }
     if (isTerminalError(error) || isRetryableError(error)) throw error;
-    const wishMs = error instanceof TransientFailure ? error.retryAfterMs : 0;
-    if (!(await this.#retry.waitBeforeRetry(wishMs))) throw this.#exhausted(error);
+    const failure = error instanceof TransientFailure ? error : BROKEN;
+    if (!(await this.#retry.waitBeforeRetry(failure))) throw this.#exhausted(error);
   }
 
   async #renew(): Promise<boolean> {

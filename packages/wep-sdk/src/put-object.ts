@@ -58,7 +58,7 @@ export async function retrying<T>(
     } catch (error) {
       deps.signal.throwIfAborted();
       if (!(error instanceof TransientFailure)) throw error;
-      if (await retry.waitBeforeRetry(error.retryAfterMs)) continue;
+      if (await retry.waitBeforeRetry(error)) continue;
       throw new RetryableError(`[NETWORK_ERROR] ${label}: gave up: ${error.message}`, {
         code: TASK_ERROR.NETWORK_ERROR,
         cause: error,
@@ -88,12 +88,15 @@ async function put(payload: Payload, grant: Grant, { signal, settings }: PutDeps
     const stored = md5OfEtag(reply.headers);
     const sent = payload.md5?.toString("hex");
     if (stored === undefined || sent === undefined || stored === sent) return reply.headers.etag ?? "";
-    throw new TransientFailure(`${where} and has stored something else: its MD5 is ${stored}, not ${sent}`);
+    throw new TransientFailure(`${where} and has stored something else: its MD5 is ${stored}, not ${sent}`, {
+      isRefusal: true,
+    });
   }
   const said = `${where} ${excerpt.slice(0, 300)}`;
   // 400 and 403 too: an expired, damaged or half-sent request looks like that, and the next grant is fresh.
   if (status >= 500 || [400, 403, 408, 409, 425, 429].includes(status)) {
-    throw new TransientFailure(said, { retryAfterMs: retryAfterMs(reply.headers) });
+    const isRefusal = [400, 403, 409].includes(status);
+    throw new TransientFailure(said, { retryAfterMs: retryAfterMs(reply.headers), isRefusal });
   }
   throw new TerminalError(`[HTTP_ERROR] ${payload.label}: ${said}`, { code: TASK_ERROR.HTTP_ERROR });
 }

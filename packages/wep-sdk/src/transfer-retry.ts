@@ -3,8 +3,13 @@ import type { Clock } from "@subnet-worker/kit";
 
 /** How objects are read and written; every size in bytes. */
 export interface TransferSettings {
-  /** Failures in a row, without a byte of progress between them, before giving up. Default 6. */
+  /** Failures in a row, without a byte of progress between them, before giving up; but see `patienceMs`. Default 6. */
   readonly maxFailures: number;
+  /**
+   * While nobody answers, or answers that it cannot at present, a transfer goes on for at least so long after its
+   * last progress, whatever the failures: what was computed is worth more than the time. Default 300_000.
+   */
+  readonly patienceMs: number;
   /** Before the second attempt; doubles with each further one. Default 250. */
   readonly initialBackoffMs: number;
   /** Longest wait between attempts, also where the store asks for more. Default 8_000. */
@@ -27,6 +32,7 @@ const MIB = 1_024 * 1_024;
 
 export const DEFAULT_TRANSFER: TransferSettings = {
   maxFailures: 6,
+  patienceMs: 300_000,
   initialBackoffMs: 250,
   maxBackoffMs: 8_000,
   idleTimeoutMs: 30_000,
@@ -42,19 +48,30 @@ export class TransientFailure extends Error {
   override readonly name = "TransientFailure";
   /** What the server asked for; 0: nothing. */
   readonly retryAfterMs: number;
+  /** Somebody answered, and meant this request: no time will change that, though another request may. */
+  readonly isRefusal: boolean;
 
-  constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number } = {}) {
+  constructor(message: string, options: TransientFailureOptions = {}) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.isRefusal = options.isRefusal ?? false;
   }
+}
+
+/** What is known of a failure. */
+interface TransientFailureOptions extends ErrorOptions {
+  /** Default 0. */
+  readonly retryAfterMs?: number;
+  /** Default false. */
+  readonly isRefusal?: boolean;
 }
 
 /** Counts the failures of one transfer and waits between its attempts. */
 export interface TransferRetry {
   /** There was progress: count anew. */
   progressed(): void;
-  /** Waits, then resolves true; or false at once when there were too many. @throws the signal's reason */
-  waitBeforeRetry(retryAfterMs: number): Promise<boolean>;
+  /** Waits, then resolves true; or false at once when there were too many for too long. @throws the signal's reason */
+  waitBeforeRetry(failure: Pick<TransientFailure, "retryAfterMs" | "isRefusal">): Promise<boolean>;
 }
 
 /** What waiting between attempts takes. */
@@ -68,14 +85,17 @@ export interface RetryDeps {
 export function createTransferRetry({ clock, signal, settings }: RetryDeps): TransferRetry {
   const backoff = createBackoff({ initialMs: settings.initialBackoffMs, maxMs: settings.maxBackoffMs });
   let failures = 0;
+  let progressedAtMs = clock.monotonicMs();
+  const isPatient = () => clock.monotonicMs() - progressedAtMs < settings.patienceMs;
   return {
     progressed() {
       failures = 0;
+      progressedAtMs = clock.monotonicMs();
       backoff.reset();
     },
-    async waitBeforeRetry(retryAfterMs) {
+    async waitBeforeRetry({ retryAfterMs, isRefusal }) {
       failures += 1;
-      if (failures >= settings.maxFailures) return false;
+      if (failures >= settings.maxFailures && (isRefusal || !isPatient())) return false;
       const asked = Math.min(retryAfterMs, settings.maxBackoffMs);
       await clock.sleep(Math.max(backoff.nextMs(), asked), signal);
       signal.throwIfAborted();

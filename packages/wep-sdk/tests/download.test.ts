@@ -32,6 +32,7 @@ function open(url: string, { signal = new AbortController().signal, idleTimeoutM
   const settings = {
     ...DEFAULT_TRANSFER,
     maxFailures: 3,
+    patienceMs: 0,
     initialBackoffMs: 1,
     maxBackoffMs: 2,
     idleTimeoutMs,

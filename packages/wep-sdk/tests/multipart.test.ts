@@ -17,6 +17,7 @@ import { type Call, scriptedHandler, startWep, type TestWep, until } from "./_we
 const PREFIX = "runs/w/a/r/";
 const TRANSFER = {
   maxFailures: 3,
+  patienceMs: 0,
   initialBackoffMs: 1,
   maxBackoffMs: 2,
   idleTimeoutMs: 5_000,

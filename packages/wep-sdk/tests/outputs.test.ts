@@ -31,7 +31,8 @@ async function rig(
   await using stack = new AsyncDisposableStack();
   const broker = stack.use(await TestBroker.start());
   const work = scriptedHandler();
-  const tuning = { transfer: { initialBackoffMs: 1, maxBackoffMs: 2, maxFailures: 3, ...options.tuning } };
+  const transfer = { initialBackoffMs: 1, maxBackoffMs: 2, maxFailures: 3, patienceMs: 0 };
+  const tuning = { transfer: { ...transfer, ...options.tuning } };
   const wep = stack.use(await startWep({ handlers: [work.handler], tuning }));
   const stream = stack.use(
     await TestStream.open(wep.port, { brokersStorage: options.brokersStorage ?? true }),

@@ -21,7 +21,7 @@ import { hexOf, refuseExpired } from "./_broker.ts";
 import { object, type ObjectServer, type Reply, resetAfter, serveObjects, status } from "./_objects.ts";
 
 const CONTENT = randomBytes(30_000);
-const SETTINGS = { ...DEFAULT_TRANSFER, maxFailures: 3, initialBackoffMs: 1, maxBackoffMs: 2 };
+const SETTINGS = { ...DEFAULT_TRANSFER, maxFailures: 3, patienceMs: 0, initialBackoffMs: 1, maxBackoffMs: 2 };
 const EXPIRED: Reply = (response) => refuseExpired(response);
 
 interface InputFields {

@@ -12,7 +12,13 @@ import { type ObjectServer, type Reply, serveObjects, status } from "./_objects.
 import { assignment, TestStream } from "./_stream.ts";
 import { type Call, scriptedHandler, startWep, until } from "./_wep.ts";
 
-const TRANSFER = { maxFailures: 3, initialBackoffMs: 1, maxBackoffMs: 2, idleTimeoutMs: 5_000 };
+const TRANSFER = {
+  maxFailures: 3,
+  patienceMs: 0,
+  initialBackoffMs: 1,
+  maxBackoffMs: 2,
+  idleTimeoutMs: 5_000,
+};
 
 interface Rig extends AsyncDisposable {
   readonly call: Call;
@@ -25,13 +31,20 @@ interface Rig extends AsyncDisposable {
 
 /** A run under way, its stream, and a storage server that answers as told. */
 async function rig(
-  options: { readonly replies?: readonly Reply[]; readonly uploadPrefix?: string } = {},
+  options: {
+    readonly replies?: readonly Reply[];
+    readonly uploadPrefix?: string;
+    readonly patienceMs?: number;
+  } = {},
 ): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
   const storage = stack.use(await serveObjects(...(options.replies ?? [status(200)])));
   const work = scriptedHandler();
   const wep = stack.use(
-    await startWep({ handlers: [work.handler], tuning: { transfer: TRANSFER, grantTimeoutMs: 5_000 } }),
+    await startWep({
+      handlers: [work.handler],
+      tuning: { transfer: { ...TRANSFER, patienceMs: options.patienceMs ?? 0 }, grantTimeoutMs: 5_000 },
+    }),
   );
   const stream = stack.use(await TestStream.open(wep.port));
   const task = assignment({ uploadPrefix: options.uploadPrefix ?? "out/run-1/" });
@@ -109,6 +122,21 @@ describe("an upload", () => {
     await test.grant();
     await upload;
     expect(test.storage.requests.map(({ url }) => url.split("=")[1])).toEqual(["1", "2", "3"]);
+  });
+
+  it("waits out an hour in which storage is away: what the handler has computed is not lost", async () => {
+    const away = Array.from({ length: 4 * TRANSFER.maxFailures }, () => status(503));
+    await using test = await rig({ replies: [...away, status(200)], patienceMs: 3_600_000 });
+    const upload = test.call.ctx.upload("x", "text", { mediaType: "text/plain" });
+    for (let round = 0; round <= away.length; round += 1) await test.grant();
+    expect(await upload).toMatchObject({ sizeBytes: 4 });
+  });
+
+  it.each([400, 403, 409])("has no such patience with storage that answers %i", async (code) => {
+    await using test = await rig({ replies: [status(code)], patienceMs: 3_600_000 });
+    const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
+    for (let round = 0; round < TRANSFER.maxFailures; round += 1) await test.grant();
+    expect(await outcome).toMatchObject({ name: "RetryableError" });
   });
 
   it("fails, as worth another try, when storage goes on failing", async () => {

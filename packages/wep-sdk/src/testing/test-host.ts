@@ -47,7 +47,8 @@ export class TestHost implements ScopeSource {
   readonly log: Logger;
   readonly metrics: MetricPort;
   readonly endsAtMs: number;
-  readonly transfer: TransferSettings = DEFAULT_TRANSFER;
+  /** Nobody comes to mend the storage of a test, or of a replay. */
+  readonly transfer: TransferSettings = { ...DEFAULT_TRANSFER, patienceMs: 0 };
   readonly progress: TestProgress[] = [];
   /** What was saved, as it was then. */
   readonly checkpoints: unknown[] = [];

@@ -19,7 +19,8 @@ describe("an error on its way to another thread", () => {
     expect(travelled(new RetryableError("later"))).toMatchObject({ retryAfterMs: undefined });
     const transient = travelled(new TransientFailure("not now", { retryAfterMs: 7 }));
     expect(transient).toBeInstanceOf(TransientFailure);
-    expect(transient).toMatchObject({ message: "not now", retryAfterMs: 7 });
+    expect(transient).toMatchObject({ message: "not now", retryAfterMs: 7, isRefusal: false });
+    expect(travelled(new TransientFailure("not so", { isRefusal: true }))).toMatchObject({ isRefusal: true });
     expect(travelled(new NotBrokeredError("never"))).toBeInstanceOf(NotBrokeredError);
   });
 

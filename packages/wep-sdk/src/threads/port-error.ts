@@ -5,7 +5,12 @@ import { TransientFailure } from "../transfer-retry.ts";
 
 /** An error on its way to another thread: cloning would keep its text and lose what it is. */
 export type PortError =
-  | { readonly kind: "transient"; readonly message: string; readonly retryAfterMs: number }
+  | {
+      readonly kind: "transient";
+      readonly message: string;
+      readonly retryAfterMs: number;
+      readonly isRefusal: boolean;
+    }
   | { readonly kind: "not_brokered"; readonly message: string }
   | { readonly kind: "terminal"; readonly message: string; readonly code: TaskErrorCode }
   | {
@@ -20,7 +25,8 @@ export type PortError =
 export function packError(error: unknown): PortError {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof TransientFailure) {
-    return { kind: "transient", message, retryAfterMs: error.retryAfterMs };
+    const { retryAfterMs, isRefusal } = error;
+    return { kind: "transient", message, retryAfterMs, isRefusal };
   }
   if (error instanceof NotBrokeredError) return { kind: "not_brokered", message };
   if (isTerminalError(error)) return { kind: "terminal", message, code: error.code };
@@ -34,8 +40,10 @@ export function packError(error: unknown): PortError {
 export function unpackError(error: PortError): Error {
   const { message } = error;
   switch (error.kind) {
-    case "transient":
-      return new TransientFailure(message, { retryAfterMs: error.retryAfterMs });
+    case "transient": {
+      const { retryAfterMs, isRefusal } = error;
+      return new TransientFailure(message, { retryAfterMs, isRefusal });
+    }
     case "not_brokered":
       return new NotBrokeredError(message);
     case "terminal":
