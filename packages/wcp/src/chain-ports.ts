@@ -232,6 +232,14 @@ export interface TxOrder {
   readonly nonce: number;
 }
 
+/** What became of an order. */
+export interface OrderAnswer {
+  /** Whether it was carried out; else nothing has changed. */
+  readonly isDone: boolean;
+  /** A sentence for the operator. */
+  readonly text: string;
+}
+
 /** Where to go on reading events. */
 export interface Cursor {
   readonly blockNumber: number;

@@ -1,4 +1,4 @@
-import type { Cursor, IntentRequest, TxOrder } from "./chain-ports.ts";
+import type { Cursor, IntentRequest, OrderAnswer, TxOrder } from "./chain-ports.ts";
 import type { Intent } from "./domain/intent.ts";
 import type { RetryPolicy, RunFailure } from "./domain/retry.ts";
 import type { Lease, Task } from "./domain/task.ts";
@@ -336,13 +336,13 @@ export interface Store extends Disposable {
   highestNonce(): number | undefined;
   cursor(name: string): Cursor | undefined;
   saveCursor(name: string, cursor: Cursor): Promise<void>;
-  /** What the operator asked for and nobody has answered. */
   /** Queues that the operator paused, or let go on, against the configuration; true: paused. */
   queuePauses(): ReadonlyMap<string, boolean>;
   /** `undefined`: as the configuration has it. */
   saveQueuePause(queue: string, isPaused: boolean | undefined): Promise<void>;
+  /** What the operator asked for and nobody has answered. */
   openOrders(): TxOrder[];
-  answerOrder(id: number, answer: string): Promise<void>;
+  answerOrder(id: number, answer: OrderAnswer): Promise<void>;
   /** Hash of the chain's first block, which tells a reset chain from the one this database knows. */
   genesisHash(): string | undefined;
   saveGenesisHash(hash: string): Promise<void>;

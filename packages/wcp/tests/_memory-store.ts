@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "@subnet-worker/kit";
 import type { Intent } from "../src/domain/intent.ts";
 import { FINAL_STATES, type Task } from "../src/domain/task.ts";
 import type { Attempt, Transaction } from "../src/domain/transaction.ts";
-import type { Cursor, IntentRequest, TxOrder } from "../src/chain-ports.ts";
+import type { Cursor, IntentRequest, OrderAnswer, TxOrder } from "../src/chain-ports.ts";
 import type { Store, TransactionChange } from "../src/ports.ts";
 
 /** A row and when it was written last. */
@@ -32,7 +32,7 @@ export class MemoryDisk {
   /** Bytes of every attempt that was ever stored: what may have been sent. */
   readonly raws: Set<string> = new Set();
   /** What the operator was told about each order. */
-  readonly answers: Map<number, string> = new Map();
+  readonly answers: Map<number, OrderAnswer> = new Map();
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;

@@ -235,7 +235,7 @@ function describeTheRest(createPlace: () => StorePlace): void {
         ["cancel", 3],
         ["rebroadcast", 4],
       ]);
-      await store.answerOrder(orders[1]!.id, "done");
+      await store.answerOrder(orders[1]!.id, { isDone: true, text: "done" });
     }
     using store = place.open();
     expect(store.openOrders().map(({ action }) => action)).toEqual(["bump", "rebroadcast"]);

@@ -132,8 +132,24 @@ describe("wcp tx", () => {
       await until(() => node.openOrders().length > 0);
       const order = node.openOrders()[0]!;
       expect(order).toMatchObject({ action, nonce: 7 });
-      await node.answerOrder(order.id, "done: replaced by 0xa2");
-      expect(await command).toMatchObject({ code: 0, out: "done: replaced by 0xa2\n" });
+      await node.answerOrder(order.id, { isDone: true, text: "replaced by 0xa2" });
+      expect(await command).toMatchObject({ code: 0, out: "replaced by 0xa2\n" });
+    },
+  );
+
+  it.each(["bump", "cancel", "rebroadcast"] as const)(
+    "%s that the node could not carry out ends with code 1, and says why",
+    async (action) => {
+      using node = bench.store();
+      await saveClaim(node, { kind: "signed" });
+      using _running = bench.lock();
+      const command = bench.wcp(["tx", action, "7"]);
+      await until(() => node.openOrders().length > 0);
+      const text = "not replaced: it is in a block by now";
+      await node.answerOrder(node.openOrders()[0]!.id, { isDone: false, text });
+      const { code, out, err } = await command;
+      expect([code, out]).toEqual([1, ""]);
+      expect(err).toContain(`${action} of nonce 7: ${text}`);
     },
   );
 

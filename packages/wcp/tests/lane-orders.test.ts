@@ -16,9 +16,12 @@ async function startWithOne(...args: Parameters<typeof LaneBench.start>): Promis
   return bench;
 }
 
+/** In front of what could not be carried out stands a `-`. */
 async function answerTo(bench: LaneBench, id: number): Promise<string> {
   for (let turn = 0; turn < 20 && !bench.disk.answers.has(id); turn += 1) await bench.pass(500);
-  return bench.disk.answers.get(id) ?? "nothing";
+  const answer = bench.disk.answers.get(id);
+  if (answer === undefined) return "nothing";
+  return answer.isDone ? answer.text : `- ${answer.text}`;
 }
 
 describe("an operator's order", () => {
@@ -77,12 +80,26 @@ describe("an operator's order", () => {
     expect(bench.chain.sent).toEqual([bench.chain.sent[0], bench.chain.sent[0]]);
   });
 
+  it("to send again is not carried out when the endpoints do not take it", async () => {
+    await using bench = await startWithOne();
+    bench.chain.intercept = () => ({ kind: "insufficient_funds", message: "too poor" });
+    const answer = await answerTo(bench, bench.disk.order("rebroadcast", 0));
+    expect(answer).toBe("- sent again: insufficient_funds");
+  });
+
+  it("to bump tells that no endpoint has taken the replacement yet", async () => {
+    await using bench = await startWithOne();
+    bench.chain.intercept = () => ({ kind: "unknown", message: "pool full" });
+    const answer = await answerTo(bench, bench.disk.order("bump", 0));
+    expect(answer).toMatch(/^replaced by 0x\w+, which the endpoints answer with unknown; it is sent again$/);
+  });
+
   it("about a nonce that nothing is under way with is answered so", async () => {
     await using bench = await startWithOne({ confirmationsBlocks: 3 });
     await bench.mine();
-    expect(await answerTo(bench, bench.disk.order("bump", 0))).toBe("nonce 0 is in a block already");
+    expect(await answerTo(bench, bench.disk.order("bump", 0))).toBe("- nonce 0 is in a block already");
     expect(await answerTo(bench, bench.disk.order("cancel", 7))).toBe(
-      'nothing is under way with nonce 7; "wcp tx ls" shows what is',
+      '- nothing is under way with nonce 7; "wcp tx ls" shows what is',
     );
   });
 
@@ -90,7 +107,7 @@ describe("an operator's order", () => {
     await using bench = await startWithOne({ maxFeePerGasWei: 22n * GWEI });
     for (const action of ["bump", "cancel"] as const) {
       const answer = await answerTo(bench, bench.disk.order(action, 0));
-      expect(answer).toContain("tx_policy.max_fee_gwei");
+      expect(answer).toMatch(/^- not (replaced|cancelled): .*tx_policy\.max_fee_gwei/);
     }
     expect(bench.attempts("a1")).toHaveLength(1);
   });

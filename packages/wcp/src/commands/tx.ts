@@ -5,7 +5,7 @@ import type { IntentView, TransactionView } from "../adapters/sqlite/inspect-tra
 import { keyHolder } from "../adapters/sqlite/process-lock.ts";
 import type { Config } from "../config.ts";
 import { keyLockOptions } from "../open.ts";
-import type { TxOrder } from "../chain-ports.ts";
+import type { OrderAnswer, TxOrder } from "../chain-ports.ts";
 import {
   durationOption,
   type Invocation,
@@ -142,7 +142,7 @@ function intentText(intent: IntentView, nowMs: number): string {
 /** Between looks for an answer. The node looks for orders once a second. */
 const ANSWER_POLL_MS = 200;
 
-/** `wcp tx bump|cancel|rebroadcast`: leaves an order for the node and waits for its answer. */
+/** `wcp tx bump|cancel|rebroadcast`: leaves an order for the node and waits for its answer. Exit code 1 when it was not carried out. */
 export function orderCommand(action: TxOrder["action"]): RunCommand {
   return async (invocation) => {
     const nonce = nonceArgument(invocation.args[0] ?? "");
@@ -157,12 +157,15 @@ export function orderCommand(action: TxOrder["action"]): RunCommand {
       return EXIT.ok;
     }
     const answer = await waitForAnswer(invocation, { desk, id, waitMs });
-    io.out(
-      answer === undefined
-        ? `The node has not answered within ${formatAge(waitMs)}. The order stands; wcp tx show ${nonce} tells what became of it.\n`
-        : `${answer}\n`,
-    );
-    return answer === undefined ? EXIT.tryLater : EXIT.ok;
+    if (answer === undefined) {
+      io.out(
+        `The node has not answered within ${formatAge(waitMs)}. The order stands; wcp tx show ${nonce} tells what became of it.\n`,
+      );
+      return EXIT.tryLater;
+    }
+    if (!answer.isDone) throw new StartupError(EXIT.fault, `${action} of nonce ${nonce}: ${answer.text}`);
+    io.out(`${answer.text}\n`);
+    return EXIT.ok;
   };
 }
 
@@ -195,7 +198,7 @@ function refuseUseless(config: Config, nonce: number): { readonly wallet: string
 async function waitForAnswer(
   { io, signal }: Invocation,
   { desk, id, waitMs }: { readonly desk: OrderDesk; readonly id: number; readonly waitMs: number },
-): Promise<string | undefined> {
+): Promise<OrderAnswer | undefined> {
   const untilMs = io.clock.monotonicMs() + waitMs;
   for (;;) {
     const answer = desk.answer(id);

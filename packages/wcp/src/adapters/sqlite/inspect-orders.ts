@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import type { TxOrder } from "../../chain-ports.ts";
+import type { OrderAnswer, TxOrder } from "../../chain-ports.ts";
 import { StoreError } from "./store-error.ts";
 
 /** Leaves word for the node, which looks once a second; it need not be running. */
@@ -38,11 +38,11 @@ export class OrderDesk implements Disposable {
   }
 
   /** What the node said; `undefined` before it has. */
-  answer(id: number): string | undefined {
+  answer(id: number): OrderAnswer | undefined {
     const row = this.#db
       .prepare<[number], { readonly answer: string | null }>("SELECT answer FROM orders WHERE id = ?")
       .get(id);
-    return row?.answer ?? undefined;
+    return row?.answer == null ? undefined : (JSON.parse(row.answer) as OrderAnswer);
   }
 
   [Symbol.dispose](): void {

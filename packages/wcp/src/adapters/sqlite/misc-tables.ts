@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { Cursor, TxOrder } from "../../chain-ports.ts";
+import type { Cursor, OrderAnswer, TxOrder } from "../../chain-ports.ts";
 
 /** The small tables: cursors, pauses of queues, the operator's orders, the database's identity. */
 export class MiscTables {
@@ -53,8 +53,8 @@ export class MiscTables {
     return this.#openOrders.all();
   }
 
-  answerOrder(id: number, answer: string): void {
-    this.#answerOrder.run(answer, id);
+  answerOrder(id: number, answer: OrderAnswer): void {
+    this.#answerOrder.run(JSON.stringify(answer), id);
   }
 
   genesisHash(): string | undefined {

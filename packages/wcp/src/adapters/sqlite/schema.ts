@@ -136,7 +136,7 @@ CREATE TABLE orders (
   action TEXT NOT NULL,
   nonce INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
-  -- A sentence for the operator, once it is carried out or refused.
+  -- JSON: whether it was carried out, and a sentence for the operator. NULL before.
   answer TEXT
 ) STRICT;
 
