@@ -71,7 +71,9 @@ describe("limits", () => {
     const grows = executeModule({
       body: "(loop (drop (memory.grow (i32.const 0))) (br_if 0 (local.get 1))) (i32.const 100)",
     });
-    await using own = createEngine({ threads: 1 });
+    // The engine's own clock stands still: what it ends is what the test lets it end.
+    const clock = new FakeClock();
+    await using own = createEngine({ threads: 1 }, { clock });
     const program = await own.prepare(grows);
     const limits = { fuel: 15_000_000n, timeMs: 100 };
     const slow = { limits, input: Uint8Array.of(1) };
@@ -80,15 +82,21 @@ describe("limits", () => {
     expect(first.fuel).toBeGreaterThan(100n);
     expect(await own.run(program, { limits: { ...limits, timeMs: 60_000 } })).toMatchObject({ fuel: 6n });
     expect(own.stats.replacedThreads).toBe(0);
-    await own.run(program, slow);
+    // It was quick, so its thread does not watch.
+    const unwatched = own.run(program, slow);
+    while (own.stats.busyThreads === 0) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(100);
+    expect((await unwatched).kind).toBe("timed_out");
+    expect(own.stats.replacedThreads).toBe(1);
     const next = await own.run(program, slow);
     expect(next.kind).toBe("timed_out");
     expect(next.fuel).toBeGreaterThan(100n);
+    expect(own.stats.replacedThreads).toBe(1);
   });
 
   it("a run that only its thread's end can stop costs that thread, and is answered before it is gone", async () => {
-    // Fuel and time such that the thread does not watch.
-    const limits = { fuel: 100_000n, timeMs: 100 };
+    // Fuel and time such that the thread does not watch, and a busy one comes to the call within the time.
+    const limits = { fuel: 100_000n, timeMs: 3_000 };
     const sleeps = commandModule(
       `(i32.store8 (i32.const 0) (i32.const 0))
        (i64.store (i32.const 24) (i64.const 1000000000000))
@@ -97,7 +105,7 @@ describe("limits", () => {
     );
     const before = engine.stats.replacedThreads;
     const { outcome } = await stop("sleep", sleeps, { limits, world: { kind: "live" } });
-    expect(outcome).toMatchObject({ kind: "timed_out", limitMs: 100, hostCalls: 1 });
+    expect(outcome).toMatchObject({ kind: "timed_out", limitMs: 3_000, hostCalls: 1 });
     expect(engine.stats.replacedThreads).toBe(before + 1);
   });
 
