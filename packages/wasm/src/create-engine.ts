@@ -22,6 +22,9 @@ const COMPILE_MAIN = new URL(
 
 const MIB = 1024 * 1024;
 
+/** What a program that was given out may still take to be written to the folder when the engine is closed. */
+const LAST_WRITE_MS = 5_000;
+
 /** Two, so that a module that takes long does not hold up all others. */
 const COMPILE_THREADS = 2;
 const COMPILE_HEAP_MB = 2048;
@@ -61,7 +64,8 @@ export interface EngineDeps {
  * Creates an engine: threads that run programs, threads that compile them, and caches.
  *
  * An engine that nothing waits for does not keep the process alive. Disposing of it ends runs that are under way as
- * `cancelled`, refuses what comes later with `CLOSED`, and waits until its threads are gone.
+ * `cancelled`, refuses what comes later with `CLOSED`, and waits until its threads are gone; what is being written to
+ * the cache's folder is written first, for five seconds at most.
  *
  * @throws {WasmError} `BAD_REQUEST` for an option that makes no sense
  * @example
@@ -117,6 +121,7 @@ class ThreadedEngine implements Engine {
       {
         size: COMPILE_THREADS,
         eager: 1,
+        leaveMs: folder === undefined ? undefined : LAST_WRITE_MS,
         thread: {
           main: COMPILE_MAIN,
           name: "wasm compile",

@@ -1,4 +1,5 @@
 export type { Abi } from "./abi/abi.ts";
+export { checkCacheFolder } from "./cache/program-folder.ts";
 export { createEngine, type EngineDeps } from "./create-engine.ts";
 export type { Clock } from "./clock.ts";
 export type {

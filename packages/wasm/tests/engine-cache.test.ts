@@ -193,6 +193,18 @@ describe("the folder of metered modules", () => {
     expect(next.stats).toMatchObject({ folderHits: 1, misses: 0, folderFailure: undefined });
   });
 
+  it("has what was prepared though the engine is closed at once", async () => {
+    const modules = Array.from({ length: 5 }, (_, index) => largeModule(MIB + index * 100_000));
+    for (const bytes of modules) {
+      // However long a write takes, its time is not over.
+      await using engine = createEngine({ threads: 1, cache: { folder } }, { clock: new FakeClock() });
+      await engine.prepare(bytes);
+    }
+    const names = await readdir(folder);
+    expect(names.length).toBe(modules.length);
+    expect(names.every((name) => name.endsWith(".metered"))).toBe(true);
+  });
+
   const damages: readonly (readonly [string, (file: Buffer) => Uint8Array])[] = [
     ["a bit is turned", (file) => file.fill(file.at(-10)! ^ 1, file.length - 10, file.length - 9)],
     ["it is cut", (file) => file.subarray(0, -1)],
@@ -256,6 +268,12 @@ describe("the folder of metered modules", () => {
     await using engine = open({ folder: file });
     await expectRight(engine, executeModule());
     expect(engine.stats.folderFailure).toMatch(/EEXIST|ENOTDIR/);
+  });
+
+  it.skipIf(process.platform !== "linux")("a folder below /proc holds nothing up", async () => {
+    await using engine = open({ folder: "/proc/none/modules" });
+    await expectRight(engine, executeModule());
+    expect(engine.stats.folderFailure).toContain("/proc/none cannot be made");
   });
 
   it("a file that is that of another program is not taken for it", async () => {

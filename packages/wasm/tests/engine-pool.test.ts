@@ -5,6 +5,10 @@ import type { PoolThread } from "../src/pool/pool-thread.ts";
 import { type Job, type Loss, ThreadPool } from "../src/pool/thread-pool.ts";
 import type { PoolThreadOrder } from "./_pool-thread.ts";
 
+/** As in `_pool-thread.ts`, which is a thread's. */
+const RELEASED = 1;
+const FINISHED = 2;
+
 interface Message {
   readonly kind: string;
   readonly name?: string;
@@ -21,11 +25,15 @@ afterEach(async () => {
 
 function openPool<C extends Clock = FakeClock>(
   size: number,
-  { clock = new FakeClock() as Clock as C, ...data }: { readonly fails?: boolean; readonly clock?: C } = {},
+  {
+    clock = new FakeClock() as Clock as C,
+    leaveMs,
+    ...data
+  }: { readonly fails?: boolean; readonly clock?: C; readonly leaveMs?: number } = {},
 ): { pool: ThreadPool<Message>; clock: C } {
   const main = new URL("./_pool-thread.ts", import.meta.url);
   const thread = { main, name: "test", stackMb: undefined, heapMb: 64, data };
-  const pool = new ThreadPool<Message>({ size, eager: 0, thread }, clock);
+  const pool = new ThreadPool<Message>({ size, eager: 0, thread, leaveMs }, clock);
   pools.push(pool);
   return { pool, clock };
 }
@@ -202,6 +210,43 @@ describe("the pool of threads", () => {
     await Promise.all([begun.ended.promise, waiting.ended.promise]);
     expect(events).toEqual(["begun began", "waiting closed", "begun closed", "exited", "closed"]);
     expect(await submit(pool, "late").ended.promise).toEqual({ kind: "closed" });
+  });
+
+  describe("closing a pool whose threads may finish what they do besides", () => {
+    async function goesOn(pool: ThreadPool<Message>): Promise<PoolThread> {
+      const job = submit(pool, "a", "answer_first");
+      await job.ended.promise;
+      return await job.began.promise;
+    }
+
+    it("waits for them", async () => {
+      const { pool } = openPool(1, { leaveMs: 500 });
+      const { cells } = await goesOn(pool);
+      const closed = pool[Symbol.asyncDispose]();
+      // As long as an ending would take.
+      for (let turns = 1_000; turns > 0; turns -= 1) await new Promise((resolve) => setImmediate(resolve));
+      Atomics.store(cells, RELEASED, 1n);
+      Atomics.notify(cells, RELEASED);
+      await closed;
+      expect(Atomics.load(cells, FINISHED)).toBe(1n);
+      expect(pool.replaced).toBe(0);
+    });
+
+    it("ends them when they take longer, and at once while they have a job", async () => {
+      const { pool, clock } = openPool(2, { leaveMs: 500 });
+      const busy = submit(pool, "b", "spin");
+      const { exited } = await busy.began.promise;
+      const late = await goesOn(pool);
+      let isClosed = false;
+      const closed = pool[Symbol.asyncDispose]().then(() => (isClosed = true));
+      await exited;
+      await clock.advance(499);
+      expect(isClosed).toBe(false);
+      await clock.advance(1);
+      await closed;
+      expect(Atomics.load(late.cells, FINISHED)).toBe(0n);
+      expect(events.at(-1)).toBe("b closed");
+    });
   });
 
   it("threads are started for the jobs that there are, and no more than there may be", async () => {

@@ -33,7 +33,7 @@ export interface Overrides {
 /**
  * Builds a WEP from its configuration and starts listening.
  *
- * @throws {StartupError} 78 for handlers that cannot be loaded, 75 for a port that is taken
+ * @throws {StartupError} 78 for handlers that cannot be loaded and a folder that cannot be used, 75 for a port that is taken
  */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const log = overrides.logger ?? createOwnLogger(config.logging);

@@ -11,7 +11,7 @@ import { wepInside } from "./_commands.ts";
 import { FakeEngine } from "./_fake-engine.ts";
 import { wasmModule } from "./_wasm-modules.ts";
 import { DEFAULTS } from "./_wasm-handler.ts";
-import { folderWith } from "./_wep-process.ts";
+import { folderWith, startWep } from "./_wep-process.ts";
 
 describe("wasm.execute on the engine", () => {
   let engine: Engine;
@@ -108,6 +108,28 @@ describe("a worker with WebAssembly", () => {
     expect(await handlersWith(false)).toEqual([]);
     // It is the caller's.
     expect(engine.isDisposed).toBe(false);
+  });
+});
+
+describe("a worker whose folder of modules cannot be used", () => {
+  it.each([
+    ["a file", "file", /EEXIST/],
+    ["below a file", "file/modules", /ENOTDIR/],
+    ["below /proc", "/proc/none/modules", process.platform === "linux" ? /cannot be made/ : /./],
+    ["a name that is too long", "x".repeat(300), /ENAMETOOLONG/],
+  ])("does not start, and says why: %s", async (_what, path, reason) => {
+    await using folder = await folderWith({ file: "" });
+    const wep = startWep(["run", "--port", "0", "--health-port", "0"], {
+      cwd: folder.path,
+      env: { WEP__WASM__ENABLED: "true", WEP__WASM__CACHE__FOLDER: path },
+    });
+    await using _ = wep;
+    expect(await wep.exited).toBe(78);
+    expect(wep.text.stderr).toMatch(
+      /wasm\.cache\.folder: \[WASM_BAD_REQUEST\] \S+ cannot keep metered modules/,
+    );
+    expect(wep.text.stderr).toMatch(reason);
+    expect(wep.text.stderr.trim().split("\n").length).toBe(1);
   });
 });
 

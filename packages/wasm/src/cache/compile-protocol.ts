@@ -20,6 +20,11 @@ export interface ToCompileThread {
   readonly isProfiled: boolean;
 }
 
+/** What it is told when the engine is closed, and it has nothing to do but what it does besides: end by itself. */
+export interface LeaveCompileThread {
+  readonly kind: "leave";
+}
+
 /** A program that can be run. */
 export interface Compiled {
   readonly abi: Abi | undefined;

@@ -5,7 +5,13 @@ import { DEFAULT_MODULE_LIMITS } from "../limits.ts";
 import { meterModule } from "../meter/meter-module.ts";
 import type { ThreadProgram } from "../thread/protocol.ts";
 import { compileProgram, meterProgram } from "./compile-program.ts";
-import type { Compiled, CompileThreadData, FromCompileThread, ToCompileThread } from "./compile-protocol.ts";
+import type {
+  Compiled,
+  CompileThreadData,
+  FromCompileThread,
+  LeaveCompileThread,
+  ToCompileThread,
+} from "./compile-protocol.ts";
 import { ProgramFolder } from "./program-folder.ts";
 import { createSampleModule } from "./sample-module.ts";
 import { STORED_VERSION } from "./stored-program.ts";
@@ -95,7 +101,9 @@ async function serve(message: ToCompileThread): Promise<void> {
   }
 }
 
-port.on("message", (message: ToCompileThread) => {
+port.on("message", (message: ToCompileThread | LeaveCompileThread) => {
+  // It comes after whatever was being written to the folder.
+  if ("kind" in message) process.exit();
   // What is no WasmError ends the thread, as a fault of ours must; the engine starts another.
   void serve(message);
 });

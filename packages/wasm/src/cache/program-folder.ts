@@ -9,7 +9,8 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { WasmError } from "../errors.ts";
 import { decodeStored, encodeStored, type StoredProgram } from "./stored-program.ts";
 
 const SUFFIX = ".metered";
@@ -34,10 +35,13 @@ export interface ProgramFolderOptions {
 export class ProgramFolder {
   readonly #options: ProgramFolderOptions;
 
-  /** @throws what the file system says when the folder cannot be made, or why it is not to be trusted */
+  /** @throws what the file system says when the folder cannot be made or written, or why it is not to be trusted */
   constructor(options: ProgramFolderOptions) {
     this.#options = options;
     this.#open();
+    const probe = join(options.folder, `${randomUUID()}${TEMPORARY}`);
+    writeFileSync(probe, "");
+    rmSync(probe);
   }
 
   /**
@@ -89,7 +93,7 @@ export class ProgramFolder {
   /** Makes the folder, which someone may have removed in the meantime, and looks whose it is. */
   #open(): void {
     const { folder } = this.#options;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const own = process.getuid?.();
     if (own === undefined) return;
     const { uid, mode } = statSync(folder);
@@ -122,6 +126,50 @@ export class ProgramFolder {
 
   #pathOf(key: string): string {
     return join(this.#options.folder, `${key}${SUFFIX}`);
+  }
+}
+
+/**
+ * Looks whether an engine can keep metered modules in a folder, which is made where it is missing. An engine itself
+ * does without a folder that it cannot use; this is for saying so before one is created.
+ *
+ * @throws {WasmError} `BAD_REQUEST`: it cannot be made or written, or others may write to it
+ * @example
+ *   checkCacheFolder("/var/cache/worker/modules");
+ */
+export function checkCacheFolder(folder: string): void {
+  try {
+    void new ProgramFolder({ folder, maxBytes: 0 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new WasmError(
+      "BAD_REQUEST",
+      `${folder} cannot keep metered modules: ${reason}; name a folder that this process can make and write`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not by the option `recursive`: below /proc, where folders are missing however often
+ * they are made, that never comes back.
+ */
+function makeFolder(folder: string): void {
+  if (makeOne(folder)) return;
+  makeFolder(dirname(folder));
+  if (!makeOne(folder)) throw new Error(`${folder} cannot be made: the folder above it takes none`);
+}
+
+/** Makes one folder, or finds it; `false` when there is none above. */
+function makeOne(folder: string): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(folder).isDirectory()) return true;
+    if (code === "ENOENT" && dirname(folder) !== folder) return false;
+    throw error;
   }
 }
 

@@ -38,6 +38,11 @@ export interface PoolOptions<Message> {
   /** Threads that are started at once; the others when there is work for them. */
   readonly eager: number;
   readonly thread: ThreadOptions;
+  /**
+   * When the pool is closed, threads without a job are told `{ kind: "leave" }`, and have that long to finish what they
+   * do besides. Default: they are ended at once.
+   */
+  readonly leaveMs?: number | undefined;
   /** A thread says something that is of no job. */
   readonly onStray?: (message: Message) => void;
 }
@@ -109,13 +114,25 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const job of waiting) job.lose({ kind: "closed" }, undefined);
-    for (const slot of this.#slots) {
-      // What keeps the process alive until the threads are gone.
-      slot.thread.hold(true);
-      this.#end(slot);
-      this.#take(slot)?.lose({ kind: "closed" }, slot.thread);
-    }
+    await Promise.all(Array.from(this.#slots, (slot) => this.#close(slot)));
     await Promise.all(Array.from(this.#dying, ({ exited }) => exited));
+  }
+
+  async #close(slot: Slot<Message>): Promise<void> {
+    const { leaveMs } = this.#options;
+    const { thread } = slot;
+    // What keeps the process alive until the threads are gone.
+    thread.hold(true);
+    const mayLeave = leaveMs !== undefined && slot.isReady && slot.job === undefined;
+    if (!mayLeave) {
+      this.#end(slot);
+      this.#take(slot)?.lose({ kind: "closed" }, thread);
+      return;
+    }
+    this.#retire(slot);
+    using _timer = this.#clock.timer(leaveMs, () => thread.end());
+    thread.post({ kind: "leave" }, []);
+    await thread.exited;
   }
 
   #slotOf(job: Job<Message>): Slot<Message> | undefined {
@@ -217,10 +234,14 @@ export class ThreadPool<Message extends { readonly kind: string }> implements As
   }
 
   #end(slot: Slot<Message>): void {
+    this.#retire(slot);
+    slot.thread.end();
+  }
+
+  #retire(slot: Slot<Message>): void {
     slot.isEnded = true;
     this.#slots.delete(slot);
     this.#dying.add(slot.thread);
-    slot.thread.end();
   }
 
   #bury(slot: Slot<Message>, reason: string): void {

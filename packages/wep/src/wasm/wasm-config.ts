@@ -95,7 +95,7 @@ export const WASM_SCHEMA: ConfigSchema<WasmConfig> = {
   cache: {
     memory_mb: positive("Compiled programs that are kept in memory, in MiB of their modules.", 256),
     folder: {
-      doc: "Folder that metered modules are kept in, so that a restart need not make them again; relative to the configuration file. Whoever can write there decides what runs. Empty for none.",
+      doc: "Folder that metered modules are kept in, so that a restart need not make them again; relative to the configuration file. Whoever can write there decides what runs; a WEP that cannot write there does not start. Empty for none.",
       format: String,
       default: "",
     },
