@@ -1,6 +1,7 @@
 // The faults of the transaction lane that anvil can produce, each by its number.
 import { join } from "node:path";
 import { batchExecutorInterface, decodeContractError, taskQueueInterface } from "@subnet-worker/contracts";
+import type { Clock } from "@subnet-worker/kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { OrderDesk } from "../src/adapters/sqlite/inspect-orders.ts";
 import { createBatchCodec } from "../src/adapters/evm/batch-codec.ts";
@@ -14,6 +15,9 @@ import { fastClock } from "./_fast-clock.ts";
 import { until } from "./_until.ts";
 
 const GWEI = 1_000_000_000n;
+const HOUR_MS = 3_600_000;
+/** It leaves alone what it has sent. */
+const PATIENT: Partial<LaneOptions> = { resendAfterMs: HOUR_MS, bumpAfterMs: HOUR_MS };
 const signer = createLocalSigner(WORKER_KEY, 31_337n);
 const wallet = signer.address;
 let dev: DevChain;
@@ -41,7 +45,10 @@ function hex(value: bigint): string {
 }
 
 /** A lane on a database of its own, unless one is named, twenty times as fast as it would be. */
-function start(options: Partial<LaneOptions> = {}, database = `faults-${(databases += 1)}`): AnvilLane {
+function start(
+  options: Partial<LaneOptions> & { readonly clock?: Clock } = {},
+  database = `faults-${(databases += 1)}`,
+): AnvilLane {
   return new AnvilLane(dev, database, { clock: fastClock(20), ...options });
 }
 
@@ -100,7 +107,7 @@ async function pool(): Promise<Map<number, string>> {
 
 describe("on anvil", () => {
   it("fault 1: bytes that the node knows already count as sent", async () => {
-    await using on = start({ bumpAfterMs: 3_600_000 });
+    await using on = start({ bumpAfterMs: HOUR_MS });
     const outcome = submit(on, work(1));
     await eventually(() => sends(on) >= 3);
     expect(on.logs.at("warn")).toEqual([]);
@@ -111,7 +118,8 @@ describe("on anvil", () => {
   });
 
   it("fault 2: a nonce that somebody else used is reported, and the intent gets another", async () => {
-    await using on = start();
+    // Or it would outbid the other, given the time.
+    await using on = start(PATIENT);
     const outcome = submit(on, work(1));
     await eventually(() => sends(on) > 0);
     const nonce = await dev.minedCount(wallet);
@@ -191,7 +199,7 @@ describe("on anvil", () => {
   });
 
   it("fault 7: a wallet without funds keeps nonce and bytes, says so, and goes on when it has some", async () => {
-    await using on = start({ bumpAfterMs: 3_600_000 });
+    await using on = start({ bumpAfterMs: HOUR_MS });
     const balance = await dev.rpc("eth_getBalance", wallet, "latest");
     const nonce = await dev.minedCount(wallet);
     await dev.rpc("anvil_setBalance", wallet, "0x0");
@@ -272,7 +280,7 @@ describe("on anvil", () => {
   });
 
   it("fault 14: a reorg puts a transaction back under its nonce, with the same bytes", async () => {
-    await using on = start({ confirmationsBlocks: 3, bumpAfterMs: 3_600_000 });
+    await using on = start({ confirmationsBlocks: 3, bumpAfterMs: HOUR_MS });
     const outcome = submit(on, work(1));
     const nonce = await dev.minedCount(wallet);
     await eventually(async () => (await pool()).has(nonce));
@@ -291,10 +299,14 @@ describe("on anvil", () => {
   });
 
   it("fault 15: an intent whose deadline passes gives its nonce to a no-op", async () => {
-    await using on = start();
-    const deadlineMs = fastClock(20).nowMs() + 5_000;
+    const fast = fastClock(20);
+    let aheadMs = 0;
+    await using on = start({ clock: { ...fast, nowMs: () => fast.nowMs() + aheadMs } });
+    const deadlineMs = fast.nowMs() + HOUR_MS;
     const late = submit(on, { ...work(1), kind: "heartbeat", deadlineMs });
     const nonce = await dev.minedCount(wallet);
+    await eventually(async () => (await pool()).has(nonce));
+    aheadMs = HOUR_MS;
     await eventually(() => attemptsOf(on, nonce).at(-1)?.isNoop === true);
     await eventually(async () => (await pool()).get(nonce) === attemptsOf(on, nonce).at(-1)?.txHash);
     await dev.mine();
@@ -307,13 +319,13 @@ describe("on anvil", () => {
     const database = `faults-${(databases += 1)}`;
     let first: readonly Attempt[];
     {
-      await using before = start({}, database);
+      await using before = start(PATIENT, database);
       void submit(before, work(1));
       await eventually(async () => (await pool()).has(nonce));
       first = attemptsOf(before, nonce);
     }
     await dev.rpc("anvil_dropAllTransactions");
-    await using on = start({}, database);
+    await using on = start(PATIENT, database);
     await eventually(async () => (await pool()).has(nonce));
     expect((await pool()).get(nonce)).toBe(first[0]?.txHash);
     const outcome = submit(on, work(1));
@@ -329,7 +341,7 @@ describe("on anvil", () => {
       for (const number of [1, 2]) void submit(before, work(number));
       await eventually(async () => (await pool()).size === 2);
     }
-    await using on = start();
+    await using on = start({ ...PATIENT, repairAfterMs: HOUR_MS });
     const outcome = submit(on, work(3));
     await eventually(async () => (await pool()).has(nonce + 2));
     await dev.mine();
