@@ -24,13 +24,21 @@ const RUN: RecordedRun = {
       objectKey: "in/song.wav",
       url: "https://store/in/song.wav?X-Amz-Signature=1",
       urlExpiresAtMs: 1_700_000_000_000,
+      stored: { objectKey: "in/song.wav", sizeBytes: 3, modifiedAtMs: 1_700_000_000_000, sha256: "ab" },
       maxBytes: 1_000,
     },
     { name: "nothing", abiType: "", mediaType: "application/json", value: null },
   ],
   workflowInputs: [],
   outputs: [{ name: "key", abiType: "string", mediaType: "audio/wav", isObjectKey: true, maxBytes: 9 }],
-  outcome: { state: "done", status: "error", code: 2001, reason: "it broke", outputs: { key: "a" } },
+  outcome: {
+    state: "done",
+    status: "error",
+    code: 2001,
+    reason: "it broke",
+    outputs: { key: "a" },
+    objects: [{ objectKey: "a", sizeBytes: 1, modifiedAtMs: 2 }],
+  },
 };
 
 function broken(change: (run: { [name: string]: unknown }) => void): string {

@@ -63,8 +63,20 @@ export interface RecordedInput {
   readonly url?: string;
   /** In Unix milliseconds, when `url` stops working. */
   readonly urlExpiresAtMs?: number;
+  /** The object as it was stored when the run was recorded. `undefined`: storage did not tell, or has none. */
+  readonly stored?: RecordedObject;
   /** Of the object. `undefined`: no limit. */
   readonly maxBytes?: number;
+}
+
+/** An object as it is stored. */
+export interface RecordedObject {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  /** In Unix milliseconds. */
+  readonly modifiedAtMs: number;
+  /** 64 hex digits, as it was given at the upload. `undefined`: the store has none. */
+  readonly sha256?: string;
 }
 
 /** One named output that the spec declares. */
@@ -89,6 +101,8 @@ export interface RecordedOutcome {
   readonly reason?: string;
   /** Of a success: the values by name, as the network has them. */
   readonly outputs?: Readonly<Record<string, unknown>>;
+  /** Those objects among them that are stored, each once. `undefined`: none was looked at. */
+  readonly objects?: readonly RecordedObject[];
 }
 
 /** A document is no recorded run. The message names the field and what to do. */
@@ -179,7 +193,17 @@ function toInput(at: Place): RecordedInput {
     ...optional(at, "objectKey", text),
     ...optional(at, "url", text),
     ...optional(at, "urlExpiresAtMs", count),
+    ...optional(at, "stored", (place, name) => toObject(tableOf(place.table[name], `${place.path}.${name}`))),
     ...optional(at, "maxBytes", count),
+  };
+}
+
+function toObject(at: Place): RecordedObject {
+  return {
+    objectKey: text(at, "objectKey"),
+    sizeBytes: count(at, "sizeBytes"),
+    modifiedAtMs: count(at, "modifiedAtMs"),
+    ...optional(at, "sha256", text),
   };
 }
 
@@ -201,6 +225,9 @@ function toOutcome(at: Place): RecordedOutcome {
     ...optional(at, "code", count),
     ...optional(at, "reason", text),
     ...(outputs === undefined ? {} : { outputs: tableOf(outputs, `${at.path}.outputs`).table }),
+    ...optional(at, "objects", (place, name) =>
+      listOf(place.table[name], `${place.path}.${name}`).map(toObject),
+    ),
   };
 }
 

@@ -21,6 +21,8 @@ export class ObjectCommandBench implements AsyncDisposable {
   readonly evm: EvmBench;
   readonly storage: StorageBroker;
   readonly dir: string;
+  /** Settings that go before those of the file. */
+  env: Readonly<Record<string, string>> = {};
   readonly #stack: AsyncDisposableStack;
   readonly #endpoint: string;
 
@@ -85,6 +87,7 @@ ${more}
   wcp(argv: readonly string[], clock: Clock = LATE): Promise<CommandResult> {
     const { accessKeyId, secretAccessKey } = s3Options("");
     const env = {
+      ...this.env,
       WCP__STORAGE__ACCESS_KEY_ID: accessKeyId,
       WCP__STORAGE__SECRET_ACCESS_KEY: secretAccessKey,
     };
@@ -94,15 +97,15 @@ ${more}
 
   /** Puts objects there, as runs would have. */
   async put(...keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const ticket = await this.storage.uploadTicket(key, { mediaType: "text/plain", sizeBytes: 3 });
-      const response = await fetch(ticket.url, {
-        method: "PUT",
-        headers: { ...ticket.headers },
-        body: "abc",
-      });
-      if (!response.ok) throw new Error(`PUT ${key}: HTTP ${response.status}`);
-    }
+    for (const key of keys) await this.putWith(key);
+  }
+
+  /** Puts one there, with its digest where there is one. */
+  async putWith(key: string, sha256?: Uint8Array): Promise<void> {
+    const wish = { mediaType: "text/plain", sizeBytes: 3, ...(sha256 === undefined ? {} : { sha256 }) };
+    const ticket = await this.storage.uploadTicket(key, wish);
+    const response = await fetch(ticket.url, { method: "PUT", headers: { ...ticket.headers }, body: "abc" });
+    if (!response.ok) throw new Error(`PUT ${key}: HTTP ${response.status}`);
   }
 
   /** All keys there are, in order. */

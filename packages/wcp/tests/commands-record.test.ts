@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { encodeParams } from "@subnet-worker/activity-spec";
 import { systemClock } from "@subnet-worker/kit";
 import { parseRecordedRun, type RecordedRun } from "@subnet-worker/protocol/recorded-run";
@@ -58,8 +59,41 @@ describe("wcp record show", () => {
     const id = await bench.evm.enqueue();
     const run = await show(id, "--no-urls");
     expect(run.inputs[0]).not.toHaveProperty("url");
+    expect(run.inputs[0]?.stored).toMatchObject({ sizeBytes: 3 });
     const { secretAccessKey } = s3Options("");
     expect(JSON.stringify([run, await show(id)])).not.toContain(secretAccessKey);
+  });
+
+  it("tells size, digest and age of objects, and of those that are not there that they are not", async () => {
+    const sha256 = createHash("sha256").update("abc").digest();
+    await bench.put("in/plain.wav");
+    await bench.putWith("in/song-2.wav", sha256);
+    const inputData = (key: string) => encodeParams(ACTIVITY.inputs, { audio_object_key: key, rate_hz: "1" });
+    const shown = async (key: string) => await show(await bench.evm.enqueue({ inputData: inputData(key) }));
+    const { stored } = (await shown("in/song-2.wav")).inputs[0]!;
+    expect(stored).toMatchObject({
+      objectKey: "in/song-2.wav",
+      sizeBytes: 3,
+      sha256: sha256.toString("hex"),
+    });
+    expect(Math.abs(Date.now() - (stored?.modifiedAtMs ?? 0))).toBeLessThan(3_600_000);
+    expect((await shown("in/plain.wav")).inputs[0]?.stored).not.toHaveProperty("sha256");
+    const id = await bench.evm.enqueue({ inputData: inputData("in/gone.wav") });
+    const { code, out, err } = await bench.wcp(["record", "show", id], systemClock);
+    expect([code, err]).toEqual([0, "audio_object_key: in/gone.wav is not in storage\n"]);
+    expect(parseRecordedRun(out).inputs[0]).not.toHaveProperty("stored");
+  });
+
+  it("does without them while storage does not answer", async () => {
+    const id = await bench.evm.enqueue();
+    bench.env = { WCP__STORAGE__ENDPOINT: "http://127.0.0.1:9", WCP__STORAGE__REQUEST_TIMEOUT: "1s" };
+    const { code, out, err } = await bench.wcp(["record", "show", id], systemClock);
+    bench.env = {};
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^audio_object_key: size and digest of in\/song\.wav are left out: \[STORAGE_UNAVAILABLE\]/,
+    );
+    expect(parseRecordedRun(out).inputs[0]).toHaveProperty("url");
   });
 
   it("tells the run that is under way, and where it goes on from", async () => {
@@ -82,6 +116,9 @@ describe("wcp record show", () => {
     const { run, outcome } = await show(task.id);
     expect(run).toMatchObject({ id: runId, attempt: 3 });
     expect(outcome).toEqual({ state: "done", status: "success", outputs: values });
+    await bench.put(values.processed_object_key);
+    const { objects } = (await show(task.id)).outcome!;
+    expect(objects).toMatchObject([{ objectKey: values.processed_object_key, sizeBytes: 3 }]);
   });
 
   it("knows an activity of its database by the beginning of its id, where that is one's alone", async () => {
@@ -116,6 +153,7 @@ describe("wcp record show", () => {
     const { code, out, err } = await bench.wcp(["record", "show", id], systemClock);
     bench.configure();
     expect([code, err]).toEqual([0, expect.stringContaining(`wep replay --objects ${bench.dir}/objects\n`)]);
+    expect(err).toContain("in/song.wav is not in storage");
     expect(parseRecordedRun(out).inputs[0]).not.toHaveProperty("url");
     expect(parseRecordedRun(out).run.uploadPrefix).toMatch(/^runs\/none\//);
   });

@@ -23,6 +23,7 @@ import type { StorageBroker } from "../storage-ports.ts";
 import { runIdOf } from "../services/run-id.ts";
 import { readActivity } from "./activity-reader.ts";
 import { type Invocation, loadCommandConfig, type RunCommand } from "./command.ts";
+import { lookAtObject } from "./record-objects.ts";
 import { askStorage, openCommandStorage } from "./storage-survey.ts";
 
 /** `wcp record show`: an activity's run, as it was or would be made now, as a document that can be run again. */
@@ -40,10 +41,10 @@ export const showRecordedRun: RunCommand = async (invocation) => {
     );
   }
   const indexed = specOf(activity, { known, config });
-  const storage = wantsUrls(invocation, config)
-    ? await openCommandStorage(invocation, config, stack)
-    : undefined;
-  const run = await record({ invocation, config, id, known, activity, indexed, storage });
+  const storage =
+    storageKind(config) === "none" ? undefined : await openCommandStorage(invocation, config, stack);
+  const hasUrls = wantsUrls(invocation, config);
+  const run = await record({ invocation, config, id, known, activity, indexed, storage, hasUrls });
   io.out(`${JSON.stringify(run, undefined, 2)}\n`);
   return EXIT.ok;
 };
@@ -58,8 +59,10 @@ interface Sources {
   readonly known: Stored | undefined;
   readonly activity: Activity;
   readonly indexed: IndexedActivity;
-  /** Signs for the inputs; `undefined` for no URLs. */
+  /** `undefined`: the node brokers none. */
   readonly storage: StorageBroker | undefined;
+  /** Whether it signs for the inputs. */
+  readonly hasUrls: boolean;
 }
 
 async function record(from: Sources): Promise<RecordedRun> {
@@ -82,7 +85,7 @@ async function record(from: Sources): Promise<RecordedRun> {
     inputs: await recorded(data.inputs),
     workflowInputs: await recorded(data.workflowInputs),
     outputs: plan.outputs,
-    ...outcomeOf(from),
+    ...(await outcomeOf(from)),
   };
 }
 
@@ -123,7 +126,7 @@ function runOf(
 
 async function toRecorded(
   input: TaskInput,
-  { storage, config, user, invocation }: Sources & { readonly user: InputUser },
+  { storage, config, user, invocation, hasUrls }: Sources & { readonly user: InputUser },
 ): Promise<RecordedInput> {
   const { name, abiType, mediaType, value, objectKey, maxBytes } = input;
   const head = { name, abiType, mediaType };
@@ -137,13 +140,15 @@ async function toRecorded(
     invocation.io.err(`${name} has no URL: ${error.message}\n`);
     return object;
   }
+  const stored = await lookAtObject({ name, objectKey }, { storage, io: invocation.io });
+  const looked = { ...object, ...(stored === undefined ? {} : { stored }) };
+  if (!hasUrls) return looked;
   const { url, expiresAtMs: urlExpiresAtMs } = await askStorage(() => storage.downloadTicket(objectKey));
-  return { ...object, url, urlExpiresAtMs };
+  return { ...looked, url, urlExpiresAtMs };
 }
 
-function outcomeOf({ known, activity, indexed, invocation }: Sources): {
-  readonly outcome?: RecordedOutcome;
-} {
+async function outcomeOf(from: Sources): Promise<{ readonly outcome?: RecordedOutcome }> {
+  const { known, activity, indexed, invocation } = from;
   const resultHex = activity.isCompleted && activity.success ? activity.resultData : resultOf(known);
   if (known === undefined && !activity.isCompleted) return {};
   const outcome: RecordedOutcome = {
@@ -153,12 +158,31 @@ function outcomeOf({ known, activity, indexed, invocation }: Sources): {
   };
   if (resultHex === undefined) return { outcome };
   try {
-    return { outcome: { ...outcome, outputs: decodeParams(indexed.spec.outputs, resultHex) } };
+    const outputs = decodeParams(indexed.spec.outputs, resultHex);
+    return { outcome: { ...outcome, outputs, ...(await objectsOf(outputs, from)) } };
   } catch (error) {
     if (!(error instanceof AbiError)) throw error;
     invocation.io.err(`The result is not what the spec says, and is left out: ${error.message}\n`);
     return { outcome };
   }
+}
+
+/** Objects that a result names. An empty key names none. */
+async function objectsOf(
+  outputs: Readonly<Record<string, unknown>>,
+  { indexed, storage, invocation }: Sources,
+): Promise<Pick<RecordedOutcome, "objects">> {
+  if (storage === undefined) return {};
+  const named = new Map<string, string>();
+  for (const { name, isObjectKey } of indexed.plan.outputs) {
+    const objectKey = outputs[name];
+    if (isObjectKey && typeof objectKey === "string" && objectKey !== "") named.set(objectKey, name);
+  }
+  const looks = [...named].map(([objectKey, name]) =>
+    lookAtObject({ name, objectKey }, { storage, io: invocation.io }),
+  );
+  const objects = (await Promise.all(looks)).filter((object) => object !== undefined);
+  return objects.length === 0 ? {} : { objects };
 }
 
 function statusOf(

@@ -42,7 +42,8 @@ export class OrderDesk implements Disposable {
     const row = this.#db
       .prepare<[number], { readonly answer: string | null }>("SELECT answer FROM orders WHERE id = ?")
       .get(id);
-    return row?.answer == null ? undefined : (JSON.parse(row.answer) as OrderAnswer);
+    const answer = row?.answer ?? undefined;
+    return answer === undefined ? undefined : (JSON.parse(answer) as OrderAnswer);
   }
 
   [Symbol.dispose](): void {
