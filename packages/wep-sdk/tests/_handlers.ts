@@ -1,4 +1,5 @@
 // Handlers as a partner writes them: a module of its own, which runs in a thread or in the process.
+import { writeFileSync } from "node:fs";
 import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isMainThread, threadId } from "node:worker_threads";
@@ -141,6 +142,22 @@ export const where = defineHandler({
   kind: "where",
   version,
   run: () => ({ main: isMainThread, thread: threadId, runs: ++runs }),
+});
+
+/** As `where`, and writes a file some turns of the thread's event loop after its result has been sent. */
+export const where_told = defineHandler<{ told: string }>({
+  kind: "where_told",
+  version,
+  run: ({ told }) => {
+    let turns = 0;
+    const turn = () => {
+      turns += 1;
+      if (turns < 10) setImmediate(turn);
+      else writeFileSync(told, "");
+    };
+    setImmediate(turn);
+    return { main: isMainThread };
+  },
 });
 
 export const where_io = defineHandler<{ until: string }>({

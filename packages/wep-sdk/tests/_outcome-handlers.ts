@@ -1,26 +1,22 @@
 // Handlers that do each thing that a handler should not, and one that does its work beside them.
-import { access } from "node:fs/promises";
+import { access, appendFile } from "node:fs/promises";
 import { threadId } from "node:worker_threads";
 import { systemClock } from "@subnet-worker/kit/clock";
 import { type Activity, currentRun, defineActivity, defineHandler, defineMiddleware } from "../src/index.ts";
 
 const version = "1.0.0";
 
-/** Works until there is the file, and tells how long it was ever held up. */
-export const steady = defineHandler<{ until: string }>({
+/** Works until there is the file, and adds a byte to another each time that it looks. */
+export const steady = defineHandler<{ until: string; ticks: string }>({
   kind: "steady",
   version,
-  async run({ until }, ctx) {
-    let lastMs = performance.now();
-    let longestGapMs = 0;
+  async run({ until, ticks: path }, ctx) {
     for (let ticks = 0; ; ticks += 1) {
       if (ticks === 1) await ctx.progress(1, "steady");
       await systemClock.sleep(10, ctx.signal);
       ctx.signal.throwIfAborted();
-      const nowMs = performance.now();
-      longestGapMs = Math.max(longestGapMs, nowMs - lastMs);
-      lastMs = nowMs;
-      if (await exists(until)) return { ticks, gap_ms: Math.round(longestGapMs) };
+      await appendFile(path, ".");
+      if (await exists(until)) return { ticks };
     }
   },
 });

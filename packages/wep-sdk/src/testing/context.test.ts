@@ -238,7 +238,7 @@ describe("a sloppy handler", () => {
     expect(error).toMatchObject({ code: 1003, message: expect.stringMatching(message) as string });
   });
 
-  it("is told that a pipe is no file, which is not waited for", { timeout: 3_000 }, async () => {
+  it("is told that a pipe is no file, which is not waited for", async () => {
     const { error } = await run(async (ctx) => {
       const path = join(await ctx.scratchDir(), "pipe");
       execFileSync("mkfifo", [path]);
