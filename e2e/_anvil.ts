@@ -16,7 +16,8 @@ interface RawTransaction {
   readonly input: string;
 }
 
-interface RawLog {
+/** A log as the node's JSON has it. */
+export interface RawLog {
   readonly topics: string[];
   readonly data: string;
   readonly address: string;
@@ -90,7 +91,11 @@ export class AnvilRemote {
     readonly to: string;
     readonly data: string;
   }): Promise<readonly ChainEvent[]> {
-    const hash = await this.rpc("eth_sendTransaction", [transaction]);
+    return parseLogs(await this.mined(await this.rpc("eth_sendTransaction", [transaction])));
+  }
+
+  /** The logs of a transaction, once a block has it: anvil accepts one first and mines it in its own time. */
+  async mined(hash: unknown): Promise<readonly RawLog[]> {
     const { status, logs } = await until("a receipt", async () => {
       const receipt = await this.rpc("eth_getTransactionReceipt", [hash]);
       return receipt === null
@@ -98,7 +103,7 @@ export class AnvilRemote {
         : (receipt as { readonly status: string; readonly logs: readonly RawLog[] });
     });
     if (status !== "0x1") throw new Error(`transaction ${String(hash)} reverted`);
-    return parseLogs(logs);
+    return logs;
   }
 
   /** Every event of the two contracts, oldest first. */

@@ -1,6 +1,6 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 
 /** An RPC endpoint that a test takes away and gives back, always at the same URL. */
 export interface RpcProxy extends AsyncDisposable {
@@ -18,8 +18,9 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     if (!isHanging) forward(target, incoming, outgoing);
   };
-  let server = await listen(serve, 0);
-  const { port } = server.address() as AddressInfo;
+  // While it is down, nothing else may get its port.
+  const port = await freePort();
+  let server = await listen(serve, port);
   const close = async () => {
     const closed = once(server, "close");
     server.close();
@@ -67,11 +68,25 @@ async function listen(
   return server;
 }
 
-/** A port that was free a moment ago. */
+// Below the ports that systems hand out by themselves, and not a devnet's: nothing takes one of these between
+// the look at it and the start of what is to listen there.
+const FIRST_PORT = 10_000;
+const PORTS = 16_000;
+const given = new Set<number>();
+
+/** A port that nothing listens on, and that nobody gets who does not ask for it by its number. */
 export async function freePort(): Promise<number> {
-  const server = await listen(() => {}, 0);
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = await listen(() => {}, port).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") return undefined;
+      throw error;
+    });
+    if (server === undefined) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -49,11 +49,13 @@ describe("an endpoint that fails", () => {
   });
   afterAll(() => stack.disposeAsync());
 
-  /** A transaction that leaves a log; its hash. */
+  /** A transaction that leaves a log, in a block of its own; its hash. */
   async function sendLog(): Promise<string> {
     // LOG0 of nothing, in the constructor.
     const transaction = { from: sender, data: "0x60006000a000", gas: "0x186a0" };
-    return String(await anvil.rpc("eth_sendTransaction", [transaction]));
+    const hash = await anvil.rpc("eth_sendTransaction", [transaction]);
+    await anvil.mined(hash);
+    return String(hash);
   }
   const logs = async (via: AnvilRemote) =>
     (await via.rpc("eth_getLogs", [{ fromBlock: "0x0", toBlock: "latest" }])) as readonly unknown[];
@@ -117,12 +119,20 @@ describe("an endpoint that fails", () => {
     endpoint.weather = { ...FAIR, faultShare: 1 };
     const head = Number(await anvil.rpc("eth_blockNumber"));
     const mine = { jsonrpc: "2.0", id: 1, method: "evm_mine", params: [] };
+    const over = new AbortController();
+    let ended = 0;
     const tries = Array.from({ length: 60 }, async () => {
-      const signal = AbortSignal.timeout(1_000); // some hang
-      const response = await fetch(endpoint.url, { method: "POST", body: JSON.stringify(mine), signal });
-      return response.status;
+      const request = { method: "POST", body: JSON.stringify(mine), signal: over.signal };
+      return fetch(endpoint.url, request)
+        .then(({ status }) => status)
+        .finally(() => (ended += 1));
     });
-    const results = await Promise.allSettled(tries);
+    const settled = Promise.allSettled(tries);
+    await until("all but those that hang to end", () => {
+      return ended + (endpoint.faults.get("hang_after") ?? 0) === tries.length;
+    });
+    over.abort();
+    const results = await settled;
     const statuses = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     expect(new Set(statuses)).toEqual(new Set([429, 502, 503]));
     const after = ["status_502_after", "reset_after", "hang_after"].map(

@@ -77,6 +77,10 @@ async function get(
   };
 }
 
+async function sampleOf(url: string, wanted: string): Promise<number | undefined> {
+  return parseMetrics((await get(url)).text).find(({ name }) => name === wanted)?.value;
+}
+
 const PROCESSES = ["wcp", "wep"] as const;
 
 describe("a node that has done one activity and failed another", () => {
@@ -95,6 +99,12 @@ describe("a node that has done one activity and failed another", () => {
         msg === "activity done" &&
         node.wcp.lines().some((line) => line.activity_id === id && line["error_code"] !== undefined),
     );
+    // What the WEP hears of it, and the end of the first one, may still be on their way.
+    await until("nothing to be under way", async () => {
+      const inflight = await sampleOf(`${urls.wcp}/metrics`, "wcp_tasks_inflight");
+      const unheard = await sampleOf(`${urls.wep}/metrics`, "wep_completions_unacknowledged");
+      return inflight === 0 && unheard === 0;
+    });
   });
 
   afterAll(() => node[Symbol.asyncDispose]());
