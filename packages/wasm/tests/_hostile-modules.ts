@@ -31,19 +31,29 @@ export function repeated(times: number, piece: Bytes): Uint8Array<ArrayBuffer> {
   return code;
 }
 
-/** A valid module of so many bytes: code that adds, in functions of 64 KiB; the first is `_start` and spins. */
-export function largeModule(sizeBytes: number): Uint8Array<ArrayBuffer> {
-  const filler = functionBody(repeated(10_922, [0x41, 1, 0x41, 2, 0x6a, 0x1a]));
+/** 64 KiB of code that adds. */
+const ADDS = repeated(10_922, [0x41, 1, 0x41, 2, 0x6a, 0x1a]);
+
+/** A valid module of so many bytes: functions that all have this code; the first is `_start` and spins. */
+export function largeModule(sizeBytes: number, code: Uint8Array = ADDS): Uint8Array<ArrayBuffer> {
+  const filler = functionBody(code);
   const spin = functionBody([0x03, 0x40, 0x0c, 0, 0x0b]);
   const count = Math.ceil(sizeBytes / filler.length);
-  const code = concat([leb(count + 1), spin, ...Array.from({ length: count }, () => filler)]);
+  const bodies = concat([leb(count + 1), spin, ...Array.from({ length: count }, () => filler)]);
   return concat([
     MAGIC,
     section(1, [1, 0x60, 0, 0]),
     section(3, [...leb(count + 1), ...Array.from({ length: count + 1 }, () => 0)]),
     section(7, [1, 6, ...Buffer.from("_start"), 0, 0]),
-    section(10, code),
+    section(10, bodies),
   ]);
+}
+
+/** Blocks in each other, and in the innermost branches that each may go to the end of any of them. */
+export function branchTables(blocks: number, tables: number): Uint8Array<ArrayBuffer> {
+  const targets = Array.from({ length: blocks }, (_, label) => leb(label)).flat();
+  const table = [0x02, 0x40, 0x41, 0, 0x0e, ...leb(blocks - 1), ...targets, 0x0b];
+  return concat([repeated(blocks, [0x02, 0x40]), repeated(tables, table), repeated(blocks, [0x0b])]);
 }
 
 /** A command that imports so many functions of the ABI's module, each by a name of its own. */

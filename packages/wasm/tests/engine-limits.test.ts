@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, RunRequest } from "../src/engine.ts";
 import type { RunOutcome } from "../src/outcome.ts";
-import { importsModule, largeModule, leb, nested, repeated, startModule } from "./_hostile-modules.ts";
+import {
+  branchTables,
+  importsModule,
+  largeModule,
+  leb,
+  nested,
+  repeated,
+  startModule,
+} from "./_hostile-modules.ts";
 import { commandModule, executeModule, wat } from "./_wat.ts";
 
 const WASI = "wasi_snapshot_preview1";
@@ -277,6 +285,21 @@ describe("limits", () => {
   for (const [name, bytes] of explosions) {
     it(`what V8's compilers would take all memory or time for is refused: ${name}`, async () => {
       await expect(engine.prepare(bytes)).rejects.toMatchObject({ code: "MODULE_TOO_LARGE" });
+      await expectNextRunRight();
+    });
+  }
+
+  const crowds = [
+    ["loops", largeModule(13 * MIB, repeated(20_000, [0x03, 0x40, 0x0b])), 12_000_000],
+    ["targets", largeModule(11 * MIB, branchTables(100, 500)), 8_000_000],
+  ] as const;
+  for (const [name, bytes, limit] of crowds) {
+    it(`what the meter would take gigabytes for at the largest is refused: ${name}`, async () => {
+      await expect(engine.prepare(bytes)).rejects.toMatchObject({
+        code: "MODULE_TOO_LARGE",
+        details: { limit },
+        message: expect.stringContaining("whatever its limits are set to"),
+      });
       await expectNextRunRight();
     });
   }

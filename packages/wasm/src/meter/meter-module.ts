@@ -3,6 +3,7 @@ import { AppendedFunctions, AppendedTypes } from "./appended.ts";
 import { BodyRewriter } from "./body-rewriter.ts";
 import { BodyScanner, type ScannedBody } from "./body-scanner.ts";
 import { ByteWriter } from "./bytes.ts";
+import { checkMeterable } from "./compilable.ts";
 import { VALUE_TYPE } from "./facts.ts";
 import type { FunctionPlan, ModuleShape } from "./flow-graph.ts";
 import { Helpers } from "./helpers.ts";
@@ -112,9 +113,13 @@ function scanBodies(parts: ModuleParts, options: MeterOptions, mayCatch: boolean
   const count = parts.bodyFrom.length;
   const bodies: ScannedBody[] = [];
   const firstSite = new Uint32Array(count + 1);
+  let edges = 0;
   for (let own = 0; own < count; own++) {
     firstSite[own] = scanner.flow.sites.count;
-    bodies.push(scanner.scan(own));
+    const body = scanner.scan(own);
+    bodies.push(body);
+    edges += body.graph.edgeTarget.length;
+    checkMeterable({ sites: scanner.flow.sites.count, edges });
   }
   firstSite[count] = scanner.flow.sites.count;
   return { scanner, bodies, firstSite, mayCatch };

@@ -33,3 +33,12 @@ export function tooLarge(what: string, limit: number, actual: number): WasmError
     { details: { what, limit, actual } },
   );
 }
+
+/** More of something than the engine takes, whatever limits are set. */
+export function tooComplex(what: string, limit: number, actual: number): WasmError {
+  return new WasmError(
+    "MODULE_TOO_LARGE",
+    `${what}: ${actual}, and the engine takes at most ${limit}, whatever its limits are set to; split it`,
+    { details: { what, limit, actual } },
+  );
+}
