@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Engine, type Program, type RunRequest, createEngine } from "@subnet-worker/wasm";
-import { meterModule } from "@subnet-worker/wasm/bench-meter";
+import { Wasm, type WasmFunction, meterModule } from "@subnet-worker/wasm/bench-meter";
 import { percentile } from "../report.ts";
 import { withMark } from "./module-editor.ts";
 
@@ -85,6 +85,8 @@ export interface ColdTimes {
   readonly prepareMs: number;
   /** Another engine left it on disk. */
   readonly fromDiskMs: number;
+  /** V8 alone takes, on this thread, for compiling the module as it is and calling it once. */
+  readonly unmeteredMs: number;
 }
 
 /** A module of about 1 MB, never seen before, and then seen by another engine, with the engine's threads up. */
@@ -99,6 +101,7 @@ export async function measureCold(bytes: Uint8Array, input: Uint8Array): Promise
       worstMs: Math.max(...fresh.wholeMs),
       prepareMs: middle(fresh.prepareMs),
       fromDiskMs: middle(known.prepareMs),
+      unmeteredMs: middle(firstCalls(bytes, input)),
     };
   } finally {
     rmSync(folder, { recursive: true });
@@ -127,6 +130,20 @@ async function firstRuns({ bytes, input, folder }: Cold) {
     wholeMs.push(performance.now() - fromMs);
   }
   return { wholeMs, prepareMs };
+}
+
+/** V8 knows modules by their bytes, so each is another one. */
+function firstCalls(bytes: Uint8Array, input: Uint8Array): readonly number[] {
+  return Array.from({ length: COLD_RUNS }, (_, run) => {
+    const marked = withMark(bytes, `unmetered ${run}`);
+    const fromMs = performance.now();
+    const { exports } = new Wasm.Instance(new Wasm.Module(marked));
+    const { buffer } = exports["memory"] as { readonly buffer: ArrayBuffer };
+    new Uint8Array(buffer).set(input);
+    const execute = exports["execute"] as WasmFunction as (pointer: number, bytes: number) => number;
+    execute(0, input.length);
+    return performance.now() - fromMs;
+  });
 }
 
 /** What the process grows by for each program that is held compiled and has run once, bytes. */
