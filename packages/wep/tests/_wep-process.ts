@@ -20,6 +20,8 @@ export interface WepProcess extends AsyncDisposable {
   logged(message: string): Promise<LogLine>;
   /** Resolves once standard output that is no log line matches; rejects when the process ends before. */
   printed(pattern: RegExp): Promise<void>;
+  /** The same for standard error, which comes in its own time. */
+  complained(pattern: RegExp): Promise<void>;
   /** Exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
 }
@@ -51,6 +53,7 @@ export function startWep(args: readonly string[], options: WepProcessOptions = {
   });
   child.stderr.on("data", (chunk: Buffer) => {
     text.stderr += chunk.toString();
+    for (const look of watchers) look();
   });
   const exited = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   function seen<T>(find: () => T | undefined, what: string): Promise<T> {
@@ -75,6 +78,9 @@ export function startWep(args: readonly string[], options: WepProcessOptions = {
     async printed(pattern) {
       await seen(() => (pattern.test(text.stdout) ? true : undefined), String(pattern));
     },
+    async complained(pattern) {
+      await seen(() => (pattern.test(text.stderr) ? true : undefined), String(pattern));
+    },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exited;
@@ -95,8 +101,9 @@ export async function folderWith(files: Readonly<Record<string, string>>): Promi
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-/** A module of TypeScript with handlers that greet, wait to be stopped, never stop, block, spin and lose a rejection. */
+/** A module of TypeScript with handlers that greet, wait to be stopped, never stop, block until there is a file "go", spin and lose a rejection. */
 export const HANDLERS_TS = `
+import { existsSync } from "node:fs";
 import { defineHandler, type RunContext } from "SDK";
 
 interface Greeting { readonly greeting: string }
@@ -130,7 +137,7 @@ export const block = defineHandler({
   kind: "demo.block",
   version: "1.0.0",
   run() {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+    while (!existsSync("go"));
     return {};
   },
 });

@@ -75,7 +75,7 @@ describe("wep dev", () => {
     await using folder = await folderWith({ ...FILES, "handlers.ts": `${HANDLERS}\nexport const = 1;` });
     await using dev = startWep(["dev", "--handlers", "handlers.ts", ...FREE], { cwd: folder.path });
     await dev.printed(/the worker ended with 78; waiting for the next change/);
-    expect(dev.text.stderr).toMatch(/\[BAD_MODULE\] .*handlers\.ts cannot be imported: SyntaxError/);
+    await dev.complained(/\[BAD_MODULE\] .*handlers\.ts cannot be imported: SyntaxError/);
     const repaired = readFileSync(join(folder.path, "handlers.ts"), "utf8").replace("export const = 1;", "");
     writeFileSync(join(folder.path, "handlers.ts"), repaired);
     expect(await wordAt(await listening(dev, 1), folder.path)).toBe("one");
@@ -97,7 +97,7 @@ describe("wep dev", () => {
     await listening(dev, 1);
     writeFileSync(join(folder.path, "say.yaml"), SPEC.replace("type: string", "type: strin"));
     await dev.printed(/the worker goes on as it was; waiting for the next change/);
-    expect(dev.text.stderr).toMatch(/\[BAD_SPEC\].*\n.*say\.yaml:3/);
+    await dev.complained(/\[BAD_SPEC\].*\n.*say\.yaml:3/);
     writeFileSync(join(folder.path, "say.yaml"), SPEC.replace("name: word", "name: text"));
     await listening(dev, 2);
     expect(dev.text.stdout).toContain("say.activity.ts: written, demo.say");

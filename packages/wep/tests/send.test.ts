@@ -100,10 +100,12 @@ describe("wep send", () => {
   });
 
   it("leaves nothing behind but what it saved", async () => {
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith("wep-send-"));
-    await send("demo.echo@2.0.0");
-    const after = readdirSync(tmpdir()).filter((name) => name.startsWith("wep-send-"));
-    expect(after.filter((name) => !before.includes(name))).toEqual([]);
+    await using temporary = await folderWith({});
+    // A temporary folder of its own: other tests send, too.
+    const env = { TMPDIR: temporary.path };
+    const store = ["send", "demo.store", "--url", url, "--out", "left"];
+    expect((await wep(store, { cwd: folder.path, env })).code).toBe(0);
+    expect(readdirSync(temporary.path)).toEqual([]);
   });
 
   it("shows how a run failed, and whether a node would try it again", async () => {
@@ -175,11 +177,12 @@ describe("wep send", () => {
 
 describe("wep send, where there is no WEP", () => {
   it("says where it has looked, and how to start one", async () => {
-    const free = await closedPort();
-    const { code, stderr } = await wepInside(["send", "demo.words@1.0.0", "--url", free], tmpdir());
+    // No program is ever given this port.
+    const nobody = "http://127.0.0.1:1";
+    const { code, stderr } = await wepInside(["send", "demo.words@1.0.0", "--url", nobody], tmpdir());
     expect([code, stderr]).toEqual([
       75,
-      expect.stringContaining(`no WEP answers at ${free}; start one with wep dev`),
+      expect.stringContaining(`no WEP answers at ${nobody}; start one with wep dev`),
     ]);
     const nonsense = await wepInside(["send", "demo.words", "--url", "here"], tmpdir());
     expect([nonsense.code, nonsense.stderr]).toEqual([78, expect.stringContaining('"here" is not a URL')]);
@@ -332,13 +335,3 @@ describe("wep send, with TLS", () => {
     expect(plain.stderr).toContain("plain text on a TLS port");
   });
 });
-
-/** The URL of a port that nobody listens on. */
-async function closedPort(): Promise<string> {
-  const server = createHttpServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `http://127.0.0.1:${port}`;
-}
