@@ -28,7 +28,12 @@ export class SourceWatch implements Disposable {
     this.#watchFolders();
   }
 
-  /** Resolves with what has changed since the last {@link follow}; never while nothing has. */
+  /** What has changed so far is known; what changes from now on is told, also while it is dealt with. */
+  forget(): void {
+    this.#changed.clear();
+  }
+
+  /** Resolves with what has changed since the last {@link follow} or {@link forget}; never while nothing has. */
   async changed(): Promise<readonly string[]> {
     while (this.#changed.size === 0) {
       await this.#wake.promise;

@@ -51,8 +51,8 @@ export async function dev(invocation: Invocation): Promise<number> {
       continue;
     }
     say(io, `${event.files.map((path) => relative(io.cwd, path)).join(", ")} changed`);
-    await workers.change(event.files);
-    watch.follow(workers.project.files);
+    watch.forget();
+    if (await workers.change(event.files)) watch.follow(workers.project.files);
   }
 }
 
@@ -97,22 +97,27 @@ class Workers {
     return { kind: "exited", code };
   }
 
-  /** Ends the worker and begins another, unless what has changed is wrong: then it goes on as it is. */
-  async change(files: readonly string[]): Promise<void> {
+  /**
+   * Ends the worker and begins another, unless what has changed is wrong: then it goes on as it is.
+   *
+   * @returns whether what has changed is right
+   */
+  async change(files: readonly string[]): Promise<boolean> {
     const isRight = await this.#isRight(async () => {
       const project = readProject(this.#invocation);
       await refreshTypes(project, this.#invocation);
       this.#project = project;
     });
-    if (!isRight) return;
+    if (!isRight) return false;
     const { io, signal } = this.#invocation;
     if (this.#current !== undefined) {
       say(io, "starting again; runs under way may finish first");
       await this.end();
     }
-    if (signal.aborted) return;
+    if (signal.aborted) return true;
     if (files.some((path) => this.project.specs.includes(path))) await this.#devnet?.stop();
     this.#start();
+    return true;
   }
 
   /** Ends it as a signal would: runs under way may finish within their grace. */
