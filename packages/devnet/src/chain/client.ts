@@ -2,9 +2,11 @@ import { taskQueueInterface, taskQueueReads, workflowEngineInterface } from "@su
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import {
   JsonRpcProvider,
+  type JsonRpcSigner,
   type Log,
   Network,
   type TransactionReceipt,
+  type TransactionRequest,
   type TransactionResponse,
 } from "ethers";
 
@@ -33,6 +35,10 @@ export interface MinedTransaction {
 }
 
 const RECEIPT_POLL_MS = 20;
+/** Of one transaction, each of which lost its nonce to another one. */
+const MAX_SENDS = 100;
+/** What anvil says to a nonce that another transaction has meanwhile. */
+const NONCE_TAKEN = /already imported|replacement transaction underpriced|nonce too low/i;
 
 /** What a requester does on the chain, and what it sees there. */
 export class ChainClient implements Disposable {
@@ -64,16 +70,16 @@ export class ChainClient implements Disposable {
     };
     // What somebody else enqueues between the estimate and the block makes this one dearer.
     const gasLimit = 2n * (await signer.estimateGas(call));
-    const sent = await signer.sendTransaction({ ...call, gasLimit });
-    const receipt = await this.#receiptOf(sent.hash);
+    const hash = await this.#send(signer, { ...call, gasLimit });
+    const receipt = await this.#receiptOf(hash);
     const started = receipt.logs
       .map((log) => workflowEngineInterface.parseLog(log))
       .find((log) => log?.name === "WorkflowStarted");
     if (started === undefined || started === null)
-      throw new Error(`transaction ${sent.hash} reverted instead of starting ${workflow}`);
+      throw new Error(`transaction ${hash} reverted instead of starting ${workflow}`);
     return {
       instance: String(started.args["instance"]),
-      transactionHash: sent.hash,
+      transactionHash: hash,
       block: receipt.blockNumber,
     };
   }
@@ -114,6 +120,19 @@ export class ChainClient implements Disposable {
     const receipt = await this.#receiptOf(transaction.hash);
     const { hash, from, data } = transaction;
     return { hash, from, data, to: transaction.to ?? "", block: receipt.blockNumber, receipt };
+  }
+
+  /** Its hash, once the node has it in its pool. */
+  async #send(signer: JsonRpcSigner, transaction: TransactionRequest): Promise<string> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await signer.sendUncheckedTransaction(transaction);
+      } catch (error) {
+        // The node chooses the nonce, and two that ask at the same moment get the same one.
+        if (tries === MAX_SENDS || !NONCE_TAKEN.test(String(error))) throw error;
+        await this.#clock.sleep(RECEIPT_POLL_MS);
+      }
+    }
   }
 
   async #receiptOf(hash: string): Promise<TransactionReceipt> {
