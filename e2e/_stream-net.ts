@@ -118,7 +118,7 @@ export async function startStreamNet(options: StreamNetOptions): Promise<StreamN
       return wcp;
     },
     completed: countCompleted,
-    untilCompleted: (count, withinMs = 60_000) =>
+    untilCompleted: (count, withinMs = 120_000) =>
       until(`${count} to be completed`, async () => (await countCompleted()) >= count, {
         withinMs,
         instead: () => story(current(), seats),

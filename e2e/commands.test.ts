@@ -1,11 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { subnetControlPlaneReads } from "@subnet-worker/contracts";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { freePort } from "./_rpc-proxy.ts";
 import { until } from "./_until.ts";
 import { type BareChain, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import {
@@ -265,11 +263,7 @@ async function wcpKeys(cwd: string, key: string): Promise<Said> {
 
 test("the doctor looks at a running node without disturbing it", async () => {
   const { privateKey } = await fundedWallet(chain.facts);
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const its = home(privateKey, { admin: { port } });
+  const its = home(privateKey, { admin: { port: await freePort() } });
   await using running = await its.start();
   await running.adminUrl();
   const { out, code } = await wcp(its, privateKey, "doctor");
