@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { encodeParams } from "@subnet-worker/activity-spec";
 import { systemClock } from "@subnet-worker/kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -109,6 +110,39 @@ describe("wcp storage", () => {
     expect(wet).toMatchObject({ code: 0, err: "Removed 3 objects (9 B) and 1 unfinished uploads.\n" });
     expect(await bench.keys()).toEqual(kept.toSorted());
     expect((await bench.wcp(["storage", "gc", "--yes"])).err).toContain("Removed 0 objects");
+  });
+
+  it("goes through very much page by page: what is named by a result that is found last stays in the first", async () => {
+    const failed = await save(FAILED);
+    const nameOf = (index: number) => keyOf(failed, `run-${String(index).padStart(4, "0")}`, "x");
+    const keys = Array.from({ length: 2_300 }, (_, index) => nameOf(index));
+    const namer = aTask({ id: freshId(), workflowInstanceId: "" });
+    const outcome = { status: "success", resultHex: resultOf(nameOf(500)), runId: "run-1" } as const;
+    await save({ kind: "done", outcome }, namer.id);
+    // The chain alone knows of this result, and is asked for the sake of an object on the last page.
+    const { task } = await bench.evm.claimed(await bench.evm.enqueue());
+    await bench.evm.source.complete(task, resultOf(nameOf(501)));
+    await save({ kind: "lost", reason: "as the node thought" }, task.id);
+    const last = keyOf({ ...task, workflowInstanceId: "" }, "run-1");
+    const pathOf = (key: string) => join(bench.dir, "objects", key);
+    for (const key of [...keys, last]) {
+      mkdirSync(dirname(pathOf(key)), { recursive: true });
+      writeFileSync(pathOf(key), "abc");
+    }
+    bench.configure('folder = "objects"', undefined, "");
+    try {
+      const all = await bench.wcp(["storage", "ls"]);
+      expect(all.out).toContain("2301 objects (6.7 KiB) and 0 unfinished uploads; garbage: 2299 objects");
+      const lines = all.out.trim().split("\n");
+      expect(lines.filter((line) => line.startsWith("FOR"))).toHaveLength(1);
+      expect(lines.findIndex((line) => line.endsWith(last))).toBeGreaterThan(2_000);
+      const wet = await bench.wcp(["storage", "gc", "--yes"]);
+      expect(wet.err).toBe("Removed 2299 objects (6.7 KiB) and 0 unfinished uploads.\n");
+      const left = [...keys, last].filter((key) => existsSync(pathOf(key)));
+      expect(left).toEqual([nameOf(500), nameOf(501)]);
+    } finally {
+      bench.configure();
+    }
   });
 
   it("leaves what is recent, by an age that can be given", async () => {

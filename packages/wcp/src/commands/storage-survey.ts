@@ -2,21 +2,25 @@ import { createLogger, EXIT, StartupError } from "@subnet-worker/kit";
 import { StoreInspector } from "../adapters/sqlite/inspect.ts";
 import type { RecordEntry } from "../adapters/sqlite/inspect-records.ts";
 import type { Config } from "../config.ts";
-import { type Fate, GarbageRules, type KnownTask } from "../domain/garbage.ts";
-import { parseRunKey, RUNS_AREA, shortId, workflowSegment } from "../domain/object-key.ts";
+import { type Fate, GarbageRules, type KnownTask, type TaskName } from "../domain/garbage.ts";
+import { RUNS_AREA } from "../domain/object-key.ts";
 import type { Outcome, TaskStateKind } from "../domain/task.ts";
 import { openStorage } from "../open-storage.ts";
 import { type OpenMultipart, type StorageBroker, StorageError, type StoredObject } from "../storage-ports.ts";
 import { readActivity } from "./activity-reader.ts";
 import type { Invocation } from "./command.ts";
+import { Spool } from "./spool.ts";
 
-/** What is stored under `runs/`, and what becomes of it. */
-export interface Survey {
+/** Some of what is stored under `runs/`, and what becomes of it. */
+export interface SurveyPage {
   readonly objects: readonly Judged<StoredObject>[];
   readonly uploads: readonly Judged<OpenMultipart>[];
 }
 
 export type Judged<T> = T & { readonly fate: Fate };
+
+/** As many as one request of S3 lists, and removes. */
+const PAGE_LENGTH = 1_000;
 
 export interface SurveyOptions {
   /** Garbage that changed within this is left alone. */
@@ -59,51 +63,68 @@ export async function askStorage<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Looks at everything under `runs/`, at the database, and at the chain for what the database does not know to be settled. */
-export async function survey(
+/**
+ * Looks at everything under `runs/`, at the database, and at the chain for what the database does not know to be
+ * settled; then tells of all objects, page by page, and of all unfinished uploads. What is stored may be very
+ * much, and is kept in a file meanwhile; what is kept in memory is what the database knows of tasks.
+ */
+export async function* survey(
   invocation: Invocation,
   {
     config,
     storage,
     options,
   }: { readonly config: Config; readonly storage: StorageBroker; readonly options: SurveyOptions },
-): Promise<Survey> {
-  // First what is stored: whatever is written afterwards is not in the list, and so is not judged.
-  const [objects, uploads] = await askStorage(async () => [
-    await collect(storage.list(RUNS_AREA)),
-    await collect(storage.listMultiparts(RUNS_AREA)),
-  ]);
-  const { tasks, wallet } = knownTasks(config);
-  const told = await askChain(abandoned(tasks, [...objects, ...uploads]), { invocation, config, wallet });
+): AsyncGenerator<SurveyPage> {
+  // First what is stored, all of it: whatever is written afterwards is not in the list, and so is not judged.
+  await using objects = await askStorage(() => Spool.of(storage.list(RUNS_AREA)));
+  await using uploads = await askStorage(() => Spool.of(storage.listMultiparts(RUNS_AREA)));
+  using inspector = new StoreInspector(config.db.path);
   const rules = new GarbageRules({
     ...options,
-    results: told.results,
-    tasks: tasks.map((task) => (told.held.has(task.id) ? { ...task, state: "claimed" } : task)),
+    tasks: knownTasks(inspector),
     nowMs: invocation.io.clock.nowMs(),
   });
-  return {
-    objects: objects.map((each) => ({
+  const { wallet } = inspector.identity;
+  // A result may name objects of any run, so all of them are known before the first is judged.
+  await askChain(await withoutOutcome(rules, [objects, uploads]), { invocation, config, wallet, rules });
+  for await (const page of objects.pages(PAGE_LENGTH)) {
+    const judged = page.map((each) => ({
       ...each,
       fate: rules.fateOfObject(each.objectKey, each.modifiedAtMs),
-    })),
-    uploads: uploads.map((each) => ({ ...each, fate: rules.fateOfUpload(each.objectKey, each.startedAtMs) })),
-  };
+    }));
+    yield { objects: judged, uploads: [] };
+  }
+  for await (const page of uploads.pages(PAGE_LENGTH)) {
+    const judged = page.map((each) => ({
+      ...each,
+      fate: rules.fateOfUpload(each.objectKey, each.startedAtMs),
+    }));
+    yield { objects: [], uploads: judged };
+  }
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
-  const collected: T[] = [];
-  for await (const item of items) collected.push(item);
-  return collected;
-}
-
-/** All that the database knows, while the node runs or not. */
-function knownTasks({ db }: Config): { readonly tasks: readonly KnownTask[]; readonly wallet: string } {
-  using inspector = new StoreInspector(db.path);
-  const records = TASK_RECORDS.flatMap((name) => [...inspector.records(name)]);
-  return { tasks: records.map(toKnown), wallet: inspector.identity.wallet };
+/** Tasks with something stored that have no outcome here, each once. */
+async function withoutOutcome(
+  rules: GarbageRules,
+  spools: readonly Spool<{ readonly objectKey: string }>[],
+): Promise<readonly TaskName[]> {
+  const found = new Map<string, TaskName>();
+  for (const spool of spools) {
+    for await (const page of spool.pages(PAGE_LENGTH)) {
+      for (const task of page.flatMap(({ objectKey }) => rules.withoutOutcome(objectKey))) {
+        found.set(task.id, task);
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 const TASK_RECORDS = ["claim_job:", "inflight:", "done:"];
+
+function* knownTasks(inspector: StoreInspector): Generator<KnownTask> {
+  for (const record of inspector.tasks()) yield toKnown(record);
+}
 
 function toKnown({ value }: RecordEntry): KnownTask {
   return {
@@ -115,48 +136,34 @@ function toKnown({ value }: RecordEntry): KnownTask {
   };
 }
 
-/** Tasks with something stored that ended without an outcome here: the network may have one all the same. */
-function abandoned(
-  tasks: readonly KnownTask[],
-  stored: readonly { readonly objectKey: string }[],
-): readonly KnownTask[] {
-  const places = new Set(
-    stored.map(({ objectKey }) => parseRunKey(objectKey)).map((key) => `${key?.workflow}/${key?.task}`),
-  );
-  return tasks.filter(
-    ({ id, workflowInstanceId, outcome }) =>
-      outcome === undefined && places.has(`${workflowSegment(workflowInstanceId)}/${shortId(id)}`),
-  );
-}
-
 const READS_AT_ONCE = 16;
 
-interface Told {
-  /** Results that the chain has, as 0x hex. */
-  readonly results: readonly string[];
-  /** Activities that the wallet holds all the same: the node takes them up again. */
-  readonly held: ReadonlySet<string>;
-}
-
+/** Tells the rules what the chain knows of tasks: their results, and which of them the wallet holds all the same. */
 async function askChain(
-  tasks: readonly KnownTask[],
+  tasks: readonly TaskName[],
   {
     invocation,
     config,
     wallet,
-  }: { readonly invocation: Invocation; readonly config: Config; readonly wallet: string },
-): Promise<Told> {
-  const results: string[] = [];
-  const held = new Set<string>();
+    rules,
+  }: {
+    readonly invocation: Invocation;
+    readonly config: Config;
+    readonly wallet: string;
+    readonly rules: GarbageRules;
+  },
+): Promise<void> {
   for (let start = 0; start < tasks.length; start += READS_AT_ONCE) {
     const some = tasks.slice(start, start + READS_AT_ONCE);
-    const activities = await Promise.all(some.map(({ id }) => readActivity(id, invocation, config)));
-    for (const activity of activities) {
-      if (activity?.isCompleted === true) results.push(activity.resultData);
-      else if (activity?.assignedWorker.toLowerCase() === wallet.toLowerCase()) held.add(activity.activityId);
-    }
+    await Promise.all(
+      some.map(async (task) => {
+        const activity = await readActivity(task.id, invocation, config);
+        if (activity?.isCompleted === true) rules.addResult(activity.resultData);
+        // The node takes it up again.
+        else if (activity?.assignedWorker.toLowerCase() === wallet.toLowerCase()) rules.hold(task);
+      }),
+    );
   }
-  return { results, held };
 }
 
 /** Looks at tasks again, a moment before something of theirs is removed. */

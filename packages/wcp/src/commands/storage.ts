@@ -1,25 +1,24 @@
 import { EXIT, StartupError } from "@subnet-worker/kit";
 import type { Config } from "../config.ts";
 import type { Fate } from "../domain/garbage.ts";
-import type { OpenMultipart, StorageBroker, StoredObject } from "../storage-ports.ts";
+import type { StorageBroker } from "../storage-ports.ts";
 import {
   durationOption,
   type Invocation,
-  type Io,
   loadCommandConfig,
   type RunCommand,
   textOption,
 } from "./command.ts";
+import { bytesOf, StoragePrinter } from "./storage-printer.ts";
 import {
   askStorage,
-  type Judged,
   openCommandStorage,
   Revisit,
-  type Survey,
   survey,
   type SurveyOptions,
+  type SurveyPage,
 } from "./storage-survey.ts";
-import { formatAge, formatBytes, formatTable } from "./table.ts";
+import { formatBytes } from "./table.ts";
 
 /**
  * Long enough for a run that was given up to have stopped writing, and for the node to have found out when it
@@ -27,8 +26,6 @@ import { formatAge, formatBytes, formatTable } from "./table.ts";
  */
 const LEAST_AGE = "1h";
 const LEAST_UNKNOWN_AGE = "7d";
-/** As many as one request of S3 removes. */
-const REMOVED_AT_ONCE = 1_000;
 
 /** `wcp storage ls`: what runs have written, and what it is good for. */
 export const listStorage: RunCommand = async (invocation) => {
@@ -36,10 +33,11 @@ export const listStorage: RunCommand = async (invocation) => {
   await using stack = new AsyncDisposableStack();
   const config = loadCommandConfig(invocation);
   const storage = await openCommandStorage(invocation, config, stack);
-  const found = await survey(invocation, { config, storage, options: surveyOptions(invocation) });
-  const shown = options["garbage"] === true ? garbageOf(found) : found;
-  if (options["json"] === true) printLines(shown, io);
-  else printTable(shown, io);
+  const printer = new StoragePrinter(io, options["json"] === true);
+  for await (const page of survey(invocation, { config, storage, options: surveyOptions(invocation) })) {
+    printer.print(options["garbage"] === true ? garbageOf(page) : page);
+  }
+  printer.end();
   return EXIT.ok;
 };
 
@@ -52,17 +50,17 @@ export const collectGarbage: RunCommand = async (invocation) => {
   await using stack = new AsyncDisposableStack();
   const config = loadCommandConfig(invocation);
   const storage = await openCommandStorage(invocation, config, stack);
-  const sinceMs = io.clock.nowMs();
-  const found = garbageOf(await survey(invocation, { config, storage, options: surveyOptions(invocation) }));
-  if (options["json"] === true) printLines(found, io);
-  else printTable(found, io);
-  if (options["yes"] !== true) {
-    const { objects, uploads } = found;
-    if (objects.length + uploads.length > 0)
-      io.err("Nothing was removed; wcp storage gc --yes removes these.\n");
-    return EXIT.ok;
+  const isWet = options["yes"] === true;
+  const removal = new Removal({ config, storage, sinceMs: io.clock.nowMs() });
+  const printer = new StoragePrinter(io, options["json"] === true);
+  for await (const page of survey(invocation, { config, storage, options: surveyOptions(invocation) })) {
+    const garbage = garbageOf(page);
+    printer.print(garbage);
+    if (isWet) await removal.remove(garbage);
   }
-  await remove(found, { io, config, storage, sinceMs });
+  printer.end();
+  if (isWet) io.err(removal.summary());
+  else if (!printer.isEmpty) io.err("Nothing was removed; wcp storage gc --yes removes these.\n");
   return EXIT.ok;
 };
 
@@ -79,13 +77,12 @@ function surveyOptions(invocation: Invocation): SurveyOptions {
   return { minAgeMs, unknownAgeMs: isUnknown ? minAgeMs : undefined };
 }
 
-function garbageOf({ objects, uploads }: Survey): Survey {
+function garbageOf({ objects, uploads }: SurveyPage): SurveyPage {
   const isGarbage = ({ fate }: { readonly fate: Fate }) => fate.isGarbage;
   return { objects: objects.filter(isGarbage), uploads: uploads.filter(isGarbage) };
 }
 
-interface Removal {
-  readonly io: Io;
+interface RemovalParts {
   readonly config: Config;
   readonly storage: StorageBroker;
   /** When the survey began. */
@@ -93,72 +90,42 @@ interface Removal {
 }
 
 /**
- * In parts, and what has begun again since the survey is left out. A task may still begin again between that
- * look and the removal. Claimed anew, its run has an id of its own, and what it writes was not in the list.
+ * Removes page by page, and leaves out what has begun again since the survey. A task may still begin again between
+ * that look and the removal. Claimed anew, its run has an id of its own, and what it writes was not in the list.
  * The same run goes on only where the node takes up a claim that it had given up; it was over for an hour
  * then, and its result is held against storage before it is settled: a run is made again, nothing more.
  */
-async function remove(found: Survey, { io, config, storage, sinceMs }: Removal): Promise<void> {
-  const removed: StoredObject[] = [];
-  for (let start = 0; start < found.objects.length; start += REMOVED_AT_ONCE) {
-    using revisit = new Revisit(config, sinceMs);
-    const some = found.objects.slice(start, start + REMOVED_AT_ONCE).filter(revisit.isOver);
-    await askStorage(() => storage.remove(some.map(({ objectKey }) => objectKey)));
-    removed.push(...some);
-  }
-  let aborted = 0;
-  for (const upload of found.uploads) {
-    using revisit = new Revisit(config, sinceMs);
-    if (!revisit.isOver(upload)) continue;
-    await askStorage(() => storage.abortMultipart(upload.objectKey, upload.uploadId));
-    aborted += 1;
-  }
-  const left = found.objects.length + found.uploads.length - removed.length - aborted;
-  const more = left === 0 ? "" : ` Left ${left}, whose activities began again meanwhile.`;
-  io.err(
-    `Removed ${removed.length} objects (${formatBytes(bytesOf(removed))}) and ${aborted} unfinished uploads.${more}\n`,
-  );
-}
+class Removal {
+  readonly #parts: RemovalParts;
+  readonly #removed = { objects: 0, sizeBytes: 0, uploads: 0 };
+  #left = 0;
 
-function printLines({ objects, uploads }: Survey, io: Io): void {
-  for (const { objectKey, sizeBytes, modifiedAtMs, fate } of objects) {
-    io.out(`${JSON.stringify({ kind: "object", objectKey, sizeBytes, modifiedAtMs, ...fate })}\n`);
+  constructor(parts: RemovalParts) {
+    this.#parts = parts;
   }
-  for (const { objectKey, uploadId, startedAtMs, fate } of uploads) {
-    io.out(`${JSON.stringify({ kind: "upload", objectKey, uploadId, startedAtMs, ...fate })}\n`);
+
+  async remove({ objects, uploads }: SurveyPage): Promise<void> {
+    const { config, storage, sinceMs } = this.#parts;
+    {
+      using revisit = new Revisit(config, sinceMs);
+      const some = objects.filter(revisit.isOver);
+      this.#left += objects.length - some.length;
+      if (some.length > 0) await askStorage(() => storage.remove(some.map(({ objectKey }) => objectKey)));
+      this.#removed.objects += some.length;
+      this.#removed.sizeBytes += bytesOf(some);
+    }
+    for (const upload of uploads) {
+      using revisit = new Revisit(config, sinceMs);
+      if (revisit.isOver(upload)) {
+        await askStorage(() => storage.abortMultipart(upload.objectKey, upload.uploadId));
+        this.#removed.uploads += 1;
+      } else this.#left += 1;
+    }
   }
-}
 
-function printTable({ objects, uploads }: Survey, io: Io): void {
-  if (objects.length + uploads.length === 0) {
-    io.err("There is nothing of that under runs/.\n");
-    return;
+  summary(): string {
+    const { objects, sizeBytes, uploads } = this.#removed;
+    const more = this.#left === 0 ? "" : ` Left ${this.#left}, whose activities began again meanwhile.`;
+    return `Removed ${objects} objects (${formatBytes(sizeBytes)}) and ${uploads} unfinished uploads.${more}\n`;
   }
-  const nowMs = io.clock.nowMs();
-  const ofObject = ({ objectKey, sizeBytes, modifiedAtMs, fate }: Judged<StoredObject>) => [
-    wordOf(fate),
-    formatBytes(sizeBytes),
-    formatAge(nowMs - modifiedAtMs),
-    objectKey,
-  ];
-  const ofUpload = ({ objectKey, startedAtMs, fate }: Judged<OpenMultipart>) => [
-    wordOf(fate),
-    "in parts",
-    formatAge(nowMs - startedAtMs),
-    objectKey,
-  ];
-  const rows = [...objects.map(ofObject), ...uploads.map(ofUpload)];
-  io.out(formatTable(["FOR", "SIZE", "AGE", "OBJECT"], rows));
-  const garbage = garbageOf({ objects, uploads });
-  io.out(
-    `\n${objects.length} objects (${formatBytes(bytesOf(objects))}) and ${uploads.length} unfinished uploads; garbage: ${garbage.objects.length} objects (${formatBytes(bytesOf(garbage.objects))}) and ${garbage.uploads.length} uploads\n`,
-  );
-}
-
-function wordOf({ isGarbage, why }: Fate): string {
-  return isGarbage ? `garbage: ${why.replace("_", " ")}` : why;
-}
-
-function bytesOf(objects: readonly StoredObject[]): number {
-  return objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

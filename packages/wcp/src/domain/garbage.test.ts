@@ -88,7 +88,9 @@ describe("an object", () => {
   });
 
   it("that a result of the network names stays, though the node gave the activity up", () => {
-    expect(fate(keyOf("a"), [aTask()], { results: [hexOf(keyOf("a"))] })).toBe("result");
+    const judge = rules([aTask()]);
+    judge.addResult(hexOf(keyOf("a")));
+    expect(word(judge.fateOfObject(keyOf("a"), OLD_MS))).toBe("result");
   });
 
   it("in a folder that a result names stays", () => {
@@ -173,5 +175,28 @@ describe("an upload in parts", () => {
     expect(judge([], { unknownAgeMs: 0 })).toBe("garbage incomplete");
     expect(judge([FAILED], { minAgeMs: 3 * HOUR_MS })).toBe("recent");
     expect(word(rules([FAILED]).fateOfUpload("in/a", 0))).toBe("foreign");
+  });
+});
+
+describe("an activity that is given up here", () => {
+  const other = { ...aTask(), id: `0x${"b".repeat(16)}${"c".repeat(48)}` };
+
+  it("is told by its objects, so that the network can be asked about it, and no other is", () => {
+    const judge = rules([aTask(), other, aTask({ id: `0x${"d".repeat(64)}` }), FAILED]);
+    const names = judge.withoutOutcome(keyOf("a")).map(({ id }) => id);
+    expect(names).toEqual([TASK, other.id]);
+    expect(judge.withoutOutcome("in/a")).toEqual([]);
+  });
+
+  it("keeps its objects, and what is unknown of its workflow, when the network says that it is held", () => {
+    const judge = rules([aTask(), other], { unknownAgeMs: 0 });
+    judge.hold(other);
+    expect(judge.fateOfObject(keyOf("a"), OLD_MS)).toEqual({
+      isGarbage: false,
+      why: "open",
+      taskIds: [TASK, other.id],
+    });
+    const unknown = `${uploadPrefix(WORKFLOW, `0x${"e".repeat(64)}`, "run-1")}a`;
+    expect(word(judge.fateOfObject(unknown, OLD_MS))).toBe("unknown");
   });
 });

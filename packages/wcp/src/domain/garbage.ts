@@ -12,10 +12,24 @@ export interface KnownTask {
   readonly updatedAtMs: number;
 }
 
+/** Where a task is in keys. */
+export type TaskName = Pick<KnownTask, "id" | "workflowInstanceId">;
+
+/** A task without its result, of which only the names are kept: a database may know very many. */
+interface RememberedTask {
+  readonly id: string;
+  readonly workflowInstanceId: string;
+  readonly state: TaskStateKind;
+  readonly updatedAtMs: number;
+  /** `undefined`: it has no outcome here. */
+  readonly status: Outcome["status"] | undefined;
+  /** Of the run that gave the result. */
+  readonly runId: string | undefined;
+}
+
 export interface GarbageOptions {
+  /** Read once. */
   readonly tasks: Iterable<KnownTask>;
-  /** Results that the network has beside those of the tasks, as 0x hex. */
-  readonly results?: Iterable<string>;
   readonly nowMs: number;
   /** Objects and tasks that changed within this are left alone. */
   readonly minAgeMs: number;
@@ -69,7 +83,7 @@ export interface Fate {
 export class GarbageRules {
   readonly #options: GarbageOptions;
   /** By the two segments of ids in keys. */
-  readonly #tasks = new Map<string, KnownTask[]>();
+  readonly #tasks = new Map<string, RememberedTask[]>();
   /** Workflow segments of open tasks, whose inputs nobody here knows. */
   readonly #busyWorkflows = new Set<string>();
   /** `workflow/task/run` of runs that results name. */
@@ -80,7 +94,26 @@ export class GarbageRules {
   constructor(options: GarbageOptions) {
     this.#options = options;
     for (const task of options.tasks) this.#add(task);
-    for (const resultHex of options.results ?? []) this.#note(resultHex);
+  }
+
+  /** Tasks without an outcome that an object may be of: the network may have one all the same. */
+  withoutOutcome(objectKey: string): readonly TaskName[] {
+    const key = parseRunKey(objectKey);
+    if (key === undefined) return [];
+    const tasks = this.#tasks.get(`${key.workflow}/${key.task}`) ?? [];
+    return tasks.filter(({ status }) => status === undefined);
+  }
+
+  /** The network says that a task is ours, whatever its state here: the node takes it up again. */
+  hold({ id, workflowInstanceId }: TaskName): void {
+    const workflow = workflowSegment(workflowInstanceId);
+    const place = `${workflow}/${shortId(id)}`;
+    const tasks = this.#tasks.get(place) ?? [];
+    this.#tasks.set(
+      place,
+      tasks.map((task) => (task.id === id ? { ...task, state: "claimed" } : task)),
+    );
+    if (workflowInstanceId !== "") this.#busyWorkflows.add(workflow);
   }
 
   /** `atMs`: when it was written. */
@@ -110,13 +143,19 @@ export class GarbageRules {
   #add(task: KnownTask): void {
     const workflow = workflowSegment(task.workflowInstanceId);
     const place = `${workflow}/${shortId(task.id)}`;
-    this.#tasks.set(place, [...(this.#tasks.get(place) ?? []), task]);
+    const { id, workflowInstanceId, state, updatedAtMs, outcome } = task;
+    const runId = outcome?.status === "success" ? outcome.runId : undefined;
+    const remembered = { id, workflowInstanceId, state, updatedAtMs, status: outcome?.status, runId };
+    this.#tasks.set(place, [...(this.#tasks.get(place) ?? []), remembered]);
     if (isOpen(task) && task.workflowInstanceId !== "") this.#busyWorkflows.add(workflow);
-    if (task.outcome?.status === "success") this.#note(task.outcome.resultHex);
+    if (task.outcome?.status === "success") this.addResult(task.outcome.resultHex);
   }
 
-  /** Whatever in a result could be the beginning of a run's key, in whichever place and form of text. */
-  #note(resultHex: string): void {
+  /**
+   * A result, as 0x hex, that the network has beside those of the tasks. Whatever in it could be the beginning of a
+   * run's key counts, in whichever place and form of text.
+   */
+  addResult(resultHex: string): void {
     for (const [name] of textOf(resultHex).matchAll(/runs\/[A-Za-z0-9._/-]*/g)) {
       const [workflow, task, runId] = name.slice(RUNS_AREA.length).split("/");
       if (workflow === "") continue; // the word alone, which would keep everything
@@ -133,9 +172,9 @@ export class GarbageRules {
   }
 
   /** G2: the run that gave the result; where nobody wrote down which that was, any run. */
-  #mayBeOf({ outcome }: KnownTask, key: RunKey): boolean {
-    if (outcome?.status !== "success") return false;
-    return outcome.runId === undefined || outcome.runId === key.runId;
+  #mayBeOf({ status, runId }: RememberedTask, key: RunKey): boolean {
+    if (status !== "success") return false;
+    return runId === undefined || runId === key.runId;
   }
 
   #ofNobody({ workflow }: RunKey, atMs: number): Omit<Fate, "taskIds"> {
@@ -148,7 +187,7 @@ export class GarbageRules {
     return { isGarbage: true, why: "unknown" };
   }
 
-  #ofOver(tasks: readonly KnownTask[], atMs: number): Omit<Fate, "taskIds"> {
+  #ofOver(tasks: readonly RememberedTask[], atMs: number): Omit<Fate, "taskIds"> {
     const { nowMs, minAgeMs } = this.#options;
     const changedAtMs = Math.max(atMs, ...tasks.map(({ updatedAtMs }) => updatedAtMs));
     if (nowMs - changedAtMs < minAgeMs) return { isGarbage: false, why: "recent" };
@@ -156,14 +195,14 @@ export class GarbageRules {
   }
 }
 
-function isOpen({ state }: KnownTask): boolean {
+function isOpen({ state }: Pick<RememberedTask, "state">): boolean {
   return !FINAL_STATES.has(state);
 }
 
-function reasonOf(tasks: readonly KnownTask[]): GarbageReason {
-  const [outcome] = tasks.map((task) => task.outcome);
-  if (outcome === undefined) return "given_up";
-  return outcome.status === "success" ? "superseded" : "failed";
+function reasonOf(tasks: readonly RememberedTask[]): GarbageReason {
+  const [status] = tasks.map((task) => task.status);
+  if (status === undefined) return "given_up";
+  return status === "success" ? "superseded" : "failed";
 }
 
 /** One character for each byte: keys are plain ASCII. */

@@ -69,6 +69,13 @@ export class InspectedRecords {
     if (last !== undefined) yield last;
   }
 
+  /** Every activity, as one moment has them. */
+  *tasks(): IterableIterator<RecordEntry> {
+    const states = Object.values(STATES_BY_NAME).flat();
+    const all = { states: JSON.stringify(states), prefix: "" };
+    for (const row of this.#byStates.iterate(all)) yield toEntry(row);
+  }
+
   *#allSent(idPrefix: string): IterableIterator<RecordEntry> {
     for (const activity of this.#transactions.activities()) {
       if (activity.startsWith(idPrefix)) yield this.#sentFor(activity);

@@ -44,6 +44,11 @@ export class StoreInspector implements Disposable {
     return this.#records.list(prefix);
   }
 
+  /** The records of all activities, as one moment has them. */
+  tasks(): IterableIterator<RecordEntry> {
+    return this.#records.tasks();
+  }
+
   record(key: string): RecordEntry | undefined {
     return this.#records.find(key);
   }
