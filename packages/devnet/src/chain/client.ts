@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { taskQueueInterface, taskQueueReads, workflowEngineInterface } from "@subnet-worker/contracts";
 import { type Clock, systemClock } from "@subnet-worker/kit";
 import {
@@ -35,10 +36,9 @@ export interface MinedTransaction {
 }
 
 const RECEIPT_POLL_MS = 20;
-/** Of one transaction, each of which lost its nonce to another one. */
-const MAX_SENDS = 100;
-/** What anvil says to a nonce that another transaction has meanwhile. */
-const NONCE_TAKEN = /already imported|replacement transaction underpriced|nonce too low/i;
+/** What anvil says to a nonce that another transaction has meanwhile, in its words and in ethers'. */
+const NONCE_TAKEN =
+  /already imported|replacement transaction underpriced|nonce too low|nonce has already been used/i;
 
 /** What a requester does on the chain, and what it sees there. */
 export class ChainClient implements Disposable {
@@ -68,18 +68,18 @@ export class ChainClient implements Disposable {
       to: this.address.workflowEngine,
       data: workflowEngineInterface.encodeFunctionData("startWorkflow", [workflow, input]),
     };
-    // What somebody else enqueues between the estimate and the block makes this one dearer.
-    const gasLimit = 2n * (await signer.estimateGas(call));
-    const hash = await this.#send(signer, { ...call, gasLimit });
-    const receipt = await this.#receiptOf(hash);
+    // What somebody else enqueues between the estimate and the block makes this one dearer. And no two have the
+    // same: the same bytes from two who start the same at once would be one transaction.
+    const gasLimit = 2n * (await signer.estimateGas(call)) + BigInt(randomInt(2 ** 16));
+    const receipt = await this.#mine(signer, { ...call, gasLimit });
     const started = receipt.logs
       .map((log) => workflowEngineInterface.parseLog(log))
       .find((log) => log?.name === "WorkflowStarted");
     if (started === undefined || started === null)
-      throw new Error(`transaction ${hash} reverted instead of starting ${workflow}`);
+      throw new Error(`transaction ${receipt.hash} reverted instead of starting ${workflow}`);
     return {
       instance: String(started.args["instance"]),
-      transactionHash: hash,
+      transactionHash: receipt.hash,
       block: receipt.blockNumber,
     };
   }
@@ -122,16 +122,36 @@ export class ChainClient implements Disposable {
     return { hash, from, data, to: transaction.to ?? "", block: receipt.blockNumber, receipt };
   }
 
-  /** Its hash, once the node has it in its pool. */
-  async #send(signer: JsonRpcSigner, transaction: TransactionRequest): Promise<string> {
-    for (let tries = 1; ; tries += 1) {
+  /**
+   * Sends it under the account's next nonce, until it is the one that a block has under its nonce. Others send
+   * from the account too; where anvil chose the nonces, two at the same moment would get the same one, and one
+   * behind a transaction that is being mined just then could wait for ever.
+   */
+  async #mine(signer: JsonRpcSigner, transaction: TransactionRequest): Promise<TransactionReceipt> {
+    for (;;) {
+      const nonce = await signer.getNonce("latest");
       try {
-        return await signer.sendUncheckedTransaction(transaction);
+        const hash = await signer.sendUncheckedTransaction({ ...transaction, nonce });
+        const receipt = await this.#receiptUnder(hash, { signer, nonce });
+        if (receipt !== null) return receipt;
       } catch (error) {
-        // The node chooses the nonce, and two that ask at the same moment get the same one.
-        if (tries === MAX_SENDS || !NONCE_TAKEN.test(String(error))) throw error;
-        await this.#clock.sleep(RECEIPT_POLL_MS);
+        if (!NONCE_TAKEN.test(String(error))) throw error;
       }
+      await this.#clock.sleep(RECEIPT_POLL_MS);
+    }
+  }
+
+  /** `null` when another transaction has its nonce. */
+  async #receiptUnder(
+    hash: string,
+    under: { readonly signer: JsonRpcSigner; readonly nonce: number },
+  ): Promise<TransactionReceipt | null> {
+    for (;;) {
+      // In this order: once the nonce is used, the receipt is there or never will be.
+      const isUsed = (await under.signer.getNonce("latest")) > under.nonce;
+      const receipt = await this.#provider.getTransactionReceipt(hash);
+      if (receipt !== null || isUsed) return receipt;
+      await this.#clock.sleep(RECEIPT_POLL_MS);
     }
   }
 
