@@ -88,7 +88,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig[Symbol.asyncDispose]());
 
-describe("2 GB", () => {
+// Read, hashed and written several times over: minutes on a slow disk.
+describe("2 GB", { timeout: 900_000 }, () => {
   let made: Record<string, unknown>;
 
   it("go up from a stream in little memory, and a part alone is sent again after a cut", async () => {

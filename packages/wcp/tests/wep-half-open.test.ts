@@ -94,6 +94,8 @@ async function pass({ bench }: Scene, seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second += 1) {
     await bench.clock.advance(1_000);
     const untilMs = performance.now() + 5;
+    // Time for the system, and turns for a process that had none of it.
+    await settle();
     while (performance.now() < untilMs) await nextTurn();
   }
 }
