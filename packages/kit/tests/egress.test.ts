@@ -369,3 +369,31 @@ test("a policy that makes no sense is refused when it is read", () => {
     expect(() => createEgress({ policy: { hosts: [], ...policy } })).toThrow(/^\[EGRESS_BAD_REQUEST\] /);
   }
 });
+
+describe("bodies that come strangely", () => {
+  /** Says `sent` to whoever connects, and keeps the connection open. */
+  async function saying(sent: string) {
+    return listening(
+      createTcpServer((socket) => {
+        socket.on("error", () => undefined);
+        socket.once("data", () => socket.write(sent));
+        onTestFinished(() => void socket.destroy());
+      }),
+    );
+  }
+
+  test("byte by byte: it is the same body, and counts the same", async () => {
+    const sent = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(50_000)}0\r\n\r\n`;
+    const port = await saying(sent);
+    const { body } = await egressTo(port).send(get(`http://api.example.org:${port}/`));
+    expect(Buffer.from(body).toString()).toBe("x".repeat(50_000));
+    const small = egressTo(port, { responseBytes: 49_999 });
+    expect(await codeOf(small.send(get(`http://api.example.org:${port}/`)))).toBe("RESPONSE_TOO_LARGE");
+  });
+
+  test("on a connection that stays open: it is whole when it is", async () => {
+    const port = await saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    const { body } = await egressTo(port).send(get(`http://api.example.org:${port}/`));
+    expect(Buffer.from(body).toString()).toBe("hello");
+  });
+});

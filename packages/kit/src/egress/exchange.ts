@@ -9,6 +9,7 @@ import type { LookupFunction } from "node:net";
 import type { EgressRequest, EgressResponse, ResolvedAddress } from "./egress.ts";
 import { EgressError, type EgressErrorCode } from "./egress-error.ts";
 import { type EgressRules, hostOf, portOf, shownUrl } from "./policy.ts";
+import { readBody } from "./read-body.ts";
 
 export interface ExchangeOptions {
   readonly url: URL;
@@ -48,7 +49,10 @@ export async function exchange(request: EgressRequest, options: ExchangeOptions)
   try {
     sent.end(request.body);
     const message = await received.promise;
-    const body = await readBody(message, { url, mostBytes: rules.responseBytes });
+    const body = await readBody(message, {
+      mostBytes: rules.responseBytes,
+      tooLarge: () => tooLarge(url, rules.responseBytes),
+    });
     return { status: message.statusCode ?? 0, headers: pairs(message.rawHeaders), body };
   } catch (error) {
     throw error instanceof EgressError ? error : failed(error, url);
@@ -98,25 +102,11 @@ function pinned(addresses: readonly ResolvedAddress[]): LookupFunction {
   };
 }
 
-interface BodyOptions {
-  readonly url: URL;
-  readonly mostBytes: number;
-}
-
-async function readBody(message: IncomingMessage, { url, mostBytes }: BodyOptions): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of message as AsyncIterable<Uint8Array>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > mostBytes) {
-      throw new EgressError("RESPONSE_TOO_LARGE", {
-        url: shownUrl(url),
-        message: `The response of ${shownUrl(url)} has more than ${mostBytes} bytes; ask for less, or allow more`,
-      });
-    }
-    chunks.push(chunk);
-  }
-  return Uint8Array.from(Buffer.concat(chunks));
+function tooLarge(url: URL, mostBytes: number): EgressError {
+  return new EgressError("RESPONSE_TOO_LARGE", {
+    url: shownUrl(url),
+    message: `The response of ${shownUrl(url)} has more than ${mostBytes} bytes; ask for less, or allow more`,
+  });
 }
 
 function pairs(raw: readonly string[]): readonly (readonly [name: string, value: string])[] {
