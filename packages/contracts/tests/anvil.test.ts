@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { systemClock } from "@subnet-worker/kit";
 import { expect, it } from "vitest";
 import { startAnvil } from "../src/anvil.ts";
@@ -36,11 +38,11 @@ it("several anvils started at once get ports of their own", async () => {
 });
 
 it("anvil takes the chain id, the port and further arguments it is given", async () => {
-  const first = await startAnvil();
-  await first[Symbol.asyncDispose]();
-  await using second = await startAnvil({ chainId: 4242, port: first.port, args: ["--accounts", "3"] });
-  expect(second.port).toBe(first.port);
-  const rpc = createRpc(second.url);
+  // Below the ports that systems hand out by themselves: one of those might be gone by now.
+  const port = 15_000 + randomInt(5_000);
+  await using anvil = await startAnvil({ chainId: 4242, port, args: ["--accounts", "3"] });
+  expect(anvil.port).toBe(port);
+  const rpc = createRpc(anvil.url);
   expect(await rpc("eth_chainId")).toBe("0x1092");
   expect(await rpc("eth_accounts")).toHaveLength(3);
 });
@@ -78,10 +80,22 @@ it("an argument that anvil does not know is reported in its own words", async ()
 });
 
 it("an anvil that does not answer in time is ended", async () => {
+  // It does not listen before it knows the chain that it is to fork, and this one never answers.
+  const mute = createServer().listen(0, "127.0.0.1");
+  await once(mute, "listening");
+  const sockets: Socket[] = [];
+  mute.on("connection", (socket) => sockets.push(socket.on("error", () => undefined)));
+  const { port } = mute.address() as AddressInfo;
   const pids: number[] = [];
-  const attempt = startAnvil({ timeoutMs: -1, onSpawn: (pid) => pids.push(pid) });
+  const attempt = startAnvil({
+    timeoutMs: 100,
+    args: ["--fork-url", `http://127.0.0.1:${port}`],
+    onSpawn: (pid) => pids.push(pid),
+  });
   await expect(attempt).rejects.toMatchObject({ code: "ANVIL_TIMEOUT" });
   expect(pids.map(isAlive)).toEqual([false]);
+  for (const socket of sockets) socket.destroy();
+  mute.close();
 });
 
 /** Starts anvil in a process of its own, runs `then` there, and returns anvil's pid and the exit code. */
