@@ -201,6 +201,8 @@ export interface RunResult {
   readonly isRefJson?: boolean;
   /** What the executor says the run has written. Default none. */
   readonly objects?: readonly WrittenObject[];
+  /** The handler says that there was nothing to do; the network is given the result all the same. Default false. */
+  readonly isSkipped?: boolean;
 }
 
 export type RunOutcome =

@@ -322,8 +322,12 @@ describe("a result by reference", () => {
     const ref = `${run.assignment.uploadPrefix}result.json`;
     node.storage.put(ref, '{"out":"ä"}');
     const objects = [{ objectKey: ref, sizeBytes: 12, sha256: sha256('{"out":"ä"}') }];
-    run.end.resolve({ kind: "succeeded", result: { json: "", ref, isRefJson: true, objects } });
+    run.end.resolve({
+      kind: "succeeded",
+      result: { json: "", ref, isRefJson: true, objects, isSkipped: true },
+    });
     await node.whenStored("done");
+    expect(node.logs.at("info").filter((line) => line.startsWith("the run was skipped"))).toHaveLength(1);
     expect(node.source.calls.at(-1)).toBe(`complete 1 0x${Buffer.from('{"out":"ä"}').toString("hex")}`);
   });
 

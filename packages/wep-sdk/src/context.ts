@@ -153,6 +153,31 @@ export interface RunContext {
    * @throws {WepError} INVALID_OPTION for what is no time
    */
   within(this: void, ms: number): AbortSignal;
+  /**
+   * Says that there was nothing to do: what the handler then returns is what there was before, or empty. The run
+   * ends as SKIPPED in place of SUCCESS, in logs and metrics here and at the worker client. The activity is
+   * completed with the outputs all the same, so they are held against its spec as ever; a handler that throws
+   * has failed. Once is enough; of several calls the last reason stays.
+   *
+   * @param reason for people; 4096 characters of it are logged
+   * @example
+   * ```ts
+   * import { defineHandler, type InputFile } from "@subnet-worker/wep-sdk";
+   *
+   * export const shrink = defineHandler<{ image_object_key: InputFile; width: number }>({
+   *   kind: "demo.shrink",
+   *   version: "1.0.0",
+   *   async run({ image_object_key: image, width }, ctx) {
+   *     if (width === 0) {
+   *       ctx.skip("no width was asked for");
+   *       return { shrunk_object_key: image.objectKey };
+   *     }
+   *     return { shrunk_object_key: await image.bytes() };
+   *   },
+   * });
+   * ```
+   */
+  skip(this: void, reason: string): void;
   /** Metrics of the handler's own, served by the worker's `/metrics`. */
   readonly metrics: HandlerMetrics;
   /** A directory of this run alone, made at the first call and removed when the handler has returned. */

@@ -38,6 +38,8 @@ export interface ScopeSource {
 export class RunScope {
   readonly source: ScopeSource;
   readonly stop: StopSignal = new StopSignal();
+  /** What the handler says of having had nothing to do; `undefined`: it has not. */
+  skipReason: string | undefined;
   readonly #scratchPath: string | undefined;
   #scratch: ScratchDir | undefined;
   #transfers: Transfers | undefined;
@@ -121,8 +123,10 @@ export async function callHandler(handler: Handler, scope: RunScope): Promise<Ou
     const input = checked instanceof Promise ? await checked : checked;
     const returned = await withinRun(context, () => runThrough(handler, input, context));
     const outputs = handler.output === undefined ? returned : await checkOutputs(handler.output, returned);
-    const outcome = toOutcome(outputs, scope, declared);
-    return outcome instanceof Promise ? await outcome : outcome;
+    const made = toOutcome(outputs, scope, declared);
+    const outcome = made instanceof Promise ? await made : made;
+    const { skipReason } = scope;
+    return skipReason === undefined || outcome.status === "ERROR" ? outcome : { ...outcome, skipReason };
   } catch (error) {
     const outcome = outcomeOfError(error);
     logThrown(error, source.log);

@@ -34,7 +34,7 @@ export function createWepMetrics(registry: Registry, sources: MetricSources): Ru
   const registers = [registry];
   const runs = new Counter({
     name: "wep_runs_total",
-    help: "Runs that got their outcome, by kind and status (SUCCESS, or the name of the error code).",
+    help: "Runs that got their outcome, by kind and status (SUCCESS, SKIPPED, or the name of the error code).",
     labelNames: ["kind", "status"],
     registers,
   });

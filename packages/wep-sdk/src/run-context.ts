@@ -111,6 +111,12 @@ export class ScopedRunContext implements RunContext {
     return this.#scope.tools.metrics;
   }
 
+  get skip(): RunContext["skip"] {
+    return (reason: string) => {
+      this.#scope.skipReason = reasonOf(reason);
+    };
+  }
+
   get retry(): RunContext["retry"] {
     return this.#scope.tools.retry;
   }
@@ -138,4 +144,11 @@ export class ScopedRunContext implements RunContext {
   get #assignment(): RunScope["source"]["assignment"] {
     return this.#scope.source.assignment;
   }
+}
+
+const MOST_REASON_CHARS = 4_096;
+
+/** Those who write JavaScript may give anything, or nothing. */
+function reasonOf(reason: unknown): string {
+  return typeof reason === "string" ? reason.slice(0, MOST_REASON_CHARS) : "";
 }

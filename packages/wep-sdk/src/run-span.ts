@@ -32,12 +32,17 @@ export function startRunSpan(tracer: Tracer, assignment: TaskAssignment): Span {
 /** Ends it with what the run came to; `undefined` for one that another superseded. */
 export function endRunSpan(span: Span, outcome: Outcome | undefined): void {
   if (outcome?.status !== "ERROR") {
-    span.set({ "subnet_worker.outcome": outcome === undefined ? "superseded" : "success" });
+    span.set({ "subnet_worker.outcome": goodEnd(outcome) });
     span.end();
     return;
   }
   span.set({ "subnet_worker.outcome": "error", "error.type": taskErrorName(outcome.code) });
   span.end(outcome.message);
+}
+
+function goodEnd(outcome: Extract<Outcome, { status: "SUCCESS" }> | undefined): string {
+  if (outcome === undefined) return "superseded";
+  return outcome.skipReason === undefined ? "success" : "skipped";
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-/;

@@ -20,6 +20,8 @@ export type Outcome =
       readonly resultRef?: string;
       /** What the run has written to storage. */
       readonly objects?: readonly Written[];
+      /** There was nothing to do, and why. `undefined`: there was. */
+      readonly skipReason?: string;
     }
   | {
       readonly status: "ERROR";

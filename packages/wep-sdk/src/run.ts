@@ -262,8 +262,9 @@ export class Run implements RunHost {
     if (!log.isLevelEnabled("info")) return;
     const { activityId, runId } = this.assignment;
     const error = outcome?.status === "ERROR" ? outcome.message : undefined;
+    const reason = outcome?.status === "SUCCESS" ? outcome.skipReason : undefined;
     const ids = { activity_id: activityId, run_id: runId, ...traceFields(this.assignment) };
-    log.info({ ...ids, status, error, latency_ms: Math.round(this.#latencyMs) }, "run ended");
+    log.info({ ...ids, status, error, reason, latency_ms: Math.round(this.#latencyMs) }, "run ended");
   }
 
   #keepOutcome(): void {
@@ -322,15 +323,20 @@ export class Run implements RunHost {
 
 function statusOf(outcome: Outcome | undefined): string {
   if (outcome === undefined) return "SUPERSEDED";
-  return outcome.status === "SUCCESS" ? "SUCCESS" : taskErrorName(outcome.code);
+  return outcome.status === "SUCCESS" ? successOf(outcome) : taskErrorName(outcome.code);
+}
+
+function successOf({ skipReason }: Extract<Outcome, { status: "SUCCESS" }>): "SUCCESS" | "SKIPPED" {
+  return skipReason === undefined ? "SUCCESS" : "SKIPPED";
 }
 
 function successFields(
-  { result, resultRef, objects }: Extract<Outcome, { status: "SUCCESS" }>,
+  outcome: Extract<Outcome, { status: "SUCCESS" }>,
   additions: { readonly latencyMs: bigint },
 ) {
-  const base =
-    resultRef === undefined ? { status: "SUCCESS", resultInline: result } : { status: "SUCCESS", resultRef };
+  const { result, resultRef, objects } = outcome;
+  const status = successOf(outcome);
+  const base = resultRef === undefined ? { status, resultInline: result } : { status, resultRef };
   if (objects === undefined) return { base, additions };
   const written = objects.map((object) => ({ ...object, sizeBytes: BigInt(object.sizeBytes) }));
   return { base, additions: { ...additions, objects: written, resultRefIsOutputs: resultRef !== undefined } };

@@ -6,6 +6,17 @@ import { type Activity, currentRun, defineActivity, defineHandler, defineMiddlew
 
 const version = "1.0.0";
 
+/** Has nothing to do, and may fail after having said so. */
+export const idle = defineHandler<{ thrown: string }>({
+  kind: "idle",
+  version,
+  run({ thrown }, ctx) {
+    ctx.skip("nothing new");
+    if (thrown !== "") throw new Error(thrown);
+    return { seen: 0 };
+  },
+});
+
 /** Works until there is the file, and adds a byte to another each time that it looks. */
 export const steady = defineHandler<{ until: string; ticks: string }>({
   kind: "steady",

@@ -173,3 +173,24 @@ describe("a handler in a thread", () => {
     expect(await wep.metric('wep_handler_last_by{kind="measured"}')).toBe(4);
   });
 });
+
+describe("a handler that has nothing to do", () => {
+  it("says so from its thread: the run ends as skipped with its outputs, for 1.0.0 too, and is counted so", async () => {
+    for (const max of ["1.0.0", "1.1.0"]) {
+      await using stream = await TestStream.open(wep.port, { max });
+      const sent = task("idle", { thrown: "" });
+      stream.send("assign", sent);
+      const completion = await stream.next("completion", of(sent));
+      expect(completion).toMatchObject({ status: "SKIPPED", error: "", errorCode: 0 });
+      expect(resultOf(completion)).toEqual({ seen: 0 });
+    }
+    expect(await wep.metrics.metrics()).toMatch(/kind="idle",status="SKIPPED"\} 2/);
+  });
+
+  it("and fails all the same has failed", async () => {
+    await using stream = await TestStream.open(wep.port);
+    const sent = task("idle", { thrown: "it broke" });
+    stream.send("assign", sent);
+    expect(await stream.next("completion", of(sent))).toMatchObject({ status: "ERROR", error: "it broke" });
+  });
+});

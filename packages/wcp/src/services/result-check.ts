@@ -122,7 +122,7 @@ export class ResultCheck {
   }
 
   /** The values behind a reference. Only what the run has written is read in its name: the chain tells everybody. */
-  async #read(run: TaskRun, { ref, objects = [] }: RunResult): Promise<RunResult> {
+  async #read(run: TaskRun, { ref, objects = [], isSkipped = false }: RunResult): Promise<RunResult> {
     const { storage } = this.#deps;
     if (storage === undefined) {
       throw new TaskDataError(
@@ -141,7 +141,7 @@ export class ResultCheck {
       sha256: Buffer.from(hash("sha256", content, "hex"), "hex"),
     });
     try {
-      return { json: new TextDecoder("utf-8", { fatal: true }).decode(content), ref: "" };
+      return { json: new TextDecoder("utf-8", { fatal: true }).decode(content), ref: "", isSkipped };
     } catch (error) {
       throw new TaskDataError(INVALID_RESULT, `the result in ${showName(ref)} is no UTF-8 text`, {
         cause: error,

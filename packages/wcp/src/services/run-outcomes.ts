@@ -47,6 +47,7 @@ export class RunOutcomes {
     if (task === undefined) return; // the lease was lost while it ran
     if (outcome.kind === "succeeded") {
       const resultHex = this.#deps.source.encodeResult(task, outcome.result);
+      if (outcome.result.isSkipped === true) this.#tellSkipped(task);
       const runId = this.#keepsRunIds && "run" in task.state ? { runId: task.state.run.id } : {};
       await this.#finish(task.id, { status: "success", resultHex, ...runId });
     } else if (outcome.kind === "failed") {
@@ -62,6 +63,14 @@ export class RunOutcomes {
         reason: `the executor refused it: ${outcome.reason}; its lease is left to run out so that another worker can take it`,
       });
     }
+  }
+
+  #tellSkipped({ id, state }: Task): void {
+    const run = "run" in state ? { run_id: state.run.id } : {};
+    this.#deps.logger.info(
+      { activity_id: id, ...run },
+      "the run was skipped: its handler had nothing to do; completing the activity with its outputs",
+    );
   }
 
   /** What it was to work on, or what it came to, makes no sense: no other run would help. */

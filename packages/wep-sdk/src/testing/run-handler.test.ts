@@ -124,6 +124,29 @@ describe("runHandler with an activity", () => {
     expect(run.outputs.report).toBe(upload?.objectKey);
   });
 
+  it("tells why a run was skipped, of a success alone", async () => {
+    const idle = defineHandler(COUNT, {
+      run: ({ limit, total }, ctx) => {
+        ctx.skip("the limit is 0");
+        if (limit > 0) throw new Error("too many");
+        return { words: 0, total, report: "runs/none/a/b/old.txt" };
+      },
+    });
+    const run = await runHandler(idle, { inputs: { ...GIVEN, limit: 0 } });
+    expect(run).toMatchObject({ status: "success", skipReason: "the limit is 0", outputs: { words: 0 } });
+    expect(await runHandler(idle, { inputs: GIVEN })).toMatchObject({
+      status: "error",
+      skipReason: undefined,
+    });
+    expect((await runHandler(count, { inputs: GIVEN })).skipReason).toBeUndefined();
+    const odd = defineHandler<Record<string, never>>({
+      kind: "test.odd",
+      version: "1.0.0",
+      run: (_, ctx) => (ctx.skip("x".repeat(5_000)), {}),
+    });
+    expect((await runHandler(odd, { inputs: {} })).skipReason).toHaveLength(4_096);
+  });
+
   it("says what a misuse of it is", async () => {
     expect(() =>
       defineHandler({ kind: "a", version: "1.0.0" } as never, { run: () => ({}) } as never),

@@ -55,6 +55,8 @@ export interface TestRun<O = Record<string, unknown>> {
    * @throws {Error} naming how the run failed, when it did
    */
   readonly outputs: O;
+  /** Of a success: why there was nothing to do, as told with `ctx.skip`. `undefined`: there was. */
+  readonly skipReason: string | undefined;
   /** `undefined`: the run succeeded. */
   readonly error: TestError | undefined;
   /** Every report, in order and not thinned. */
@@ -94,11 +96,12 @@ export async function toTestRun<O>(record: RunRecord): Promise<TestRun<O>> {
   };
   if (outcome.status === "SUCCESS") {
     const outputs = (await outputsOf(outcome, record)) as O;
-    return { status: "success", outputs, error: undefined, ...common };
+    const { skipReason } = outcome;
+    return { status: "success", outputs, skipReason, error: undefined, ...common };
   }
   const { code, message, retryable, retryAfterMs } = outcome;
   const error = { code, name: taskErrorName(code), message, retryable, retryAfterMs };
-  const failed = { status: "error" as const, error, ...common };
+  const failed = { status: "error" as const, error, skipReason: undefined, ...common };
   // Not enumerable: what compares or prints the whole run does not ask for it.
   return Object.defineProperty(failed, "outputs", {
     get(): never {

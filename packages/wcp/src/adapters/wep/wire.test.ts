@@ -10,18 +10,18 @@ function outcomeOf(init: MessageInitShape<typeof CompletionSchema>) {
 }
 
 describe("a completion", () => {
-  it.each(["SUCCESS", "SKIPPED"])(
-    "with %s is a success, with the result by value or by reference",
-    (status) => {
-      expect(
-        outcomeOf({ status, resultInline: new TextEncoder().encode('{"ä":1}'), resultRef: "out/a" }),
-      ).toEqual({
-        kind: "succeeded",
-        result: { json: '{"ä":1}', ref: "out/a" },
-      });
-      expect(outcomeOf({ status })).toEqual({ kind: "succeeded", result: { json: "", ref: "" } });
-    },
-  );
+  it.each([
+    ["SUCCESS", {}],
+    ["SKIPPED", { isSkipped: true }],
+  ])("with %s is a success, with the result by value or by reference", (status, more) => {
+    expect(
+      outcomeOf({ status, resultInline: new TextEncoder().encode('{"ä":1}'), resultRef: "out/a" }),
+    ).toEqual({
+      kind: "succeeded",
+      result: { json: '{"ä":1}', ref: "out/a", ...more },
+    });
+    expect(outcomeOf({ status })).toEqual({ kind: "succeeded", result: { json: "", ref: "", ...more } });
+  });
 
   it("with ERROR tells code, reason, and whether to run again", () => {
     expect(

@@ -124,11 +124,9 @@ function toUnix(ms: number): bigint {
 export function toRunOutcome(completion: Completion): RunOutcome {
   switch (completion.status) {
     case "SUCCESS":
+      return { kind: "succeeded", result: toRunResult(completion) };
     case "SKIPPED":
-      return {
-        kind: "succeeded",
-        result: toRunResult(completion),
-      };
+      return { kind: "succeeded", result: { ...toRunResult(completion), isSkipped: true } };
     case "ERROR": {
       const code = completion.errorCode === 0 ? TASK_ERROR.EXECUTION_FAILED : completion.errorCode;
       return {
