@@ -162,17 +162,14 @@ export interface RunContext {
    * @param reason for people; 4096 characters of it are logged
    * @example
    * ```ts
-   * import { defineHandler, type InputFile } from "@subnet-worker/wep-sdk";
+   * import { defineHandler } from "@subnet-worker/wep-sdk";
    *
-   * export const shrink = defineHandler<{ image_object_key: InputFile; width: number }>({
-   *   kind: "demo.shrink",
+   * export const join = defineHandler<{ pages: readonly string[] }>({
+   *   kind: "demo.join",
    *   version: "1.0.0",
-   *   async run({ image_object_key: image, width }, ctx) {
-   *     if (width === 0) {
-   *       ctx.skip("no width was asked for");
-   *       return { shrunk_object_key: image.objectKey };
-   *     }
-   *     return { shrunk_object_key: await image.bytes() };
+   *   run({ pages }, ctx) {
+   *     if (pages.length === 0) ctx.skip("no pages were given");
+   *     return { text: pages.join("\n") };
    *   },
    * });
    * ```
