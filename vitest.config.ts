@@ -6,8 +6,9 @@ export default defineConfig({
   test: {
     // The sources of other packages run as they are, in the tests' child processes and threads too.
     execArgv: ["--conditions=@subnet-worker/source"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs: no test is told by its time that it is slow, on a machine that does three things at once.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Vitest's second is short for a machine that is busy; less than a test has, so that it says what it waited for.
     expect: { poll: { timeout: 45_000 } },
     projects: [
@@ -32,8 +33,8 @@ export default defineConfig({
           include: ["e2e/**/*.test.ts"],
           // Each file starts whole networks: one at a time, or they starve each other of two cores.
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

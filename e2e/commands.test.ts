@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { subnetControlPlaneReads } from "@subnet-worker/contracts";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "./_rpc-proxy.ts";
 import { until } from "./_until.ts";
 import { type BareChain, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
@@ -15,8 +15,6 @@ import {
   wcpConfig,
   type WcpHome,
 } from "./_wcp.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const KEY = "WCP__ETHEREUM__WALLET_PRIVATE_KEY";
 

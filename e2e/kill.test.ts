@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type LogLine, printStory } from "./_logs.ts";
 import { AUDIO_SPEC_PATH, type Network, startNetwork } from "./_network.ts";
 import { writeRecording } from "./_recording.ts";
@@ -10,8 +10,6 @@ import { countOf, productOf, recordsOf, type Submitted, submitRecording } from "
 const LONG_S = 120;
 /** Where blocks are held back, the moment does not depend on how long the handler runs. */
 const SHORT_S = 5;
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let network: Network;
 let recordings: { readonly long: string; readonly short: string };

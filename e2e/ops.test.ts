@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BareChain, ECHO_HANDLERS, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import type { TestProcess } from "./_process.ts";
 import { parseMetrics } from "./_prometheus.ts";
@@ -10,8 +10,6 @@ import { freePort } from "./_rpc-proxy.ts";
 import { until } from "./_until.ts";
 import { configWith, fundedWallet, makeWcp, wcpConfig, type WcpHome, type WcpProcess } from "./_wcp.ts";
 import { startWep, type WepProcess } from "./_wep.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let chain: BareChain;
 let dir: string;

@@ -1,12 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseRecordedRun } from "@subnet-worker/protocol/recorded-run";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { AUDIO_HANDLERS, type Network, SHORT_RECORDING, startNetwork } from "./_network.ts";
 import { programArgs, startProcess } from "./_process.ts";
 import { submitRecording } from "./_workflow.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let network: Network;
 

@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AUDIO_HANDLERS, AUDIO_SPEC_PATH, type Network, SHORT_RECORDING, startNetwork } from "./_network.ts";
 import { freePort } from "./_rpc-proxy.ts";
 import { configWith, fundedWallet, makeWcp, wcpConfig } from "./_wcp.ts";
 import { startWep } from "./_wep.ts";
 import { submitKey, submitRecording } from "./_workflow.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** What gives access to an object for a while: it may travel, and may not be written down. */
 const PRESIGNED = "X-Amz-Signature";

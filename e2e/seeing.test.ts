@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OtlpReceiver, type SeenSpan } from "@subnet-worker/testkit";
 import { type BareChain, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import { programArgs, startProcess } from "./_process.ts";
@@ -17,8 +17,6 @@ import {
   type WcpProcess,
 } from "./_wcp.ts";
 import { startWep, type WepProcess } from "./_wep.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const HANDLERS = fileURLToPath(new URL("fixtures/gated-handlers.ts", import.meta.url));
 

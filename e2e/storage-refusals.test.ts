@@ -1,13 +1,11 @@
 import { type MessageOf, ScriptedWep, type WepStream } from "@subnet-worker/testkit";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { AUDIO_SPEC_PATH, type Network, SHORT_RECORDING, startNetwork } from "./_network.ts";
 import { parseMetrics } from "./_prometheus.ts";
 import { programArgs, startProcess } from "./_process.ts";
 import { until } from "./_until.ts";
 import { configWith, fundedWallet, makeWcp, wcpConfig, type WcpHome, type WcpProcess } from "./_wcp.ts";
 import { type Submitted, submitKey, submitRecording } from "./_workflow.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 type Assignment = MessageOf<"assign">;
 

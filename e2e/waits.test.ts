@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Envelope, envelope } from "@subnet-worker/protocol";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type BareChain, ECHO_HANDLERS, ECHO_QUEUE, ECHO_SPEC_PATH, startBareChain } from "./_bare-chain.ts";
 import { parseMetrics } from "./_prometheus.ts";
 import { freePort, startRpcProxy } from "./_rpc-proxy.ts";
@@ -19,8 +19,6 @@ import {
   type WcpProcess,
 } from "./_wcp.ts";
 import { helloAck, startGarbageServer, startScriptedWep, startWep } from "./_wep.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const MINED_ONCE = ["ActivityClaimed", "ActivityCompleted", "WorkflowResumed", "WorkflowCompleted"] as const;
 

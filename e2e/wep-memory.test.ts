@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DevnetState } from "@subnet-worker/devnet";
 import { encryptKeystoreJsonSync } from "ethers";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { searchMemory } from "./_memory-search.ts";
 import { AUDIO_HANDLERS, AUDIO_SPEC_PATH, SHORT_RECORDING, startNetwork } from "./_network.ts";
 import { freePort } from "./_rpc-proxy.ts";
@@ -11,8 +11,6 @@ import { until } from "./_until.ts";
 import { configWith, fundedWallet, makeWcp, wcpConfig } from "./_wcp.ts";
 import { startWep } from "./_wep.ts";
 import { submitRecording } from "./_workflow.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const PROBE = fileURLToPath(new URL("fixtures/heap-probe.ts", import.meta.url));
 const CANARY = "only-the-wep-knows-this-4711";
