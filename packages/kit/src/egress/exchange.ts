@@ -36,6 +36,9 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+/** What the socket takes in of a response that is paused. In one that comes byte by byte, each byte is an object. */
+const READ_AHEAD_BYTES = 4_096;
+
 /** Sends a request over a connection of its own, to one of the addresses, and reads the response. */
 export async function exchange(request: EgressRequest, options: ExchangeOptions): Promise<EgressResponse> {
   const { url, rules } = options;
@@ -62,7 +65,7 @@ export async function exchange(request: EgressRequest, options: ExchangeOptions)
 }
 
 function open(request: EgressRequest, { url, addresses, rules, signal, ca }: ExchangeOptions): ClientRequest {
-  const options: RequestOptions & { readonly ca?: string[] } = {
+  const options: RequestOptions & { readonly ca?: string[]; readonly highWaterMark: number } = {
     method: request.method,
     host: hostOf(url),
     port: portOf(url),
@@ -71,6 +74,7 @@ function open(request: EgressRequest, { url, addresses, rules, signal, ca }: Exc
     // No pool: a connection that is kept was checked for another request. And no proxy of the environment.
     agent: false,
     maxHeaderSize: rules.headerBytes,
+    highWaterMark: READ_AHEAD_BYTES,
     signal,
     ...(ca === undefined ? {} : { ca: [...ca] }),
   };

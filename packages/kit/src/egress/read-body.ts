@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 
@@ -7,9 +6,6 @@ const FIRST_BYTES = 64 * 1024;
 
 /** Chunks after which other work of the event loop has its turn. Those of ordinary servers have kilobytes. */
 const CHUNKS_PER_TURN = 1_024;
-
-/** A message whose body is to be read; {@link readBody} holds its socket up. */
-export type BodySource = Readable & { readonly socket: Pick<Socket, "isPaused" | "pause" | "resume"> };
 
 export interface ReadBodyOptions {
   readonly mostBytes: number;
@@ -24,7 +20,7 @@ export interface ReadBodyOptions {
  * @throws what `tooLarge` makes, or what ended the message
  */
 export async function readBody(
-  message: BodySource,
+  message: Readable,
   { mostBytes, tooLarge }: ReadBodyOptions,
 ): Promise<Uint8Array> {
   let body = new Uint8Array(Math.min(FIRST_BYTES, mostBytes));
@@ -47,11 +43,9 @@ export async function readBody(
   return body.slice(0, sizeBytes);
 }
 
-/** The socket and not the message: a message that is paused goes on to take chunks in. */
-function yieldTurn({ socket }: BodySource): void {
-  if (socket.isPaused()) return;
-  socket.pause();
-  setImmediate(() => socket.resume());
+function yieldTurn(message: Readable): void {
+  message.pause();
+  setImmediate(() => message.resume());
 }
 
 function grown(bytes: Uint8Array<ArrayBuffer>, sizeBytes: number): Uint8Array<ArrayBuffer> {
