@@ -138,7 +138,7 @@ describe("a component cannot take the machine's memory by", () => {
       kind: "too_many_host_calls",
       hostCalls: 50_000,
     });
-  }, 120_000);
+  });
 });
 
 describe("resources", () => {
@@ -162,14 +162,14 @@ describe("resources", () => {
         });
       }
     }
-  }, 120_000);
+  });
 
   it("that a component has not may be dropped, as far as jco goes, which reaches nobody else", async () => {
     for (const handle of ["0", "999", "-1", "0x40000000"]) {
       const body = `(call $drop (i32.const ${handle})) (drop (call $ready (call $subscribe (i64.const 0))))`;
       expect((await run(body)).kind).toMatch(/^(completed|trap|bad_output)$/);
     }
-  }, 120_000);
+  });
 
   it("that are dropped twice are an error", async () => {
     const body =

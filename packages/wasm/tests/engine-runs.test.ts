@@ -211,7 +211,7 @@ describe("runs", () => {
       ["--input-type=module", "--eval", script],
       {
         cwd: join(import.meta.dirname, "../src"),
-        timeout: 50_000,
+        timeout: 150_000,
       },
     );
     expect(stdout).toBe("completed\n");

@@ -152,7 +152,7 @@ describe("compilers that are WebAssembly themselves", () => {
   }
 });
 
-test.each(found)("$name is valid when metered", { timeout: 120_000 }, ({ file }) => {
+test.each(found)("$name is valid when metered", ({ file }) => {
   const bytes = new Uint8Array(readFileSync(file));
   for (const placement of ["fast", "plain"] as const) {
     expect(Wasm.validate(meter(bytes, placement)), placement).toBe(true);

@@ -1,13 +1,7 @@
 // What connect-node and Node's HTTP/2 do when the other side misbehaves, on a raw server that does.
 // Each has ended the process of somebody: see connectrpc/connect-es#683 and nodejs/node#35133.
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import {
-  connect,
-  createServer as createTcpServer,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from "node:net";
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { toBinary } from "@bufbuild/protobuf";
 import { type Envelope, envelope, EnvelopeSchema } from "@subnet-worker/protocol";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -259,14 +253,9 @@ describe("a server that misbehaves", () => {
     server.close();
   });
 
-  it("that is gone between two looks is found out by connecting", async () => {
-    const rude = await RudeServer.listen();
-    const { port } = rude;
-    await rude[Symbol.asyncDispose]();
-    await new Promise<void>((resolve) => {
-      connect(port, "127.0.0.1").on("error", () => resolve());
-    });
-    await using bench = new PoolBench([`http://127.0.0.1:${port}`]).run();
+  it("that is not there is found out by connecting", async () => {
+    // No program is ever given this port.
+    await using bench = new PoolBench(["http://127.0.0.1:1"]).run();
     await until(() => bench.pool.notReady()[0]?.includes("[UNREACHABLE]") === true);
     expect(unhandled).toEqual([]);
   });

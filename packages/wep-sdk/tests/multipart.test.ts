@@ -202,7 +202,7 @@ describe("a large upload", () => {
 });
 
 describe("a stream", () => {
-  it("of any chunks becomes the object it is", { timeout: 60_000 }, async () => {
+  it("of any chunks becomes the object it is", async () => {
     await using test = await rig();
     await fc.assert(
       fc.asyncProperty(
