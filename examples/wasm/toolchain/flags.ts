@@ -42,4 +42,4 @@ export const ASSEMBLYSCRIPT: readonly string[] = [
 export const C_HANDLER: readonly string[] = ["-O2", "-nostdlib", "-mbulk-memory", "-Wl,--no-entry"];
 
 /** Rust without WASI that follows the canonical ABI. */
-export const RUST_HANDLER: readonly string[] = RUST_EXECUTE;
+export const RUST_HANDLER: readonly string[] = [...RUST_EXECUTE];
