@@ -1,8 +1,13 @@
+import { randomInt } from "node:crypto";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { type Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type Envelope, envelope, Execution } from "@subnet-worker/protocol";
+
+// Below the ports that systems hand out by themselves, which any connection of another test may get.
+const FIRST_PORT = 26_000;
+const PORTS = 6_000;
 
 export type MessageKind = NonNullable<Envelope["msg"]["case"]>;
 export type MessageOf<K extends MessageKind> = Extract<Envelope["msg"], { case: K }>["value"];
@@ -192,15 +197,30 @@ export class ScriptedWep implements AsyncDisposable {
     this.#server.on("sessionError", () => undefined); // a client that vanishes is not our failure
   }
 
-  /** Listens on the loopback interface. `port` 0, the default, picks a free one. */
+  /**
+   * Listens on the loopback interface. `port` 0, the default, picks a free one, and one that systems hand out to
+   * nobody by themselves: a test that stops listening can listen there again.
+   */
   static async listen(port = 0): Promise<ScriptedWep> {
     const wep = new ScriptedWep();
-    await new Promise<void>((resolve, reject) => {
-      wep.#server.once("error", reject);
-      wep.#server.listen(port, "127.0.0.1", resolve);
-    });
+    while (!(await wep.#tryPort(port === 0 ? FIRST_PORT + randomInt(PORTS) : port))) {
+      if (port !== 0) throw new Error(`127.0.0.1:${port} is taken`);
+    }
     wep.#port = (wep.#server.address() as AddressInfo).port;
     return wep;
+  }
+
+  /** Whether it listens there now; `false` when something else does. */
+  #tryPort(port: number): Promise<boolean> {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const onError = (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(false) : reject(error);
+    this.#server.once("error", onError);
+    this.#server.listen(port, "127.0.0.1", () => {
+      this.#server.off("error", onError);
+      resolve(true);
+    });
+    return promise;
   }
 
   get port(): number {

@@ -1,5 +1,6 @@
 import { envelope } from "@subnet-worker/protocol";
 import { createLogger } from "@subnet-worker/kit";
+import { FakeClock } from "@subnet-worker/testkit";
 import { describe, expect, it } from "vitest";
 import type { EnvelopeEvent } from "../src/index.ts";
 import { assignment, TestStream } from "./_stream.ts";
@@ -16,7 +17,9 @@ function shownAs(events: readonly EnvelopeEvent[], kind: string): Readonly<Recor
 describe("a tap", () => {
   it("shows every message both ways with its node, those of a batch one by one", async () => {
     const work = scriptedHandler();
-    await using wep = await startWep({ handlers: [work.handler] });
+    // Its time stands still: what a server says now and then by itself is not said.
+    const clock = new FakeClock({ startMs: Date.now() });
+    await using wep = await startWep({ handlers: [work.handler], clock });
     const events: EnvelopeEvent[] = [];
     using _ = wep.server.tap((event) => events.push(event));
     await using stream = await TestStream.open(wep.port, { nodeId: "node-1", maxBatch: 10 });
@@ -90,7 +93,7 @@ describe("a tap", () => {
   });
 
   it("ends when it is disposed, and one that throws harms nobody", async () => {
-    await using wep = await startWep({ handlers: [] });
+    await using wep = await startWep({ handlers: [], clock: new FakeClock() });
     const events: string[] = [];
     const listener = () => void events.push("heard");
     const [first, second] = [wep.server.tap(listener), wep.server.tap(listener)];

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { join } from "node:path";
@@ -65,13 +65,18 @@ async function meet(port: number, options: ConnectionOptions = {}): Promise<Met>
       resolve({ farewell: undefined, error: error.code ?? error.message, fingerprint: undefined }),
     );
   });
-  return Promise.race([failed, once(socket, "secureConnect").then(() => ask(socket))]);
+  return Promise.race([failed, once(socket, "secureConnect").then(() => ask(speak(socket), socket))]);
 }
 
-function ask(socket: ReturnType<typeof connectTls>): Promise<Met> {
-  const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;
+/** HTTP/2 from its first byte: a server closes what says nothing for long. */
+function speak(socket: ReturnType<typeof connectTls>): ClientHttp2Session {
   const session = connectHttp2("https://wep.test", { createConnection: () => socket });
   session.on("error", () => undefined);
+  return session;
+}
+
+function ask(session: ClientHttp2Session, socket: ReturnType<typeof connectTls>): Promise<Met> {
+  const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;
   return new Promise((resolve) => {
     const end = (met: Partial<Met>) => {
       session.destroy();
@@ -174,6 +179,7 @@ describe("a WEP with TLS", () => {
       ...client,
     });
     await once(old, "secureConnect");
+    const oldSession = speak(old);
     const before = await meet(wep.port, client);
     const next = await authority.issue({ names: ["wep.test"], purposes: ["server"] });
     writeFileSync(files.certFile, next.cert);
@@ -182,7 +188,7 @@ describe("a WEP with TLS", () => {
     const after = await meet(wep.port, client);
     expect(after.error).toBeUndefined();
     expect(after.fingerprint).not.toBe(before.fingerprint);
-    expect(await ask(old)).toMatchObject({ farewell: undefined, error: undefined });
+    expect(await ask(oldSession, old)).toMatchObject({ farewell: undefined, error: undefined });
   });
 
   it("tells in its metrics when the certificate ends that it shows, after a renewal too", async () => {

@@ -79,7 +79,9 @@ describe("an upload", () => {
     await using test = await rig();
     const upload = test.call.ctx.upload("waves/a.png", new Uint8Array([1, 2, 3]), { mediaType: "image/png" });
     const [request] = await Promise.all([
-      until(() => test.stream.count("uploadRequest") === 1).then(() => test.stream.heard.at(-1)?.msg.value),
+      until(() => test.stream.count("uploadRequest") === 1).then(
+        () => test.stream.heard.find(({ msg }) => msg.case === "uploadRequest")?.msg.value,
+      ),
       test.grant(),
     ]);
     expect(request).toMatchObject({ name: "waves/a.png", mediaType: "image/png", sizeBytes: 3n });
