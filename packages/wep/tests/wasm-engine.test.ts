@@ -13,14 +13,18 @@ import { wasmModule } from "./_wasm-modules.ts";
 import { DEFAULTS } from "./_wasm-handler.ts";
 import { folderWith, startWep } from "./_wep-process.ts";
 
+const LOTS = 10 ** 15;
+
 describe("wasm.execute on the engine", () => {
   let engine: Engine;
   let wasm: OpenWasm;
   const run = (inputs: Record<string, unknown>) => runHandler(wasm.handler, { inputs });
 
   beforeAll(async () => {
-    engine = createEngine({ threads: 1 });
-    wasm = await openWasm(DEFAULTS, { metrics: createRegistry(), engine });
+    engine = createEngine({ threads: 1, limits: { fuel: BigInt(LOTS) } });
+    // Fuel for longer than any machine runs in the time that a test gives.
+    const limits = { ...DEFAULTS.limits, fuel: LOTS };
+    wasm = await openWasm({ ...DEFAULTS, limits }, { metrics: createRegistry(), engine });
   });
 
   afterAll(async () => {
