@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decodeStored, encodeStored } from "../src/cache/stored-program.ts";
 import { createEngine } from "../src/create-engine.ts";
 import type { Engine, EngineOptions } from "../src/engine.ts";
-import { largeModule } from "./_hostile-modules.ts";
+import { largeModule, repeated } from "./_hostile-modules.ts";
 import { commandModule, executeModule, wat } from "./_wat.ts";
 
 const MIB = 1024 * 1024;
@@ -140,7 +140,9 @@ describe("preparing", () => {
     await Promise.all(warm);
     const before = engine.stats.misses;
     const leaving = new AbortController();
-    const modules = Array.from({ length: 5 }, (_, index) => largeModule(16 * MIB + index * 100_000));
+    // Seconds to meter, and a fraction of one until they are all asked for.
+    const branches = repeated(9000, [0x02, 0x40, 0x41, 0, 0x0d, 0, 0x0b]);
+    const modules = Array.from({ length: 5 }, (_, index) => largeModule(8 * MIB + index * 100_000, branches));
     const left = modules.map((bytes) => engine.prepare(bytes, leaving.signal));
     const next = executeModule({ body: "i32.const -3" });
     // Two are under way, each with a timer; the others wait behind them.
