@@ -23,14 +23,14 @@ type AlphaService = typeof ServerReflectionAlpha;
 
 /** grpc.reflection.v1: tells standard gRPC tools what is served here. */
 export function createReflection(services: readonly DescService[]): ServiceImpl<typeof ServerReflection> {
-  const catalog = catalogOf(services);
+  const catalog = onceAsked(services);
   return {
     async *serverReflectionInfo(requests) {
       for await (const request of requests) {
         yield {
           validHost: request.host,
           originalRequest: request,
-          messageResponse: answer(catalog, request),
+          messageResponse: answer(catalog(), request),
         };
       }
     },
@@ -42,13 +42,13 @@ export function createReflectionAlpha(
   services: readonly DescService[],
   { method }: AlphaService,
 ): ServiceImpl<AlphaService> {
-  const catalog = catalogOf(services);
+  const catalog = onceAsked(services);
   const { input, output } = method.serverReflectionInfo;
   return {
     async *serverReflectionInfo(requests) {
       for await (const alpha of requests) {
         const originalRequest = fromBinary(ServerReflectionRequestSchema, toBinary(input, alpha));
-        const messageResponse = answer(catalog, originalRequest);
+        const messageResponse = answer(catalog(), originalRequest);
         const response = create(ServerReflectionResponseSchema, {
           validHost: alpha.host,
           originalRequest,
@@ -64,6 +64,12 @@ interface Catalog {
   readonly services: readonly string[];
   readonly files: ReadonlyMap<string, DescFile>;
   readonly symbols: Registry;
+}
+
+/** Made for the first who asks: most servers are never asked. */
+function onceAsked(services: readonly DescService[]): () => Catalog {
+  let catalog: Catalog | undefined;
+  return () => (catalog ??= catalogOf(services));
 }
 
 function catalogOf(services: readonly DescService[]): Catalog {

@@ -6,7 +6,7 @@ import { withMiddleware } from "../middleware.ts";
 import type { ServeOptions } from "../server-options.ts";
 import { resolveSettings, type Settings } from "../settings.ts";
 import { infosOf } from "./handler-info.ts";
-import { ThreadPool } from "./thread-pool.ts";
+import type { ThreadPool } from "./thread-pool.ts";
 
 /** Options whose handlers are all there, wherever they run. */
 export interface CompleteOptions extends ServeOptions {
@@ -48,7 +48,7 @@ export function threadsOf({ maxConcurrency, classes }: Pick<Settings, "maxConcur
   return Math.max(1, maxConcurrency - sharing);
 }
 
-function openPool(
+async function openPool(
   modules: readonly string[],
   options: ServeOptions & { readonly logger: Logger },
 ): Promise<ThreadPool> {
@@ -60,5 +60,10 @@ function openPool(
   const { transfer, progressIntervalMs } = settings;
   const { logger: log, clock = systemClock, threads } = options;
   const maxIdle = threadsOf(settings);
-  return ThreadPool.open({ maxIdle, ...threads, modules, transfer, progressIntervalMs }, { log, clock });
+  // A server without modules starts sooner without it.
+  const threading = await import("./thread-pool.ts");
+  return await threading.ThreadPool.open(
+    { maxIdle, ...threads, modules, transfer, progressIntervalMs },
+    { log, clock },
+  );
 }
