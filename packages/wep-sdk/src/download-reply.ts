@@ -39,6 +39,13 @@ export function refusalOf(
       code: TASK_ERROR.INVALID_INPUT,
     });
   }
+  if (status === 416) {
+    // Only what is behind bytes that were read is asked for.
+    return new RetryableError(
+      `[RESOURCE_UNAVAILABLE] ${label}: the object was replaced by a shorter one while it was read; ${where}`,
+      { code: TASK_ERROR.RESOURCE_UNAVAILABLE },
+    );
+  }
   const code = TASK_ERROR.PERMISSION_DENIED;
   // 400 too: so S3 answers when the session behind a signature is over.
   if (/expired/i.test(body)) {

@@ -102,14 +102,16 @@ export class ObjectRead {
     if (!(await this.#retry.waitBeforeRetry(failure))) throw this.#exhausted(error);
   }
 
+  /** Waits while nobody answers who could renew it: without that, the store would only refuse again. */
   async #renew(): Promise<boolean> {
     this.#hasRenewed = true;
-    try {
-      return await this.#url.renew();
-    } catch (error) {
-      // The next attempt is refused again, and asks again.
-      if (error instanceof TransientFailure) return true;
-      throw error;
+    for (;;) {
+      try {
+        return await this.#url.renew();
+      } catch (error) {
+        if (!(error instanceof TransientFailure)) throw error;
+        if (!(await this.#retry.waitBeforeRetry(error))) throw this.#exhausted(error);
+      }
     }
   }
 

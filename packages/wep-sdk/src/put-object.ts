@@ -67,6 +67,12 @@ export async function retrying<T>(
   }
 }
 
+/**
+ * Worth some more tries, but no patience. An expired, damaged or half-sent request looks like the first four, and the
+ * next grant is fresh; the last two are what a store does not know, and what stands before it may.
+ */
+const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 409, 501, 505]);
+
 async function put(payload: Payload, grant: Grant, { signal, settings }: PutDeps): Promise<string> {
   const headers: Record<string, string> = { "content-length": String(payload.sizeBytes) };
   for (const [name, value] of Object.entries(grant.headers)) headers[name.toLowerCase()] = value;
@@ -93,10 +99,13 @@ async function put(payload: Payload, grant: Grant, { signal, settings }: PutDeps
     });
   }
   const said = `${where} ${excerpt.slice(0, 300)}`;
-  // 400 and 403 too: an expired, damaged or half-sent request looks like that, and the next grant is fresh.
-  if (status >= 500 || [400, 403, 408, 409, 425, 429].includes(status)) {
-    const isRefusal = [400, 403, 409].includes(status);
+  const isRefusal = REFUSED.has(status);
+  if (isRefusal || isOutage(status)) {
     throw new TransientFailure(said, { retryAfterMs: retryAfterMs(reply.headers), isRefusal });
   }
   throw new TerminalError(`[HTTP_ERROR] ${payload.label}: ${said}`, { code: TASK_ERROR.HTTP_ERROR });
+}
+
+function isOutage(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
 }

@@ -49,9 +49,31 @@ describe("a transfer that fails again and again", () => {
 
   it("is not given up for time alone: a slow one has its attempts", async () => {
     const { clock, fails } = rig();
+    for (let count = 1; count < SETTINGS.maxFailures; count += 1) {
+      await clock.advance(10 * SETTINGS.patienceMs);
+      expect(await fails(OUTAGE)).toBe(true);
+    }
     await clock.advance(10 * SETTINGS.patienceMs);
-    expect(await fails(OUTAGE)).toBe(true);
-    expect(await fails(OUTAGE)).toBe(true);
     expect(await fails(OUTAGE)).toBe(false);
+  });
+
+  it("is as patient when it was slow before: with a large part, or a reader who takes his time", async () => {
+    const { clock, untilGivenUp } = rig();
+    await clock.advance(10 * SETTINGS.patienceMs);
+    expect((await untilGivenUp(OUTAGE)).afterMs).toBeGreaterThanOrEqual(SETTINGS.patienceMs);
+  });
+
+  it("may be refused after an outage as often as without: a URL that ran out meanwhile is renewed", async () => {
+    const { fails, untilGivenUp } = rig();
+    for (let count = 0; count <= SETTINGS.maxFailures; count += 1) expect(await fails(OUTAGE)).toBe(true);
+    expect(await untilGivenUp(REFUSAL)).toMatchObject({ failures: SETTINGS.maxFailures });
+  });
+
+  it("is not refused for ever because it also fails otherwise", async () => {
+    const { fails } = rig();
+    for (let count = 1; count < SETTINGS.maxFailures; count += 1) {
+      expect([await fails(REFUSAL), await fails(OUTAGE)]).toEqual([true, true]);
+    }
+    expect(await fails(REFUSAL)).toBe(false);
   });
 });

@@ -6,8 +6,9 @@ export interface TransferSettings {
   /** Failures in a row, without a byte of progress between them, before giving up; but see `patienceMs`. Default 6. */
   readonly maxFailures: number;
   /**
-   * While nobody answers, or answers that it cannot at present, a transfer goes on for at least so long after its
-   * last progress, whatever the failures: what was computed is worth more than the time. Default 300_000.
+   * While nobody answers, or answers that it cannot at present, a transfer goes on for at least so long after the
+   * first failure since its last progress, whatever the failures: what was computed is worth more than the time.
+   * Default 300_000.
    */
   readonly patienceMs: number;
   /** Before the second attempt; doubles with each further one. Default 250. */
@@ -85,17 +86,27 @@ export interface RetryDeps {
 export function createTransferRetry({ clock, signal, settings }: RetryDeps): TransferRetry {
   const backoff = createBackoff({ initialMs: settings.initialBackoffMs, maxMs: settings.maxBackoffMs });
   let failures = 0;
-  let progressedAtMs = clock.monotonicMs();
-  const isPatient = () => clock.monotonicMs() - progressedAtMs < settings.patienceMs;
+  /** Apart: those of an outage before are no reason to take the first refusal for the last word. */
+  let refusals = 0;
+  /** Of the first failure, and not of the last progress: an attempt may take long before it fails. */
+  let failingSinceMs: number | undefined;
+  const isOver = (isRefusal: boolean) => {
+    if (isRefusal) return refusals >= settings.maxFailures;
+    failingSinceMs ??= clock.monotonicMs();
+    const isPatient = clock.monotonicMs() - failingSinceMs < settings.patienceMs;
+    return failures >= settings.maxFailures && !isPatient;
+  };
   return {
     progressed() {
       failures = 0;
-      progressedAtMs = clock.monotonicMs();
+      refusals = 0;
+      failingSinceMs = undefined;
       backoff.reset();
     },
     async waitBeforeRetry({ retryAfterMs, isRefusal }) {
       failures += 1;
-      if (failures >= settings.maxFailures && (isRefusal || !isPatient())) return false;
+      if (isRefusal) refusals += 1;
+      if (isOver(isRefusal)) return false;
       const asked = Math.min(retryAfterMs, settings.maxBackoffMs);
       await clock.sleep(Math.max(backoff.nextMs(), asked), signal);
       signal.throwIfAborted();

@@ -201,6 +201,14 @@ describe("an input file that cannot be read", () => {
     expect(error.message).toContain("was replaced while it was read");
   });
 
+  it("is a retryable failure when the object was replaced by a shorter one", async () => {
+    await using server = await serveObjects(resetAfter(CONTENT, 100_000), status(416));
+    await expect(open(`${server.url}/a`).bytes()).rejects.toMatchObject({
+      name: "RetryableError",
+      message: expect.stringContaining("shorter"),
+    });
+  });
+
   it("is a terminal failure above maxBytes, whether or not the size was announced", async () => {
     const unannounced: Reply = (response) => void response.writeHead(200).end(CONTENT);
     for (const reply of [object(CONTENT), unannounced]) {

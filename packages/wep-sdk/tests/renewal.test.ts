@@ -43,6 +43,7 @@ interface Rig extends AsyncDisposable {
 async function rig(
   replies: readonly Reply[],
   grant: (url: string, ask: Ask) => Partial<Grant> = (url) => ({ url }),
+  patienceMs = 0,
 ): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await serveObjects(...replies));
@@ -55,7 +56,7 @@ async function rig(
     // Waits are real and short; the time of day is the test's.
     clock: { ...systemClock, nowMs: () => clock.nowMs() },
     signal: new AbortController().signal,
-    settings: SETTINGS,
+    settings: { ...SETTINGS, patienceMs },
     partialFiles,
     requestGrant(ask: Ask): Promise<Grant> {
       asks.push(ask);
@@ -134,6 +135,42 @@ describe("a URL that expires", () => {
     await using test = await rig([status(403, "<Code>SignatureDoesNotMatch</Code>")]);
     await expect(test.input().bytes()).rejects.toThrow(/access refused/);
     expect(urls(test)).toEqual(["/old", "/new/1"]);
+  });
+
+  it("is renewed after an outage that took more attempts than there are, too", async () => {
+    const away = Array.from({ length: 2 * SETTINGS.maxFailures }, () => status(503));
+    await using test = await rig([...away, EXPIRED, object(CONTENT)], undefined, 3_600_000);
+    expect((await test.input().bytes()).byteLength).toBe(CONTENT.length);
+    expect(urls(test).at(-1)).toBe("/new/1");
+  });
+
+  it.each([EXPIRED, status(403)])(
+    "is waited for while nobody answers who could renew it",
+    async (refused) => {
+      let isAwayFor = 2 * SETTINGS.maxFailures;
+      const grant = (url: string) => {
+        if ((isAwayFor -= 1) >= 0) throw new TransientFailure("the stream ended");
+        return { url };
+      };
+      const store: Reply = (response, request) => {
+        const reply = (request.url ?? "").includes("/new/") ? object(CONTENT) : refused;
+        reply(response, request);
+      };
+      await using test = await rig([store], grant, 3_600_000);
+      expect((await test.input().bytes()).byteLength).toBe(CONTENT.length);
+      // And not by asking the store again for what it has refused.
+      expect(test.server.requests).toHaveLength(2);
+    },
+  );
+
+  it("ends the read when nobody could renew it for too long, as worth another try", async () => {
+    await using test = await rig([status(403)], () => {
+      throw new TransientFailure("the stream ended");
+    });
+    await expect(test.input().bytes()).rejects.toMatchObject({
+      name: "RetryableError",
+      message: expect.stringMatching(/the stream ended/),
+    });
   });
 
   it("ends the read when it is not renewed, as worth another try", async () => {

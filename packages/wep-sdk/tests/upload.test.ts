@@ -134,7 +134,7 @@ describe("an upload", () => {
     expect(await upload).toMatchObject({ sizeBytes: 4 });
   });
 
-  it.each([400, 403, 409])("has no such patience with storage that answers %i", async (code) => {
+  it.each([400, 401, 403, 409, 501])("has no such patience with storage that answers %i", async (code) => {
     await using test = await rig({ replies: [status(code)], patienceMs: 3_600_000 });
     const outcome = outcomeOf(test.call.ctx.upload("x", "text", { mediaType: "text/plain" }));
     for (let round = 0; round < TRANSFER.maxFailures; round += 1) await test.grant();
