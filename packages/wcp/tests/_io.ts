@@ -8,6 +8,8 @@ export interface IoOptions {
   /** `undefined` for a terminal. */
   readonly stdin?: string | undefined;
   readonly io?: Partial<Io>;
+  /** Default: one that never aborts. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CommandResult {
@@ -31,7 +33,7 @@ export async function runCommand(argv: readonly string[], options: IoOptions = {
   };
   const parsed = parseCommand(argv);
   if (parsed.kind === "print") return { ...said, out: parsed.text, code: 0 };
-  const { signal } = new AbortController();
+  const { signal = new AbortController().signal } = options;
   try {
     const run = await parsed.load();
     const code = await run({ ...parsed.input, io, signal, setDrain: () => undefined });

@@ -8,7 +8,7 @@ import { openStore } from "../src/adapters/sqlite/store.ts";
 import type { Store } from "../src/ports.ts";
 import type { StorageBroker } from "../src/storage-ports.ts";
 import { EvmBench, SPEC_TEXT, WORKER } from "./_evm-bench.ts";
-import { type CommandResult, runCommand } from "./_io.ts";
+import { type CommandResult, type IoOptions, runCommand } from "./_io.ts";
 import { s3Options } from "./_storage-places.ts";
 
 /** Two hours from now: what was written just now is no longer recent. */
@@ -84,7 +84,7 @@ ${more}
     return openStore(options, { clock: systemClock });
   }
 
-  wcp(argv: readonly string[], clock: Clock = LATE): Promise<CommandResult> {
+  wcp(argv: readonly string[], clock: Clock = LATE, io: Partial<IoOptions> = {}): Promise<CommandResult> {
     const { accessKeyId, secretAccessKey } = s3Options("");
     const env = {
       ...this.env,
@@ -92,7 +92,7 @@ ${more}
       WCP__STORAGE__SECRET_ACCESS_KEY: secretAccessKey,
     };
     const all = [...argv, "--config", join(this.dir, "wcp.toml")];
-    return runCommand(all, { cwd: this.dir, env, io: { clock } });
+    return runCommand(all, { ...io, cwd: this.dir, env, io: { ...io.io, clock } });
   }
 
   /** Puts objects there, as runs would have. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { encodeParams } from "@subnet-worker/activity-spec";
-import { systemClock } from "@subnet-worker/kit";
+import { type Clock, systemClock } from "@subnet-worker/kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { uploadPrefix } from "../src/domain/object-key.ts";
 import type { Task, TaskState } from "../src/domain/task.ts";
@@ -9,7 +9,7 @@ import { Revisit } from "../src/commands/storage-survey.ts";
 import type { Config } from "../src/config.ts";
 import { aLease, aTask } from "./_builders.ts";
 import { ACTIVITY } from "./_evm-bench.ts";
-import { ObjectCommandBench } from "./_object-command-bench.ts";
+import { LATE, ObjectCommandBench } from "./_object-command-bench.ts";
 import { until } from "./_until.ts";
 
 let bench: ObjectCommandBench;
@@ -203,6 +203,32 @@ describe("wcp storage", () => {
       err: expect.stringContaining("no RPC endpoint answers") as string,
     });
     expect(await bench.keys()).toHaveLength(3);
+  });
+
+  it("keeps what another worker has written that works on it now, in the same bucket", async () => {
+    const { evm } = bench;
+    const id = await evm.enqueue();
+    await evm.queueCall(await evm.rival(), "claimActivity", [id]);
+    const task = await save({ kind: "lost", reason: "taken" }, id);
+    const key = keyOf(task, "run-of-another");
+    await bench.put(key);
+    // The task is lost for more than an hour then, and the lease there has run out for less.
+    const minutes = (count: number): Clock => {
+      const nowMs = () => systemClock.nowMs() + count * 60_000;
+      return Object.create(systemClock, { nowMs: { value: nowMs } }) as Clock;
+    };
+    await bench.wcp(["storage", "gc", "--yes"], minutes(61));
+    expect(await bench.keys()).toEqual([key]);
+    await bench.wcp(["storage", "gc", "--yes"], minutes(120));
+    expect(await bench.keys()).toEqual([]);
+  });
+
+  it("stops when it is told to, and removes nothing more", async () => {
+    await bench.put(keyOf(await save(FAILED), "run-1"));
+    const stop = AbortSignal.abort("SIGINT");
+    const { code, err } = await bench.wcp(["storage", "gc", "--yes"], LATE, { signal: stop });
+    expect([code, err]).toEqual([75, expect.stringContaining("stopped before the end")]);
+    expect(await bench.keys()).toHaveLength(1);
   });
 
   it("looks again before it removes: what began again meanwhile, or ended anew, is left", async () => {

@@ -53,18 +53,31 @@ describe("a spool", () => {
     expect((await all(spool, 10)).flat()).toEqual(await collect(items(100, "ä€𝄞".repeat(5_000))));
   });
 
-  it("leaves nothing behind, nor when the list fails", async () => {
-    {
-      await using _spool = await Spool.of(items(3));
-      expect(readdirSync(directory)).toHaveLength(1);
+  it("leaves nothing behind, nor when the list fails, nor when the process is killed while it works", async () => {
+    async function* seen(): AsyncGenerator<Item> {
+      for await (const item of items(3)) {
+        expect(readdirSync(directory)).toEqual([]);
+        yield item;
+      }
     }
+    await using spool = await Spool.of(seen());
     expect(readdirSync(directory)).toEqual([]);
+    expect((await all(spool, 10)).flat()).toHaveLength(3);
     async function* broken(): AsyncGenerator<Item> {
       yield* items(2);
       throw new Error("the store is away");
     }
     await expect(Spool.of(broken())).rejects.toThrow("the store is away");
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("is read from the beginning again after a reader that left in the middle", async () => {
+    await using spool = await Spool.of(items(5_000));
+    for await (const page of spool.pages(10)) {
+      expect(page[0]?.at).toBe(0);
+      break;
+    }
+    expect((await all(spool, 1_000)).flat()).toHaveLength(5_000);
   });
 
   it("says where there is no room for it", async () => {

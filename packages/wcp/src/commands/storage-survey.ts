@@ -1,4 +1,5 @@
 import { createLogger, EXIT, StartupError } from "@subnet-worker/kit";
+import type { Activity } from "@subnet-worker/contracts";
 import { StoreInspector } from "../adapters/sqlite/inspect.ts";
 import type { RecordEntry } from "../adapters/sqlite/inspect-records.ts";
 import type { Config } from "../config.ts";
@@ -77,8 +78,11 @@ export async function* survey(
   }: { readonly config: Config; readonly storage: StorageBroker; readonly options: SurveyOptions },
 ): AsyncGenerator<SurveyPage> {
   // First what is stored, all of it: whatever is written afterwards is not in the list, and so is not judged.
-  await using objects = await askStorage(() => Spool.of(storage.list(RUNS_AREA)));
-  await using uploads = await askStorage(() => Spool.of(storage.listMultiparts(RUNS_AREA)));
+  const { signal } = invocation;
+  const listed = untilStopped(storage.list(RUNS_AREA), signal);
+  await using objects = await askStorage(() => Spool.of(listed));
+  const begun = untilStopped(storage.listMultiparts(RUNS_AREA), signal);
+  await using uploads = await askStorage(() => Spool.of(begun));
   using inspector = new StoreInspector(config.db.path);
   const rules = new GarbageRules({
     ...options,
@@ -87,20 +91,32 @@ export async function* survey(
   });
   const { wallet } = inspector.identity;
   // A result may name objects of any run, so all of them are known before the first is judged.
-  await askChain(await withoutOutcome(rules, [objects, uploads]), { invocation, config, wallet, rules });
-  for await (const page of objects.pages(PAGE_LENGTH)) {
+  const lateMs = invocation.io.clock.nowMs() - options.minAgeMs;
+  const names = await withoutOutcome(rules, [objects, uploads]);
+  await askChain(names, { invocation, config, wallet, rules, lateMs });
+  for await (const page of untilStopped(objects.pages(PAGE_LENGTH), signal)) {
     const judged = page.map((each) => ({
       ...each,
       fate: rules.fateOfObject(each.objectKey, each.modifiedAtMs),
     }));
     yield { objects: judged, uploads: [] };
   }
-  for await (const page of uploads.pages(PAGE_LENGTH)) {
+  for await (const page of untilStopped(uploads.pages(PAGE_LENGTH), signal)) {
     const judged = page.map((each) => ({
       ...each,
       fate: rules.fateOfUpload(each.objectKey, each.startedAtMs),
     }));
     yield { objects: [], uploads: judged };
+  }
+}
+
+/** @throws {StartupError} exit code 75 once the command is to stop */
+async function* untilStopped<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for await (const item of items) {
+    if (signal.aborted) {
+      throw new StartupError(EXIT.tryLater, "stopped before the end; what was removed is gone; run it again");
+    }
+    yield item;
   }
 }
 
@@ -138,32 +154,37 @@ function toKnown({ value }: RecordEntry): KnownTask {
 
 const READS_AT_ONCE = 16;
 
-/** Tells the rules what the chain knows of tasks: their results, and which of them the wallet holds all the same. */
-async function askChain(
-  tasks: readonly TaskName[],
-  {
-    invocation,
-    config,
-    wallet,
-    rules,
-  }: {
-    readonly invocation: Invocation;
-    readonly config: Config;
-    readonly wallet: string;
-    readonly rules: GarbageRules;
-  },
-): Promise<void> {
+interface Asking {
+  readonly invocation: Invocation;
+  readonly config: Config;
+  readonly wallet: string;
+  readonly rules: GarbageRules;
+  /** A lease that ended after this is not over yet for long enough. */
+  readonly lateMs: number;
+}
+
+/**
+ * Tells the rules what the chain knows of tasks: their results, and which of them somebody works on. Where that is
+ * another worker, what its run has written lies beside ours when both have one bucket.
+ */
+async function askChain(tasks: readonly TaskName[], asking: Asking): Promise<void> {
+  const { invocation, config, rules } = asking;
   for (let start = 0; start < tasks.length; start += READS_AT_ONCE) {
     const some = tasks.slice(start, start + READS_AT_ONCE);
     await Promise.all(
       some.map(async (task) => {
         const activity = await readActivity(task.id, invocation, config);
         if (activity?.isCompleted === true) rules.addResult(activity.resultData);
-        // The node takes it up again.
-        else if (activity?.assignedWorker.toLowerCase() === wallet.toLowerCase()) rules.hold(task);
+        else if (activity !== undefined && isHeld(activity, asking)) rules.hold(task);
       }),
     );
   }
+}
+
+function isHeld({ assignedWorker, isAssigned, expiresAt }: Activity, { wallet, lateMs }: Asking): boolean {
+  // The node takes it up again.
+  if (assignedWorker.toLowerCase() === wallet.toLowerCase()) return true;
+  return isAssigned && Number(expiresAt) * 1_000 > lateMs;
 }
 
 /** Looks at tasks again, a moment before something of theirs is removed. */

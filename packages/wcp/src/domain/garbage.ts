@@ -74,7 +74,7 @@ export interface Fate {
  * Says which objects of runs are of no use any more.
  *
  * Invariants
- *  G1  Nothing of a task that is open, whatever its age.
+ *  G1  Nothing of a task that is open, here or with another worker, whatever its age.
  *  G2  Nothing of a run that a result names an object of, or that gave the result: what one object names,
  *      like the segments of a playlist, no result tells.
  *  G3  Nothing of tasks that are not known, unless that is asked for, with an age.
@@ -104,7 +104,7 @@ export class GarbageRules {
     return tasks.filter(({ status }) => status === undefined);
   }
 
-  /** The network says that a task is ours, whatever its state here: the node takes it up again. */
+  /** The network says that somebody works on a task, whatever its state here: this node, which takes it up again, or another. */
   hold({ id, workflowInstanceId }: TaskName): void {
     const workflow = workflowSegment(workflowInstanceId);
     const place = `${workflow}/${shortId(id)}`;
