@@ -98,7 +98,7 @@ export const STORAGE_SCHEMA: Pick<ConfigSchema<StorageSettings>, "storage" | "su
       "30m",
     ),
     result_patience: duration(
-      "A result whose objects cannot be looked at, because storage does not answer, waits so long with its slot and lease, and no longer than its deadline; then the run has failed, and is made again as scheduler.max_attempts and its spec allow. Also for an activity whose run a WEP may have from before a restart of this node.",
+      "A result whose objects cannot be looked at, because storage does not answer, waits so long with its slot and lease, and no longer than its deadline; then the run has failed, and is made again as scheduler.max_attempts and its spec allow. So long waits, too, for URLs of its inputs, an activity whose run a WEP may have from before a restart of this node; then it is left to another worker.",
       "2h",
     ),
     verify: {

@@ -102,6 +102,24 @@ describe("an activity whose inputs storage always stumbles on", () => {
     expect(executor.runs).toHaveLength(2);
     expect(executor.runs[1]?.assignment.runId).toBe(executor.runs[0]?.assignment.runId);
   });
+
+  it("is left to another worker then too, and names the setting that it waited by", async () => {
+    const { node: first, state: before } = await stumbling();
+    before.code = undefined;
+    await first.offer();
+    await first.executor.nextRun();
+    const { disk, clock, executor, source } = first;
+    await first[Symbol.asyncDispose]();
+    const { node } = await stumbling({ disk, clock, executor, source });
+    await using _node = node;
+    await node.pass(RESULT_PATIENCE_MS + SLACK_MS);
+    expect(node.stored()).toMatchObject({
+      kind: "abandoned",
+      reason: expect.stringContaining("(storage.result_patience)") as string,
+    });
+    expect(node.givenUp).toEqual(["input patience"]);
+    expect(executor.inUse).toBe(0);
+  });
 });
 
 describe("a result whose objects storage always stumbles on", () => {

@@ -81,7 +81,8 @@ export class ResultCheck {
   async check(run: TaskRun, result: RunResult, signal: AbortSignal): Promise<RunOutcome | undefined> {
     const { patience } = this.#deps;
     const { task, runId, deadlineMs } = run.assignment;
-    const waiting = { task, runId, signal, deadlineMs, patienceMs: this.#patienceMs };
+    const setting = "storage.result_patience" as const;
+    const waiting = { task, runId, signal, deadlineMs, setting, patienceMs: this.#patienceMs };
     try {
       const outcome = await patience.ask(() => this.#settleable(run, result), waiting);
       if (outcome !== undefined) this.#deps.onChecked("verified");

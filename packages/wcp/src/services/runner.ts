@@ -153,6 +153,7 @@ export class Runner {
       runId,
       signal,
       patienceMs: isNew ? inputPatienceMs : resultPatienceMs,
+      setting: isNew ? "storage.input_patience" : "storage.result_patience",
       deadlineMs: isNew ? earliest(task.traits?.deadlineMs, data.deadlineMs) : undefined,
     };
   }
@@ -229,7 +230,7 @@ function isStored(input: TaskInput): input is TaskInput & { readonly objectKey: 
   return input.objectKey !== undefined && input.objectKey !== "";
 }
 
-/** Nothing has run, so it is left to another worker. @throws {TaskDataError} when no worker's result would be wanted */
+/** What may have run has been waited for as a result is; so it is left to another worker. @throws {TaskDataError} when no worker's result would be wanted */
 function outOfTime(error: WaitOver): SignedOutcome {
   if (error.why === "patience")
     return { kind: "rejected", code: RESOURCE_UNAVAILABLE, reason: error.message };

@@ -26,6 +26,8 @@ export interface Waiting {
   readonly signal: AbortSignal;
   /** For how long it waits while storage does not answer; not counted is what a wrong credential of this node takes. */
   readonly patienceMs: number;
+  /** What sets that, for the operator. */
+  readonly setting: "storage.input_patience" | "storage.result_patience";
   /** Wall clock; from then on nobody wants its result. `undefined`: no such time. */
   readonly deadlineMs: number | undefined;
 }
@@ -49,11 +51,6 @@ const LOG_EVERY_MS = 60_000;
  * and whoever enqueued that is not to stop the node.
  */
 const LONGEST_HOLD_MS = 900_000;
-
-const SETTINGS: Readonly<Record<Awaited, string>> = {
-  input: "storage.input_patience",
-  result: "storage.result_patience",
-};
 
 /**
  * Asks storage again while it does not answer, the task is still ours and has time: nothing is given up for its
@@ -135,7 +132,7 @@ export class StoragePatience {
 
   /** @throws {WaitOver} when the task is to wait no longer */
   #endWait(
-    { task, runId, patienceMs, deadlineMs = Number.POSITIVE_INFINITY }: Waiting,
+    { task, runId, patienceMs, setting, deadlineMs = Number.POSITIVE_INFINITY }: Waiting,
     { waitedMs, problem }: { readonly waitedMs: number; readonly problem: StorageError },
   ): void {
     const isLate = this.#deps.clock.nowMs() >= deadlineMs;
@@ -143,7 +140,7 @@ export class StoragePatience {
     const why = isLate ? "deadline" : "patience";
     const end = isLate
       ? `its deadline, ${new Date(deadlineMs).toISOString()}, passed while storage did not answer; enqueue it again with more time`
-      : `storage did not answer for ${Math.round(waitedMs / 1_000)} s, which is as long as it waits (${SETTINGS[this.#what]}); look at that object, or at all of [storage] with wcp doctor`;
+      : `storage did not answer for ${Math.round(waitedMs / 1_000)} s, which is as long as it waits (${setting}); look at that object, or at all of [storage] with wcp doctor`;
     this.#deps.logger.warn(
       { activity_id: task.id, run_id: runId, what: this.#what, why, waited_ms: waitedMs, err: problem },
       "storage did not answer an activity in time; it waits no longer",
