@@ -243,6 +243,8 @@ export interface Slot extends Disposable {
    * {@link StoppedError} and leaves the run alone).
    */
   run(assignment: Assignment, listener: RunListener, signal: AbortSignal): Promise<RunOutcome>;
+  /** The outcome could not be stored: the executor is to keep it, for the next start to ask for. */
+  keepOutcome(): void;
 }
 
 export interface SlotWish {

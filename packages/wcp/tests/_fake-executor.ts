@@ -27,7 +27,7 @@ export class FakeExecutor implements Executor {
   readonly runs: FakeRun[] = [];
   readonly wishes: SlotWish[] = [];
   readonly cancelled: string[] = [];
-  /** `run 1`, `free`: what happened to slots, in order. */
+  /** `run 1`, `kept`, `free`: what happened to slots, in order. */
   readonly events: string[] = [];
   /** Most slots that were out at once. */
   peak = 0;
@@ -70,6 +70,7 @@ export class FakeExecutor implements Executor {
       executor: wish.executor ?? "http://wep-1",
       run: (assignment, listener, signal) =>
         this.#run({ assignment, listener, end: createDeferred() }, signal),
+      keepOutcome: () => void this.events.push("kept"),
       [Symbol.dispose]: () => {
         if (!isOut) return;
         isOut = false;

@@ -3,7 +3,9 @@ import type { TaskState } from "../src/domain/task.ts";
 import { StoppedError } from "../src/ports.ts";
 import { anOffer, aRun, idOf } from "./_builders.ts";
 import { FakeExecutor, SUCCESS } from "./_fake-executor.ts";
+import { MemoryDisk } from "./_memory-store.ts";
 import { diskWith, NodeBench } from "./_node-bench.ts";
+import { until } from "./_until.ts";
 
 describe("a task found at the start", () => {
   const lease = { expiresAtMs: Date.UTC(2025, 0, 1) + 60_000, durationMs: 60_000, token: "1" };
@@ -189,5 +191,37 @@ describe("a stop", () => {
     second.end.resolve(SUCCESS);
     await after.whenStored("done");
     expect(before.source.count("complete") + after.source.count("complete")).toBe(1);
+  });
+});
+
+describe("an outcome that the disk does not take", () => {
+  it("ends the process, and is left with the executor for the next start", async () => {
+    const disk = new MemoryDisk();
+    const open = disk.open.bind(disk);
+    disk.open = () => {
+      const store = open();
+      const saveTask: typeof store.saveTask = async (task, from) => {
+        if (task.state.kind === "settling") throw new Error("disk full");
+        await store.saveTask(task, from);
+      };
+      return { ...store, saveTask };
+    };
+    const node = await NodeBench.start({}, { disk });
+    await node.offer();
+    const run = await node.executor.nextRun();
+    run.end.resolve(SUCCESS);
+    await until(() => node.executor.events.includes("free"));
+    await expect(node.stop()).rejects.toThrow("disk full");
+    expect(node.executor.events).toEqual(["run 1", "kept", "free"]);
+
+    disk.open = open;
+    const { clock, executor, source } = node;
+    await using next = await NodeBench.start({}, { disk, clock, executor, source });
+    await next.pass(1_000);
+    const again = await next.executor.nextRun();
+    expect(again.assignment.runId).toBe(run.assignment.runId);
+    again.end.resolve(SUCCESS);
+    await next.whenStored("done");
+    expect(next.source.count("complete")).toBe(1);
   });
 });

@@ -71,6 +71,20 @@ describe("a run", () => {
     expect(stream.kinds().filter((kind) => kind === "completionAck")).toHaveLength(1);
   });
 
+  it("has its completion not acknowledged when its outcome could not be stored: the WEP keeps it", async () => {
+    await using link = await connect();
+    const { bench, stream } = link;
+    const run = bench.start();
+    await stream.next("assign");
+    stream.send("completion", completion());
+    await run.outcome;
+    run.slot.keepOutcome();
+    run.slot[Symbol.dispose]();
+    stream.send("ping", { nonce: 1n });
+    await stream.next("pong");
+    expect(stream.kinds()).not.toContain("completionAck");
+  });
+
   it("has its completion acknowledged when the slot is used again", async () => {
     await using link = await connect();
     const { bench, stream } = link;

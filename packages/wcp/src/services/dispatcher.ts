@@ -417,13 +417,22 @@ export class Dispatcher implements Service, OfferSink {
     const slot = held ?? (await this.#awaitSlot(task, signal));
     if (slot === undefined) return; // lost while it waited
     try {
+      await this.#runOn(slot, task, signal);
+    } catch (error) {
+      slot.keepOutcome(); // the disk is full, or the process stops
+      throw error;
+    } finally {
+      if (slot !== held) slot[Symbol.dispose]();
+    }
+  }
+
+  async #runOn(slot: Slot, task: Task, signal: AbortSignal): Promise<void> {
+    try {
       const outcome = await this.#deps.runner.run(task, slot, signal);
       await this.#outcomes.conclude(task.id, outcome, signal);
     } catch (error) {
       if (!(error instanceof TaskDataError)) throw error;
       await this.#outcomes.failData(task.id, error);
-    } finally {
-      if (slot !== held) slot[Symbol.dispose]();
     }
   }
 

@@ -37,6 +37,10 @@ export class WepSlot implements Slot {
     return this.#owner.execute(this, { assignment, listener }, signal);
   }
 
+  keepOutcome(): void {
+    this.completed = undefined;
+  }
+
   [Symbol.dispose](): void {
     if (!this.#isTaken) return;
     this.#isTaken = false;
