@@ -7,7 +7,7 @@ import { uploadPrefix } from "../src/domain/object-key.ts";
 import type { Task, TaskState } from "../src/domain/task.ts";
 import { Revisit } from "../src/commands/storage-survey.ts";
 import type { Config } from "../src/config.ts";
-import { aLease, aTask } from "./_builders.ts";
+import { aLease, aTask, idOf } from "./_builders.ts";
 import { ACTIVITY } from "./_evm-bench.ts";
 import { LATE, ObjectCommandBench } from "./_object-command-bench.ts";
 import { until } from "./_until.ts";
@@ -234,7 +234,8 @@ describe("wcp storage", () => {
   it("looks again before it removes: what began again meanwhile, or ended anew, is left", async () => {
     const task = await save(FAILED);
     const config = { db: { path: join(bench.dir, "wcp.db") } } as Partial<Config> as Config;
-    const fate = { fate: { isGarbage: true, why: "failed", taskIds: [task.id] } } as const;
+    const objectKey = keyOf(task, "run-1");
+    const fate = { objectKey, fate: { isGarbage: true, why: "failed", taskIds: [task.id] } } as const;
     const sinceMs = systemClock.nowMs() + 1;
     const isOver = () => {
       using revisit = new Revisit(config, sinceMs);
@@ -248,8 +249,24 @@ describe("wcp storage", () => {
     await until(() => systemClock.nowMs() > sinceMs);
     await node.saveTask({ ...task, round: 2, state: { kind: "lost", reason: "taken" } }, "claiming");
     expect(isOver()).toBe(false);
-    using revisit = new Revisit(config, sinceMs);
-    expect(revisit.isOver({ fate: { ...fate.fate, taskIds: [] } })).toBe(true);
+  });
+
+  it("looks again whether somebody works meanwhile on what nobody knows", async () => {
+    const config = { db: { path: join(bench.dir, "wcp.db") } } as Partial<Config> as Config;
+    const unknown = aTask({ id: freshId(), workflowInstanceId: idOf(7_001) });
+    const fate = { isGarbage: true, why: "unknown", taskIds: [] } as const;
+    const isOver = (task: Task) => {
+      using revisit = new Revisit(config, 0);
+      return revisit.isOver({ objectKey: keyOf(task, "run-1"), fate });
+    };
+    const alone = { ...unknown, workflowInstanceId: "" };
+    expect([isOver(unknown), isOver(alone)]).toEqual([true, true]);
+    using node = bench.store();
+    // Another step of that workflow, which may have the object as its input, and the very activity.
+    await node.saveTask({ ...unknown, id: freshId(), state: { kind: "offered" } }, "new");
+    await node.saveTask({ ...alone, state: { kind: "claiming" } }, "new");
+    expect([isOver(unknown), isOver(alone)]).toEqual([false, false]);
+    expect(isOver(aTask({ id: freshId(), workflowInstanceId: "" }))).toBe(true);
   });
 
   it("says what is wrong with what it is asked for, or with storage", async () => {

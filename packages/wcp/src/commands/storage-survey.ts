@@ -4,7 +4,7 @@ import { StoreInspector } from "../adapters/sqlite/inspect.ts";
 import type { RecordEntry } from "../adapters/sqlite/inspect-records.ts";
 import type { Config } from "../config.ts";
 import { type Fate, GarbageRules, type KnownTask, type TaskName } from "../domain/garbage.ts";
-import { RUNS_AREA } from "../domain/object-key.ts";
+import { parseRunKey, RUNS_AREA, shortId, workflowSegment } from "../domain/object-key.ts";
 import type { Outcome, TaskStateKind } from "../domain/task.ts";
 import { openStorage } from "../open-storage.ts";
 import { type OpenMultipart, type StorageBroker, StorageError, type StoredObject } from "../storage-ports.ts";
@@ -136,7 +136,8 @@ async function withoutOutcome(
   return [...found.values()];
 }
 
-const TASK_RECORDS = ["claim_job:", "inflight:", "done:"];
+const OPEN_RECORDS = ["claim_job:", "inflight:"];
+const TASK_RECORDS = [...OPEN_RECORDS, "done:"];
 
 function* knownTasks(inspector: StoreInspector): Generator<KnownTask> {
   for (const record of inspector.tasks()) yield toKnown(record);
@@ -187,20 +188,43 @@ function isHeld({ assignedWorker, isAssigned, expiresAt }: Activity, { wallet, l
   return isAssigned && Number(expiresAt) * 1_000 > lateMs;
 }
 
+/** Of tasks that are open now: where they write, and their workflows, as segments of keys. */
+function busyPlaces(inspector: StoreInspector): ReadonlySet<string> {
+  const places = new Set<string>();
+  for (const record of OPEN_RECORDS.flatMap((name) => [...inspector.records(name)])) {
+    const { id, workflowInstanceId } = toKnown(record);
+    const workflow = workflowSegment(workflowInstanceId);
+    places.add(`${workflow}/${shortId(id)}`);
+    if (workflowInstanceId !== "") places.add(workflow);
+  }
+  return places;
+}
+
+type Removable = Pick<StoredObject, "objectKey"> & { readonly fate: Fate };
+
 /** Looks at tasks again, a moment before something of theirs is removed. */
 export class Revisit implements Disposable {
   readonly #inspector: StoreInspector;
   readonly #sinceMs: number;
   readonly #known = new Map<string, boolean>();
+  /** Looked up when the first is asked for. */
+  #busy: ReadonlySet<string> | undefined;
 
   constructor({ db }: Config, sinceMs: number) {
     this.#inspector = new StoreInspector(db.path);
     this.#sinceMs = sinceMs;
   }
 
-  /** Whether the tasks of an object are all over, and nothing has become of them since. */
-  readonly isOver = ({ fate }: { readonly fate: Fate }): boolean =>
-    fate.taskIds.every((id) => this.#isOver(id));
+  /**
+   * Whether the tasks of an object are all over, and nothing has become of them since. What is nobody's may be what a
+   * task of its workflow works on that was taken since.
+   */
+  readonly isOver = ({ objectKey, fate }: Removable): boolean => {
+    if (fate.taskIds.length > 0) return fate.taskIds.every((id) => this.#isOver(id));
+    this.#busy ??= busyPlaces(this.#inspector);
+    const { workflow = "", task = "" } = parseRunKey(objectKey) ?? {};
+    return !this.#busy.has(workflow) && !this.#busy.has(`${workflow}/${task}`);
+  };
 
   #isOver(id: string): boolean {
     const known = this.#known.get(id) ?? this.#look(id);
