@@ -35,6 +35,13 @@ export interface MinedTransaction {
   readonly receipt: TransactionReceipt;
 }
 
+/** A nonce of an account that no block up to one has used. */
+interface NonceUse {
+  readonly signer: JsonRpcSigner;
+  readonly nonce: number;
+  readonly afterBlock: number;
+}
+
 const RECEIPT_POLL_MS = 20;
 /** What anvil says to a nonce that another transaction has meanwhile, in its words and in ethers'. */
 const NONCE_TAKEN =
@@ -129,10 +136,11 @@ export class ChainClient implements Disposable {
    */
   async #mine(signer: JsonRpcSigner, transaction: TransactionRequest): Promise<TransactionReceipt> {
     for (;;) {
+      const afterBlock = await this.blockNumber();
       const nonce = await signer.getNonce("latest");
       try {
         const hash = await signer.sendUncheckedTransaction({ ...transaction, nonce });
-        const receipt = await this.#receiptUnder(hash, { signer, nonce });
+        const receipt = await this.#receiptUnder(hash, { signer, nonce, afterBlock });
         if (receipt !== null) return receipt;
       } catch (error) {
         if (!NONCE_TAKEN.test(String(error))) throw error;
@@ -142,17 +150,31 @@ export class ChainClient implements Disposable {
   }
 
   /** `null` when another transaction has its nonce. */
-  async #receiptUnder(
-    hash: string,
-    under: { readonly signer: JsonRpcSigner; readonly nonce: number },
-  ): Promise<TransactionReceipt | null> {
+  async #receiptUnder(hash: string, under: NonceUse): Promise<TransactionReceipt | null> {
     for (;;) {
-      // In this order: once the nonce is used, the receipt is there or never will be.
-      const isUsed = (await under.signer.getNonce("latest")) > under.nonce;
       const receipt = await this.#provider.getTransactionReceipt(hash);
-      if (receipt !== null || isUsed) return receipt;
+      if (receipt !== null) return receipt;
+      const taker = await this.#takerOf(under);
+      if (taker !== undefined && taker !== hash) return null;
       await this.#clock.sleep(RECEIPT_POLL_MS);
     }
+  }
+
+  /**
+   * What a block has under a nonce. Only that is a reason to send again: anvil may count the nonce a moment before
+   * it has the receipt, and to take that for another's would start a workflow twice.
+   */
+  async #takerOf({ signer, nonce, afterBlock }: NonceUse): Promise<string | undefined> {
+    if ((await signer.getNonce("latest")) <= nonce) return undefined;
+    const head = await this.blockNumber();
+    for (let number = afterBlock + 1; number <= head; number += 1) {
+      const block = await this.#provider.getBlock(number, true);
+      const taker = block?.prefetchedTransactions.find(
+        (each) => each.from === signer.address && each.nonce === nonce,
+      );
+      if (taker !== undefined) return taker.hash;
+    }
+    return undefined;
   }
 
   async #receiptOf(hash: string): Promise<TransactionReceipt> {
