@@ -228,6 +228,7 @@ describe("wcp storage", () => {
     const stop = AbortSignal.abort("SIGINT");
     const { code, err } = await bench.wcp(["storage", "gc", "--yes"], LATE, { signal: stop });
     expect([code, err]).toEqual([75, expect.stringContaining("stopped before the end")]);
+    expect(err).toContain("Removed 0 objects");
     expect(await bench.keys()).toHaveLength(1);
   });
 

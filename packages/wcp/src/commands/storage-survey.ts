@@ -114,7 +114,7 @@ export async function* survey(
 async function* untilStopped<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   for await (const item of items) {
     if (signal.aborted) {
-      throw new StartupError(EXIT.tryLater, "stopped before the end; what was removed is gone; run it again");
+      throw new StartupError(EXIT.tryLater, "stopped before the end; run it again");
     }
     yield item;
   }

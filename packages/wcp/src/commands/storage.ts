@@ -53,14 +53,18 @@ export const collectGarbage: RunCommand = async (invocation) => {
   const isWet = options["yes"] === true;
   const removal = new Removal({ config, storage, sinceMs: io.clock.nowMs() });
   const printer = new StoragePrinter(io, options["json"] === true);
-  for await (const page of survey(invocation, { config, storage, options: surveyOptions(invocation) })) {
-    const garbage = garbageOf(page);
-    printer.print(garbage);
-    if (isWet) await removal.remove(garbage);
+  const found = survey(invocation, { config, storage, options: surveyOptions(invocation) });
+  try {
+    for await (const page of found) {
+      const garbage = garbageOf(page);
+      printer.print(garbage);
+      if (isWet) await removal.remove(garbage);
+    }
+    printer.end();
+  } finally {
+    if (isWet) io.err(removal.summary()); // also when it ended half-way: what is gone is gone
   }
-  printer.end();
-  if (isWet) io.err(removal.summary());
-  else if (!printer.isEmpty) io.err("Nothing was removed; wcp storage gc --yes removes these.\n");
+  if (!isWet && !printer.isEmpty) io.err("Nothing was removed; wcp storage gc --yes removes these.\n");
   return EXIT.ok;
 };
 
