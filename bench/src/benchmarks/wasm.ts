@@ -5,6 +5,7 @@ import {
   type RunTimes,
   measureCold,
   measureEmptyRuns,
+  measureMessages,
   measureMetering,
   measureProgramMemory,
   measureRunsPerSecond,
@@ -25,6 +26,7 @@ export const benchmark: Benchmark = {
 
 interface Engine {
   readonly empty: RunTimes;
+  readonly message: RunTimes;
   readonly cold: ColdTimes;
   readonly runsPerS: number;
   readonly bytesPerProgram: number;
@@ -48,6 +50,7 @@ async function run(): Promise<Report> {
   // The engine first: code that the other parts made V8 optimise would be in the way of its memory and time.
   const engine = {
     empty: await measureEmptyRuns(),
+    message: await measureMessages(),
     runsPerS: await measureRunsPerSecond(
       programs.find(({ name }) => name === "fib")!.bytes,
       Buffer.from("10"),
@@ -121,7 +124,7 @@ function overRow({
 }
 
 function engineRows({ engine, meteringMibPerS, coldBytes }: Measured): Row[] {
-  const { empty, cold, runsPerS, bytesPerProgram } = engine;
+  const { empty, message, cold, runsPerS, bytesPerProgram } = engine;
   const size = `SQLite, ${round(coldBytes / MIB, 2)} MiB`;
   return [
     {
@@ -129,7 +132,11 @@ function engineRows({ engine, meteringMibPerS, coldBytes }: Measured): Row[] {
       value: `${round(empty.p50Us, 0)} µs`,
       beside: `limit ${LIMITS.emptyUs} µs`,
     },
-    { what: "the same, p99", value: `${round(empty.p99Us, 0)} µs`, beside: "" },
+    {
+      what: "the same, p99",
+      value: `${round(empty.p99Us, 0)} µs`,
+      beside: `a message to a thread and back: p50 ${round(message.p50Us, 0)} µs, p99 ${round(message.p99Us, 0)} µs`,
+    },
     {
       what: "runs per second, fib(10), two threads",
       value: `${round(runsPerS, 0)}`,

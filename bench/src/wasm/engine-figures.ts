@@ -1,13 +1,17 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { type Engine, type Program, type RunRequest, createEngine } from "@subnet-worker/wasm";
 import { Wasm, type WasmFunction, meterModule } from "@subnet-worker/wasm/bench-meter";
 import { percentile } from "../report.ts";
 import { withMark } from "./module-editor.ts";
 
 const EMPTY_RUNS = 3_000;
-const EMPTY_WARM_UP = 500;
+/** Until V8 has optimized what takes part, and the thread that compiles is done with what it does at its start. */
+const EMPTY_WARM_UP = 5_000;
+const COLD_WARM_UP = 500;
 const COLD_RUNS = 9;
 const THREADS = 2;
 const UNDER_WAY = 8;
@@ -45,11 +49,30 @@ async function complete(engine: Engine, program: Program, request: RunRequest = 
 export async function measureEmptyRuns(): Promise<RunTimes> {
   await using engine = createEngine({ threads: THREADS });
   const program = await engine.prepare(EMPTY);
+  return await timesOf(() => complete(engine, program));
+}
+
+/** A message to an idle thread and its answer, without anything that an engine does: what a run costs at the least. */
+export async function measureMessages(): Promise<RunTimes> {
+  const echo =
+    'const { parentPort } = require("node:worker_threads"); parentPort.on("message", (m) => parentPort.postMessage(m))';
+  const worker = new Worker(echo, { eval: true });
+  try {
+    return await timesOf(async () => {
+      worker.postMessage(0);
+      await once(worker, "message");
+    });
+  } finally {
+    await worker.terminate();
+  }
+}
+
+async function timesOf(run: () => Promise<unknown>): Promise<RunTimes> {
   const tookUs: number[] = [];
-  for (let run = 0; run < EMPTY_WARM_UP + EMPTY_RUNS; run += 1) {
+  for (let count = 0; count < EMPTY_WARM_UP + EMPTY_RUNS; count += 1) {
     const fromMs = performance.now();
-    await complete(engine, program);
-    if (run >= EMPTY_WARM_UP) tookUs.push((performance.now() - fromMs) * 1_000);
+    await run();
+    if (count >= EMPTY_WARM_UP) tookUs.push((performance.now() - fromMs) * 1_000);
   }
   return { p50Us: percentile(tookUs, 0.5), p99Us: percentile(tookUs, 0.99) };
 }
@@ -117,7 +140,7 @@ interface Cold {
 async function firstRuns({ bytes, input, folder }: Cold) {
   await using engine = createEngine({ threads: THREADS, cache: { folder } });
   const empty = await engine.prepare(EMPTY);
-  for (let run = 0; run < EMPTY_WARM_UP; run += 1) await complete(engine, empty);
+  for (let run = 0; run < COLD_WARM_UP; run += 1) await complete(engine, empty);
   // The reader of modules is warm in a node that has seen some.
   await engine.prepare(withMark(bytes, "warm"));
   const [wholeMs, prepareMs]: [number[], number[]] = [[], []];
