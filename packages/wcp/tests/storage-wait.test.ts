@@ -37,6 +37,17 @@ async function stumbling(parts: ConstructorParameters<typeof NodeBench>[1] = {})
   return { node, state };
 }
 
+/** The same after a restart, with a task whose run was given to an executor before it. */
+async function restartedWithRun() {
+  const { node: first, state } = await stumbling();
+  state.code = undefined;
+  await first.offer();
+  await first.executor.nextRun();
+  const { disk, clock, executor, source } = first;
+  await first[Symbol.asyncDispose]();
+  return await stumbling({ disk, clock, executor, source });
+}
+
 describe("an activity whose inputs storage always stumbles on", () => {
   it("is left to another worker when its time to wait is over: its slot is free, and log and count say so", async () => {
     const { node } = await stumbling();
@@ -87,16 +98,11 @@ describe("an activity whose inputs storage always stumbles on", () => {
   });
 
   it("waits as its result would when an executor may have its run from before a restart", async () => {
-    const { node: first, state: before } = await stumbling();
-    before.code = undefined;
-    await first.offer();
-    await first.executor.nextRun();
-    const { disk, clock, executor, source } = first;
-    await first[Symbol.asyncDispose]();
-    const { node, state } = await stumbling({ disk, clock, executor, source });
+    const { node, state } = await restartedWithRun();
     await using _node = node;
     await node.pass(INPUT_PATIENCE_MS + SLACK_MS);
     expect(node.stored()?.kind).toBe("assigned");
+    const { executor } = node;
     state.code = undefined;
     await node.pass(SLACK_MS);
     expect(executor.runs).toHaveLength(2);
@@ -104,13 +110,7 @@ describe("an activity whose inputs storage always stumbles on", () => {
   });
 
   it("is left to another worker then too, and names the setting that it waited by", async () => {
-    const { node: first, state: before } = await stumbling();
-    before.code = undefined;
-    await first.offer();
-    await first.executor.nextRun();
-    const { disk, clock, executor, source } = first;
-    await first[Symbol.asyncDispose]();
-    const { node } = await stumbling({ disk, clock, executor, source });
+    const { node } = await restartedWithRun();
     await using _node = node;
     await node.pass(RESULT_PATIENCE_MS + SLACK_MS);
     expect(node.stored()).toMatchObject({
@@ -118,7 +118,7 @@ describe("an activity whose inputs storage always stumbles on", () => {
       reason: expect.stringContaining("(storage.result_patience)") as string,
     });
     expect(node.givenUp).toEqual(["input patience"]);
-    expect(executor.inUse).toBe(0);
+    expect(node.executor.inUse).toBe(0);
   });
 });
 

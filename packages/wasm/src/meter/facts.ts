@@ -9,11 +9,9 @@ export const VALUE_TYPE = {
   externref: 0x6f,
 } as const;
 
-/** Name of a value type. */
 /** A type of values, by its name in the text format. */
 export type ValueTypeName = keyof typeof VALUE_TYPE;
 
-/** The type of a function. */
 /** The type of a function: what it takes and what it gives back. */
 export interface FunctionTypeFact {
   readonly params: readonly ValueTypeName[];
